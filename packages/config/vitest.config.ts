@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config"
+
+// One base for every package: `vitest run --config ../config/vitest.config.ts --root .`
+export default defineConfig({
+  resolve: { conditions: ["source"] },
+  ssr: { resolve: { conditions: ["source", "node", "import", "default"] } },
+  test: {
+    include: ["test/**/*.test.ts"],
+    reporters: ["default", ["json", { outputFile: ".test-report.json" }]],
+    maxWorkers: 2,
+    passWithNoTests: false,
+  },
+})
