@@ -1,1 +1,14 @@
-export const x = 1
+/** Bytes to verdict: notes, Merkle proofs, statements, policy. Pure: no I/O, no clock. @packageDocumentation */
+export * from "./base64.ts"
+export * from "./bytes.ts"
+export * from "./checkpoint.ts"
+export * from "./cosignature.ts"
+export * from "./crypto.ts"
+export * from "./decimal.ts"
+export * from "./errors.ts"
+export * from "./jcs.ts"
+export * from "./merkle.ts"
+export * from "./note.ts"
+export * from "./open-note.ts"
+export * from "./prove.ts"
+export * from "./vkey.ts"

@@ -1,0 +1,82 @@
+/**
+ * Base64 (RFC 4648 §4), one spelling per byte string: padding required, no white space, unused bits zero.
+ *
+ * Host decoders skip what they do not understand, so that two texts can mean one signature; this one never does.
+ *
+ * @packageDocumentation
+ */
+import type { Bytes } from "./bytes.ts"
+import { shown, VouchsafeError } from "./errors.ts"
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+const NOT_A_DIGIT = 255
+
+const VALUE_OF_CODE = new Uint8Array(128).fill(NOT_A_DIGIT)
+for (let value = 0; value < ALPHABET.length; value++) VALUE_OF_CODE[ALPHABET.charCodeAt(value)] = value
+
+/** Writes bytes in base64 with padding. */
+export function base64Encode(bytes: Bytes): string {
+  let text = ""
+  let i = 0
+  for (; i + 2 < bytes.length; i += 3) {
+    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] as number) << 8) | (bytes[i + 2] as number)
+    text += ALPHABET.charAt(group >> 18) + ALPHABET.charAt((group >> 12) & 63) +
+      ALPHABET.charAt((group >> 6) & 63) + ALPHABET.charAt(group & 63)
+  }
+  const left = bytes.length - i
+  if (left === 1) {
+    const group = bytes[i] as number
+    text += `${ALPHABET.charAt(group >> 2)}${ALPHABET.charAt((group << 4) & 63)}==`
+  } else if (left === 2) {
+    const group = ((bytes[i] as number) << 8) | (bytes[i + 1] as number)
+    text += `${ALPHABET.charAt(group >> 10)}${ALPHABET.charAt((group >> 4) & 63)}${ALPHABET.charAt((group << 2) & 63)}=`
+  }
+  return text
+}
+
+function refuse(text: string, why: string): VouchsafeError {
+  return new VouchsafeError("BASE64_MALFORMED", `base64 ${shown(text)} ${why}`)
+}
+
+function valueAt(text: string, position: number): number {
+  const code = text.charCodeAt(position)
+  const value = code < 128 ? (VALUE_OF_CODE[code] as number) : NOT_A_DIGIT
+  if (value === NOT_A_DIGIT) throw refuse(text, `is wrong at position ${position}, expected the standard alphabet`)
+  return value
+}
+
+/**
+ * Reads base64 strictly (STANDARDS §0): only what {@link base64Encode} writes.
+ * @throws VouchsafeError BASE64_MALFORMED.
+ */
+export function base64Decode(text: string): Bytes {
+  if (text.length % 4 !== 0) throw refuse(text, `has ${text.length} characters, expected a multiple of 4`)
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0
+  const digits = text.length - padding
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding)
+  let out = 0
+  let bits = 0
+  let bitCount = 0
+  for (let i = 0; i < digits; i++) {
+    bits = ((bits << 6) | valueAt(text, i)) & 0xffff
+    bitCount += 6
+    if (bitCount >= 8) {
+      bitCount -= 8
+      bytes[out++] = (bits >> bitCount) & 0xff
+    }
+  }
+  if ((bits & ((1 << bitCount) - 1)) !== 0) throw refuse(text, "has bits set after its last byte, expected zeros")
+  return bytes
+}
+
+/**
+ * Reads base64 in the standard or the URL-safe alphabet, with or without padding. For DSSE only, whose verifiers MUST accept both (DSSE 1.0.2).
+ * A text that mixes the two alphabets is refused.
+ * @throws VouchsafeError BASE64_MALFORMED.
+ */
+export function base64DecodeLenientUrl(text: string): Bytes {
+  if (/[+/]/.test(text) && /[-_]/.test(text)) throw refuse(text, "mixes the standard and the URL-safe alphabet")
+  const standard = text.replace(/-/g, "+").replace(/_/g, "/")
+  if (standard.endsWith("=") || standard.length % 4 === 0) return base64Decode(standard)
+  return base64Decode(standard.padEnd(Math.ceil(standard.length / 4) * 4, "="))
+}
