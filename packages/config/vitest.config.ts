@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config"
 
 // One base for every package: `vitest run --config ../config/vitest.config.ts --root .`
+// Workspace packages resolve to their src through the `source` condition, so no test waits for a build.
+// eslint-disable-next-line import/no-default-export -- vitest reads the default export
 export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source", "node", "import", "default"] } },

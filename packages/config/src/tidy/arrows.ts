@@ -1,0 +1,55 @@
+/**
+ * Who may import whom in `src`, and which third-party packages: the table of the design, as data.
+ *
+ * `turbo.json` holds the same arrows for `turbo boundaries`, widened by what dependencies bring with them and by the
+ * test tools; a test compares the two. A third-party name here is also a line in `packages/spec/adr/0004-*.md`.
+ */
+export interface Row {
+  /** Folder names under `packages/` that the package's `src` may import. */
+  readonly workspace: readonly string[]
+  /** Third-party packages that the package's `src` may import. */
+  readonly thirdParty: readonly string[]
+  /** A pure package knows no Node, no clock, no randomness and no network. */
+  readonly pure: boolean
+  /** Packages that it declares because it starts their binaries or copies their files, never to import them. */
+  readonly starts: readonly string[]
+}
+
+type Given = { readonly [K in keyof Row]?: Row[K] }
+
+const row = (given: Given): Row => ({ workspace: [], thirdParty: [], pure: false, starts: [], ...given })
+
+/** Rows by folder name under `packages/`. A folder without a row is refused. */
+export const ARROWS: Readonly<Record<string, Row>> = {
+  "spec": row({ pure: true }),
+  "core": row({ pure: true, thirdParty: ["@noble/ed25519", "@noble/hashes"] }),
+  "ports": row({ pure: true, workspace: ["core"] }),
+  "client": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "@npmcli/config", "yaml", "@yarnpkg/parsers"] }),
+  "log": row({ workspace: ["core", "ports"] }),
+  "witness": row({ workspace: ["core", "ports"] }),
+  "registry-view": row({ workspace: ["core", "ports"] }),
+  "attester": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "tar"] }),
+  "node": row({
+    workspace: ["core", "ports", "log", "witness", "attester"],
+    thirdParty: ["@npmcli/config", "pino", "prom-client"],
+  }),
+  "yarn-plugin": row({
+    workspace: ["core", "client"],
+    thirdParty: ["@yarnpkg/core", "@yarnpkg/fslib", "@yarnpkg/plugin-npm"],
+  }),
+  "pnpm-plugin": row({ workspace: ["core", "client"] }),
+  "registry-shim": row({ workspace: ["core", "client", "registry-view"] }),
+  "cli": row({
+    workspace: ["core", "client"],
+    thirdParty: ["commander", "yaml"],
+    starts: ["node", "registry-shim", "yarn-plugin", "pnpm-plugin"],
+  }),
+  "testkit": row({ workspace: ["core", "ports"], thirdParty: ["tar"] }),
+  "config": row({ thirdParty: ["typescript", "tsup"] }),
+}
+
+/** What only tests and development may import; refused in every `src` with its own words. */
+export const DEV_ONLY: readonly string[] = ["vitest", "fast-check", "ajv", "canonicalize", "packageurl-js", "modern-tar"]
+
+/** Workspace packages that no other package's `src` may import. */
+export const DEV_ONLY_WORKSPACE: readonly string[] = ["testkit", "config"]

@@ -1,0 +1,5 @@
+export { ARROWS, DEV_ONLY, DEV_ONLY_WORKSPACE, type Row } from "./arrows.ts"
+export { formatFinding, type Finding, type TreeFile } from "./finding.ts"
+export { FUNCTION_LINES_MAX, INDEX_LINES_MAX, SRC_LINES_MAX } from "./shape.ts"
+export { FILE_BYTES_MAX } from "./text.ts"
+export { checkTree } from "./tree.ts"
