@@ -1,0 +1,149 @@
+import {
+  formatStatementText, NAME_LENGTH_MAX, OBSERVATION_TYPE, parseOwnStatement, plain, registryMember, URL_LENGTH_MAX,
+} from "./statement-text.ts"
+import { HEX_SHA1, HEX_SHA256, shapeReader } from "./shape.ts"
+
+const DEPENDENCIES_MAX = 10_000
+const PATHS_MAX = 10_000
+const TEXT_LENGTH_MAX = 4_096
+const SCRIPT_LENGTH_MAX = 65_536
+const MAX = Number.MAX_SAFE_INTEGER
+const H1 = /^h1:[A-Za-z0-9+/]{43}=$/
+
+/** One attester's word about one artifact (packages/spec/observation.md). */
+export interface Observation {
+  readonly purl: string
+  readonly sha512: string
+  /** Origin of the log that this statement is bound to (THREATS A1). */
+  readonly log: string
+  readonly registry: string
+  /** Unix seconds, the attester's own clock. */
+  readonly observedAt: number
+  readonly tarball: { readonly size: number; readonly sha1: string; readonly commitment: string }
+  readonly contents: {
+    readonly tarSha256: string
+    readonly h1: string
+    readonly files: number
+    readonly unpackedSize: number
+    /** Hex SHA-256 of the manifest document. */
+    readonly manifest: string
+    readonly executables: { readonly count: number; readonly sha256: string }
+  }
+  readonly package: {
+    readonly name: string
+    readonly version: string
+    readonly scripts: ReadonlyMap<string, string>
+    readonly gyp: readonly string[]
+    readonly dependencies: ReadonlyMap<string, string>
+    readonly optionalDependencies: ReadonlyMap<string, string>
+    readonly peerDependencies: ReadonlyMap<string, string>
+    readonly bundled: readonly string[]
+  }
+  readonly packument: {
+    readonly publishedAt: number | null
+    readonly publisher: string | null
+    readonly repository: string | null
+    /** Members in which the packument differs from the tarball; empty for honest packages. */
+    readonly mismatch: readonly string[]
+  }
+}
+
+const read = shapeReader("STATEMENT_MALFORMED", "statement")
+
+function nullable<T>(value: unknown, parse: (value: unknown) => T): T | null {
+  return value === null ? null : parse(value)
+}
+
+/**
+ * Reads an attester's own observation. Strict: canonical JSON, every member, no other.
+ * Does not check that the statement stands in the log it names; verify does (THREATS A1).
+ *
+ * @throws VouchsafeError STATEMENT_MALFORMED, JSON_NOT_CANONICAL, PURL_MALFORMED.
+ */
+export function parseObservation(text: string): Observation {
+  const { purl, sha512, predicateType, predicate: value } = parseOwnStatement(text, read)
+  read.oneOf(predicateType, "predicateType", [OBSERVATION_TYPE])
+  const predicate = read.object(value, "predicate", ["kind", "log", "registry", "observedAt", "tarball", "contents", "package", "packument"])
+  read.oneOf(predicate["kind"], "predicate.kind", ["own"])
+  return {
+    purl, sha512,
+    log: read.string(predicate["log"], "predicate.log", URL_LENGTH_MAX),
+    registry: registryMember(predicate["registry"], "predicate.registry", read),
+    observedAt: read.integer(predicate["observedAt"], "predicate.observedAt", 0, MAX),
+    tarball: parseTarball(predicate["tarball"]),
+    contents: parseContents(predicate["contents"]),
+    package: parsePackage(predicate["package"]),
+    packument: parsePackument(predicate["packument"]),
+  }
+}
+
+function parseTarball(value: unknown): Observation["tarball"] {
+  const tarball = read.object(value, "predicate.tarball", ["size", "sha1", "commitment"])
+  return {
+    size: read.integer(tarball["size"], "predicate.tarball.size", 1, MAX),
+    sha1: read.pattern(tarball["sha1"], "predicate.tarball.sha1", HEX_SHA1, "40 lower-case hex digits"),
+    commitment: read.pattern(tarball["commitment"], "predicate.tarball.commitment", HEX_SHA256, "64 lower-case hex digits"),
+  }
+}
+
+function parseContents(value: unknown): Observation["contents"] {
+  const at = "predicate.contents"
+  const contents = read.object(value, at, ["tarSha256", "h1", "files", "unpackedSize", "manifest", "executables"])
+  const executables = read.object(contents["executables"], `${at}.executables`, ["count", "sha256"])
+  return {
+    tarSha256: read.pattern(contents["tarSha256"], `${at}.tarSha256`, HEX_SHA256, "64 lower-case hex digits"),
+    h1: read.pattern(contents["h1"], `${at}.h1`, H1, "an h1 dirhash"),
+    files: read.integer(contents["files"], `${at}.files`, 1, MAX),
+    unpackedSize: read.integer(contents["unpackedSize"], `${at}.unpackedSize`, 0, MAX),
+    manifest: read.pattern(contents["manifest"], `${at}.manifest`, HEX_SHA256, "64 lower-case hex digits"),
+    executables: {
+      count: read.integer(executables["count"], `${at}.executables.count`, 0, MAX),
+      sha256: read.pattern(executables["sha256"], `${at}.executables.sha256`, HEX_SHA256, "64 lower-case hex digits"),
+    },
+  }
+}
+
+function parsePackage(value: unknown): Observation["package"] {
+  const at = "predicate.package"
+  const facts = read.object(value, at, ["name", "version", "scripts", "gyp", "dependencies", "optionalDependencies", "peerDependencies", "bundled"])
+  const map = (key: string, length: number) => read.stringMap(facts[key], `${at}.${key}`, DEPENDENCIES_MAX, length)
+  const paths = (key: string) => read.array(facts[key], `${at}.${key}`, PATHS_MAX).map((path, i) => read.string(path, `${at}.${key}[${i}]`, TEXT_LENGTH_MAX))
+  return {
+    name: read.string(facts["name"], `${at}.name`, NAME_LENGTH_MAX),
+    version: read.string(facts["version"], `${at}.version`, NAME_LENGTH_MAX),
+    scripts: map("scripts", SCRIPT_LENGTH_MAX),
+    gyp: paths("gyp"),
+    dependencies: map("dependencies", TEXT_LENGTH_MAX),
+    optionalDependencies: map("optionalDependencies", TEXT_LENGTH_MAX),
+    peerDependencies: map("peerDependencies", TEXT_LENGTH_MAX),
+    bundled: paths("bundled"),
+  }
+}
+
+function parsePackument(value: unknown): Observation["packument"] {
+  const at = "predicate.packument"
+  const packument = read.object(value, at, ["publishedAt", "publisher", "repository", "mismatch"])
+  return {
+    publishedAt: nullable(packument["publishedAt"], (time) => read.integer(time, `${at}.publishedAt`, 0, MAX)),
+    publisher: nullable(packument["publisher"], (name) => read.string(name, `${at}.publisher`, NAME_LENGTH_MAX)),
+    repository: nullable(packument["repository"], (url) => read.string(url, `${at}.repository`, TEXT_LENGTH_MAX)),
+    mismatch: read.array(packument["mismatch"], `${at}.mismatch`, PATHS_MAX).map((name, i) => read.string(name, `${at}.mismatch[${i}]`, NAME_LENGTH_MAX)),
+  }
+}
+
+/** Writes an observation as the canonical statement that goes into the log. `parseObservation` gives it back. */
+export function formatObservation(observation: Observation): string {
+  const { purl, sha512, package: facts, contents, tarball, packument, ...common } = observation
+  const { scripts, dependencies, optionalDependencies, peerDependencies, ...lists } = facts
+  const text = formatStatementText(purl, sha512, OBSERVATION_TYPE, {
+    kind: "own", ...common, tarball, contents: { ...contents },
+    package: {
+      ...lists, scripts: plain(scripts), dependencies: plain(dependencies),
+      optionalDependencies: plain(optionalDependencies), peerDependencies: plain(peerDependencies),
+    },
+    packument,
+  })
+  parseObservation(text)
+  return text
+}
+

@@ -1,0 +1,137 @@
+import { HEX_SHA512, parseJson, shapeReader } from "./shape.ts"
+import { artifactPurl } from "./statement-text.ts"
+import { type Severity, VERDICT_CODES, type VerdictCode } from "./verdict.ts"
+
+export const POLICY_FORMAT = "vouchsafe-policy/v1"
+/** Longest vouchsafe.json in UTF-16 code units. */
+export const POLICY_LENGTH_MAX = 1_048_576
+export const EXCEPTIONS_MAX = 1_000
+/** An exception for a withdrawal or a conflict lasts at most this long (THREATS A3). */
+export const EXCEPTION_SECONDS_MAX = 30 * 86_400
+
+export const PRESETS = ["observe", "recommended", "strict"] as const
+export type Preset = (typeof PRESETS)[number]
+
+/** Codes whose severity the policy may set; the others are what the product is. */
+export const RULE_CODES = ["DIGEST_CONFLICT", "MANIFEST_MISMATCH", "TARBALL_AMBIGUOUS", "EXOTIC_SOURCE", "WRONG_REGISTRY"] as const
+export type RuleCode = (typeof RULE_CODES)[number]
+export type RuleSeverity = Severity | "off"
+
+/** Findings that no exception covers: they say that nothing can be known. */
+const NEVER_EXCEPTED: readonly VerdictCode[] = ["PROOF_INVALID", "LOG_MISBEHAVED", "CLOCK_BEHIND", "CONFIG_INVALID"]
+/** Exceptions for these name the bytes and do not last. */
+export const BOUND_CODES: readonly VerdictCode[] = ["WITHDRAWN", "DIGEST_CONFLICT"]
+
+/** A person's recorded decision to install in spite of a finding. */
+export interface Exception {
+  readonly purl: string
+  readonly code: VerdictCode
+  readonly owner: string
+  readonly reason: string
+  /** The day, as written; the exception holds to its end in UTC. */
+  readonly until: string
+  /** Unix seconds of that end. */
+  readonly untilSeconds: number
+  /** Hex; required for WITHDRAWN and DIGEST_CONFLICT. */
+  readonly sha512?: string
+}
+
+/** The rules of `vouchsafe.json` (packages/spec/policy.md). */
+export interface Policy {
+  readonly preset: Preset
+  /** Path of the roster, relative to the policy's own file. */
+  readonly roster: string
+  /** Raises the roster's threshold; never lowers it. */
+  readonly threshold?: number
+  readonly maxNoticeAgeSeconds: number
+  /** Time that one check may take in all. */
+  readonly budgetMs: number
+  readonly rules: ReadonlyMap<RuleCode, RuleSeverity>
+  readonly exceptions: readonly Exception[]
+}
+
+const DEFAULT_MAX_NOTICE_AGE_SECONDS = 86_400
+const DEFAULT_BUDGET_MS = 20_000
+const BUDGET_MS_MAX = 600_000
+const NOTICE_AGE_SECONDS_MAX = 30 * 86_400
+const THRESHOLD_MAX = 128
+const TEXT_LENGTH_MAX = 500
+const PATH_LENGTH_MAX = 1_024
+const DURATION = /^([1-9][0-9]{0,6})([smhd])$/
+const SECONDS_BY_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+
+const RULES_BY_PRESET: Readonly<Record<Preset, Readonly<Record<RuleCode, RuleSeverity>>>> = {
+  observe: { DIGEST_CONFLICT: "warn", MANIFEST_MISMATCH: "warn", TARBALL_AMBIGUOUS: "warn", EXOTIC_SOURCE: "warn", WRONG_REGISTRY: "warn" },
+  recommended: { DIGEST_CONFLICT: "deny", MANIFEST_MISMATCH: "deny", TARBALL_AMBIGUOUS: "deny", EXOTIC_SOURCE: "deny", WRONG_REGISTRY: "deny" },
+  strict: { DIGEST_CONFLICT: "deny", MANIFEST_MISMATCH: "deny", TARBALL_AMBIGUOUS: "deny", EXOTIC_SOURCE: "deny", WRONG_REGISTRY: "deny" },
+}
+
+const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
+
+/**
+ * Reads `vouchsafe.json`.
+ * @throws VouchsafeError CONFIG_MALFORMED that names the member.
+ */
+export function parsePolicy(text: string): Policy {
+  if (text.length > POLICY_LENGTH_MAX) read.fail("document", `at most ${POLICY_LENGTH_MAX} characters`, `${text.length} characters`)
+  const document = read.object(parseJson("CONFIG_MALFORMED", "vouchsafe.json", text), "document", ["format", "roster"],
+    ["$schema", "preset", "threshold", "maxNoticeAge", "budget", "rules", "exceptions"])
+  read.oneOf(document["format"], "format", [POLICY_FORMAT])
+  if (document["$schema"] !== undefined) read.string(document["$schema"], "$schema", PATH_LENGTH_MAX)
+  const preset = document["preset"] === undefined ? "recommended" : read.oneOf(document["preset"], "preset", PRESETS)
+  const exceptions = read.array(document["exceptions"] ?? [], "exceptions", EXCEPTIONS_MAX)
+  return {
+    preset,
+    roster: read.string(document["roster"], "roster", PATH_LENGTH_MAX),
+    ...(document["threshold"] === undefined ? {} : { threshold: read.integer(document["threshold"], "threshold", 1, THRESHOLD_MAX) }),
+    maxNoticeAgeSeconds: seconds(document["maxNoticeAge"], "maxNoticeAge", DEFAULT_MAX_NOTICE_AGE_SECONDS, NOTICE_AGE_SECONDS_MAX),
+    budgetMs: seconds(document["budget"], "budget", DEFAULT_BUDGET_MS / 1_000, BUDGET_MS_MAX / 1_000) * 1_000,
+    rules: parseRules(document["rules"], preset),
+    exceptions: exceptions.map((exception, i) => parseException(exception, `exceptions[${i}]`)),
+  }
+}
+
+function seconds(value: unknown, at: string, fallback: number, max: number): number {
+  if (value === undefined) return fallback
+  const match = DURATION.exec(read.pattern(value, at, DURATION, 'a duration such as "24h" (s, m, h or d)'))
+  return read.integer(Number(match?.[1]) * (SECONDS_BY_UNIT[match?.[2] ?? ""] ?? Number.NaN), `${at} in seconds`, 1, max)
+}
+
+function parseRules(value: unknown, preset: Preset): ReadonlyMap<RuleCode, RuleSeverity> {
+  const rules = new Map<RuleCode, RuleSeverity>(RULE_CODES.map((code) => [code, RULES_BY_PRESET[preset][code]]))
+  if (value === undefined) return rules
+  const set = read.object(value, "rules", [], RULE_CODES)
+  for (const code of RULE_CODES) {
+    if (set[code] !== undefined) rules.set(code, read.oneOf(set[code], `rules.${code}`, ["deny", "warn", "off"]))
+  }
+  return rules
+}
+
+function parseException(value: unknown, at: string): Exception {
+  const exception = read.object(value, at, ["purl", "code", "owner", "reason", "until"], ["sha512"])
+  const code = read.oneOf(exception["code"], `${at}.code`, VERDICT_CODES)
+  if (NEVER_EXCEPTED.includes(code)) read.fail(`${at}.code`, "a code that an exception may cover", code)
+  if (BOUND_CODES.includes(code) && exception["sha512"] === undefined) read.fail(`${at}.sha512`, `the digest that the exception for ${code} is about`, undefined)
+  const until = read.pattern(exception["until"], `${at}.until`, /^\d{4}-\d{2}-\d{2}$/, "a day such as 2026-12-31")
+  return {
+    code, until,
+    purl: artifactPurl(exception["purl"], `${at}.purl`, read),
+    owner: nonEmpty(exception["owner"], `${at}.owner`),
+    reason: nonEmpty(exception["reason"], `${at}.reason`),
+    untilSeconds: endOfDay(until, `${at}.until`),
+    ...(exception["sha512"] === undefined ? {} : { sha512: read.pattern(exception["sha512"], `${at}.sha512`, HEX_SHA512, "128 lower-case hex digits") }),
+  }
+}
+
+function nonEmpty(value: unknown, at: string): string {
+  const text = read.string(value, at, TEXT_LENGTH_MAX)
+  return text.trim() === "" ? read.fail(at, "some text", text) : text
+}
+
+/** Unix seconds at which a UTC day ends. */
+function endOfDay(day: string, at: string): number {
+  const midnight = Date.parse(`${day}T00:00:00Z`)
+  // Written back, so that 2026-02-31 is no day.
+  if (Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day) return read.fail(at, "a day of the calendar", day)
+  return midnight / 1_000 + 86_400
+}

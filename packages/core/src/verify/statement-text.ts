@@ -1,0 +1,73 @@
+/**
+ * What all of an attester's own statements share (packages/spec/statements.md): in-toto Statement v1, one subject,
+ * canonical JSON.
+ *
+ * @packageDocumentation
+ */
+import { canonicalize, type JsonObject, parseCanonicalJson } from "../jcs.ts"
+import { parsePurl } from "../purl.ts"
+import { isRegistryId } from "./registry-id.ts"
+import { HEX_SHA512, type ShapeReader } from "./shape.ts"
+
+/** Base of this project's predicate types: a reserved domain until the project owns one (ADR 0020). */
+export const PREDICATE_BASE = "https://vouchsafe.example/"
+export const OBSERVATION_TYPE = `${PREDICATE_BASE}observation/v1`
+export const NOTICE_TYPE = `${PREDICATE_BASE}notice/v1`
+export const BY_DIGEST_TYPE = `${PREDICATE_BASE}by-digest/v1`
+export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+
+/** Most bytes of a log entry (C2SP tlog-tiles, entry bundles: u16 length). */
+export const ENTRY_BYTES_MAX = 65_535
+/** Longest body that an entry may name by digest. */
+export const BODY_LENGTH_MAX = 8_388_608
+export const NAME_LENGTH_MAX = 400
+export const URL_LENGTH_MAX = 512
+
+/** The parts of an own statement that do not depend on its predicate. */
+export interface OwnStatement {
+  readonly purl: string
+  readonly sha512: string
+  readonly predicateType: string
+  readonly predicate: unknown
+}
+
+/** Reads the envelope of an own statement; the predicate is left to the caller. */
+export function parseOwnStatement(text: string, reader: ShapeReader): OwnStatement {
+  if (text.length > BODY_LENGTH_MAX) reader.fail("document", `at most ${BODY_LENGTH_MAX} characters`, `${text.length} characters`)
+  const statement = reader.object(parseCanonicalJson(text), "document", ["_type", "subject", "predicateType", "predicate"])
+  reader.oneOf(statement["_type"], "_type", [STATEMENT_TYPE])
+  const subjects = reader.array(statement["subject"], "subject", 1)
+  const subject = reader.object(subjects[0], "subject[0]", ["name", "digest"])
+  const digest = reader.object(subject["digest"], "subject[0].digest", ["sha512"])
+  return {
+    purl: artifactPurl(subject["name"], "subject[0].name", reader),
+    sha512: reader.pattern(digest["sha512"], "subject[0].digest.sha512", HEX_SHA512, "128 lower-case hex digits"),
+    predicateType: reader.string(statement["predicateType"], "predicateType", URL_LENGTH_MAX),
+    predicate: statement["predicate"],
+  }
+}
+
+/** Reads a purl that names an artifact: npm, with version, without qualifiers or subpath, in its one spelling. */
+export function artifactPurl(value: unknown, at: string, reader: ShapeReader): string {
+  const text = reader.string(value, at, NAME_LENGTH_MAX)
+  if (!text.startsWith("pkg:npm/") || text.includes("?") || text.includes("#")) return reader.fail(at, "pkg:npm/name@version without qualifiers", text)
+  const purl = parsePurl(text)
+  if (purl.version === undefined || text.startsWith("pkg:npm/@")) return reader.fail(at, "pkg:npm/[%40scope/]name@version", text)
+  return text
+}
+
+/** Reads a registry id. */
+export function registryMember(value: unknown, at: string, reader: ShapeReader): string {
+  const id = reader.string(value, at, URL_LENGTH_MAX)
+  return isRegistryId(id) ? id : reader.fail(at, "a registry URL in its one spelling", id)
+}
+
+/** Writes an own statement in its one spelling. */
+export function formatStatementText(name: string, sha512: string, predicateType: string, predicate: object): string {
+  return canonicalize({ _type: STATEMENT_TYPE, subject: [{ name, digest: { sha512 } }], predicateType, predicate: predicate as JsonObject })
+}
+
+/** A map of foreign keys as a JSON object. */
+export function plain(map: ReadonlyMap<string, string>): JsonObject {
+  return Object.fromEntries(map)
+}

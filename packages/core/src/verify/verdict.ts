@@ -1,0 +1,86 @@
+/**
+ * What a decision is made of. A verdict is a value, never an exception (DESIGN §2, STYLE 21).
+ *
+ * @packageDocumentation
+ */
+
+/** Every reason that a package can be refused for; never renamed, never reused (packages/spec/verdict.md). */
+export const VERDICT_CODES = [
+  "CONFIG_INVALID", // the project's own configuration cannot be used
+  "CLOCK_BEHIND", // the local clock is behind the time that a quorum of witnesses signed
+  "WITHDRAWN", // a trusted operator withdrew this artifact
+  "DIGEST_CONFLICT", // operators were served different bytes for one version
+  "MANIFEST_MISMATCH", // the packument lies about the tarball
+  "TARBALL_AMBIGUOUS", // parsers could disagree about the tarball
+  "WRONG_REGISTRY", // a lockfile or a name points to a registry that is not the configured one
+  "EXOTIC_SOURCE", // git, URL, file, or no sha512 at all: no digest that somebody attested
+  "LOG_MISBEHAVED", // a log was proven to have shown two histories
+  "PROOF_INVALID", // evidence arrived and did not verify
+  "NOTICES_STALE", // withdrawals of enough operators could not be seen fresh
+  "UNREACHABLE", // not enough nodes answered
+  "PENDING", // nodes are still observing
+  "NOT_VOUCHED", // fewer operators than the threshold vouch for these bytes
+] as const
+export type VerdictCode = (typeof VERDICT_CODES)[number]
+
+export type Severity = "deny" | "warn"
+
+/** One thing that was found, for a person. Texts may hold foreign words: escape them when printing. */
+export interface Finding {
+  readonly code: VerdictCode
+  readonly severity: Severity
+  readonly message: string
+  /** Operators behind the finding; empty when it is this verifier's own. */
+  readonly saidBy: readonly string[]
+  readonly expected?: string
+  readonly found?: string
+  readonly hint?: string
+}
+
+/** One operator's word that counted. */
+export interface Claim {
+  readonly operator: string
+  /** Origin of the log that holds the statement. */
+  readonly origin: string
+  readonly index: number
+  readonly predicateType: string
+  /** Unix seconds at which a quorum of witnesses had cosigned the head (THREATS A9). */
+  readonly checkpointTime: number
+}
+
+/** What somebody is about to install. */
+export interface ArtifactRequest {
+  /** `pkg:npm/name@version`, no qualifiers. */
+  readonly purl: string
+  /** Registry id: the one spelling that `registryIdOf` gives. */
+  readonly registry: string
+  /** Lower-case hex of the .tgz; absent where the source has no sha512, which is itself a finding. */
+  readonly sha512?: string
+}
+
+interface VerdictCommon extends ArtifactRequest {
+  /** Operators whose statements counted. */
+  readonly claims: readonly Claim[]
+  readonly findings: readonly Finding[]
+  /** `single-operator` when one operator's word is all that the roster asks for. */
+  readonly labels: readonly string[]
+}
+export interface Allowed extends VerdictCommon {
+  readonly ok: true
+}
+export interface Refused extends VerdictCommon {
+  readonly ok: false
+  readonly code: VerdictCode
+}
+export type Verdict = Allowed | Refused
+
+/** Exit status for a set of verdicts (DESIGN §11): 0 allowed, 1 refused, 3 when the local clock is what failed. */
+export function verdictsExit(verdicts: readonly Verdict[]): 0 | 1 | 3 {
+  let status: 0 | 1 | 3 = 0
+  for (const verdict of verdicts) {
+    if (verdict.ok) continue
+    if (verdict.code !== "CLOCK_BEHIND") return 1
+    status = 3
+  }
+  return status
+}
