@@ -1,0 +1,3 @@
+export { checkOutput } from "./check.ts"
+export { collectLicences } from "./licences.ts"
+export { requireWhereNeeded } from "./require.ts"

@@ -1,0 +1,66 @@
+import type { Options } from "tsup"
+import { checkOutput, collectLicences, requireWhereNeeded } from "./src/bundle/index.ts"
+
+type Entries = Readonly<Record<string, string>>
+
+/** What Yarn hands out through its factory's `require`; everything else is bundled. */
+const YARN_MODULES = ["@yarnpkg/core", "@yarnpkg/fslib", "@yarnpkg/libzip", "@yarnpkg/plugin-*", "clipanion", "typanion"]
+
+const COMMON: Options = {
+  platform: "node",
+  // Published packages depend on nothing from outside: one reviewed lockfile decides what runs.
+  noExternal: [/.*/],
+  // node:sqlite has no other name.
+  removeNodeProtocol: false,
+  // Source maps name the files of the machine that built.
+  sourcemap: false,
+  dts: false,
+  clean: true,
+}
+
+/**
+ * ECMAScript modules that hold everything but Node's own: for programs and for pnpm's plugin.
+ * Shared code and late imports become files of their own, so that a short run loads little.
+ *
+ * @param given.entry - entry file by name of the output without its ending
+ * @param given.target - oldest Node that runs it
+ */
+export function bundle(given: { readonly entry: Entries, readonly ending?: ".js" | ".mjs", readonly target?: "node20" | "node22" }): Options {
+  return {
+    ...COMMON,
+    entry: { ...given.entry },
+    format: ["esm"],
+    target: given.target ?? "node20",
+    splitting: true,
+    outExtension: () => ({ js: given.ending ?? ".js" }),
+    plugins: [requireWhereNeeded()],
+    esbuildPlugins: [checkOutput(), collectLicences()],
+    esbuildOptions(options) {
+      options.conditions = ["source"]
+    },
+  }
+}
+
+/**
+ * The one file that `yarn plugin import` wants: a name, and a factory that Yarn calls with a `require` of its own modules.
+ *
+ * @param given.name - the plugin's name as Yarn lists it
+ */
+export function yarnBundle(given: { readonly entry: Entries, readonly name: string }): Options {
+  return {
+    ...COMMON,
+    entry: { ...given.entry },
+    format: ["iife"],
+    globalName: "plugin",
+    target: "node20",
+    minify: true,
+    outExtension: () => ({ js: ".cjs" }),
+    banner: { js: `/* eslint-disable */\nmodule.exports = {\nname: ${JSON.stringify(given.name)},\nfactory: function (require) {` },
+    footer: { js: "return plugin;\n}\n};" },
+    esbuildPlugins: [checkOutput(), collectLicences()],
+    esbuildOptions(options) {
+      options.conditions = ["source"]
+      options.external = YARN_MODULES
+    },
+  }
+}
