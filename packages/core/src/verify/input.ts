@@ -1,0 +1,50 @@
+import type { Bytes } from "../bytes.ts"
+import type { Crypto } from "../crypto.ts"
+import type { ArtifactName, ArtifactStatus } from "./evidence.ts"
+import type { Policy } from "./policy.ts"
+import type { Roster } from "./roster.ts"
+import type { ArtifactRequest } from "./verdict.ts"
+
+/** Entries of one log under one head. Several when some come from a cache. */
+export interface EntryBatch {
+  /** Signed note with cosignatures. */
+  readonly checkpoint: string
+  /** Ascending. */
+  readonly indices: readonly number[]
+  /** Parallel to `indices`. */
+  readonly entries: readonly string[]
+  /** One multi-inclusion proof of all `indices` (packages/spec/multi-inclusion.md), … */
+  readonly proof?: readonly Bytes[]
+  /** … or one RFC 6962 inclusion proof an entry, parallel to `indices`. Exactly one of the two. */
+  readonly paths?: readonly (readonly Bytes[])[]
+  /** Full texts of by-digest entries. */
+  readonly bodies: readonly string[]
+}
+
+/** All that was gathered about one roster node. Nothing in it is believed before it is checked. */
+export interface LogEvidence {
+  readonly operator: string
+  /** Origin of the node's observations log. */
+  readonly origin: string
+  /** Whether the node answered this time, or its evidence was at hand. */
+  readonly reached: boolean
+  /** Why not, or what was wrong with its answer. */
+  readonly failure?: { readonly code: string; readonly message: string }
+  readonly batches: readonly EntryBatch[]
+  /** The whole notices log, entries from 0. */
+  readonly notices?: { readonly checkpoint: string; readonly entries: readonly string[] }
+  /** What the node says of artifacts that it has no statement for. */
+  readonly statuses: readonly (ArtifactName & { readonly status: ArtifactStatus; readonly code?: string; readonly detail?: string })[]
+  /** Set when a kept proof shows that this log misbehaved: it never counts again. */
+  readonly misbehaved?: string
+}
+
+export interface VerifyInput {
+  readonly crypto: Crypto
+  readonly roster: Roster
+  readonly policy: Policy
+  /** Unix seconds of the local clock. */
+  readonly now: number
+  readonly requests: readonly ArtifactRequest[]
+  readonly evidence: readonly LogEvidence[]
+}
