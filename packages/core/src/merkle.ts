@@ -159,7 +159,8 @@ export function checkConsistency(crypto: Crypto, claim: ConsistencyClaim): Consi
   if (!areSizes(oldSize, newSize)) return "invalid"
   if (oldSize === 0) {
     const empty = emptyRoot(crypto)
-    return proof.length === 0 && equalBytes(oldRoot, empty) && (newSize > 0 || equalBytes(newRoot, empty)) ? "consistent" : "invalid"
+    const isNewFine = newSize > 0 ? newRoot.length === HASH_BYTES : equalBytes(newRoot, empty)
+    return proof.length === 0 && equalBytes(oldRoot, empty) && isNewFine ? "consistent" : "invalid"
   }
   // The public vectors accept equal roots of any length, so lengths are looked at afterwards.
   if (oldSize === newSize && proof.length === 0 && equalBytes(oldRoot, newRoot)) return "consistent"
