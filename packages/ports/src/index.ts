@@ -1,3 +1,6 @@
 /** Interfaces of the outside world. The comment of a method is its contract. @packageDocumentation */
 export type { Clock } from "./clock.ts"
 export type { AbortSignalLike, HttpRequest, HttpResponse, HttpTransport } from "./http.ts"
+export type { CachedStatement, EvidenceCache, MisbehaviorRecord, NoticesMirror, StateStore, Swap } from "./client.ts"
+export type { EdgeHash, Log, LogEntry, LogFile, LogState, LogStorage, LogStorageAudit, ServedFile, SignedHead, StagedBatch, TreeHead } from "./log.ts"
+export type { WitnessedHead, WitnessedMisbehavior, WitnessStore } from "./witness.ts"
