@@ -5,7 +5,8 @@
  * @packageDocumentation
  */
 import { canonicalize, type JsonObject, parseCanonicalJson } from "../jcs.ts"
-import { parsePurl } from "../purl.ts"
+import { npmNameOf, npmPurl } from "../purl.ts"
+import { STATEMENT_TYPE } from "../statement.ts"
 import { isRegistryId } from "./registry-id.ts"
 import { HEX_SHA512, type ShapeReader } from "./shape.ts"
 
@@ -14,7 +15,6 @@ export const PREDICATE_BASE = "https://vouchsafe.example/"
 export const OBSERVATION_TYPE = `${PREDICATE_BASE}observation/v1`
 export const NOTICE_TYPE = `${PREDICATE_BASE}notice/v1`
 export const BY_DIGEST_TYPE = `${PREDICATE_BASE}by-digest/v1`
-export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
 /** Most bytes of a log entry (C2SP tlog-tiles, entry bundles: u16 length). */
 export const ENTRY_BYTES_MAX = 65_535
@@ -50,10 +50,9 @@ export function parseOwnStatement(text: string, reader: ShapeReader): OwnStateme
 /** Reads a purl that names an artifact: npm, with version, without qualifiers or subpath, in its one spelling. */
 export function artifactPurl(value: unknown, at: string, reader: ShapeReader): string {
   const text = reader.string(value, at, NAME_LENGTH_MAX)
-  if (!text.startsWith("pkg:npm/") || text.includes("?") || text.includes("#")) return reader.fail(at, "pkg:npm/name@version without qualifiers", text)
-  const purl = parsePurl(text)
-  if (purl.version === undefined || text.startsWith("pkg:npm/@")) return reader.fail(at, "pkg:npm/[%40scope/]name@version", text)
-  return text
+  const { name, version } = npmNameOf(text)
+  const spelled = npmPurl(name, version)
+  return spelled === text ? text : reader.fail(at, spelled, text)
 }
 
 /** Reads a registry id. */
