@@ -1,16 +1,71 @@
 // Installs the workspace's dependencies: the one set-up step that `npm test`, `npm run demo` and `npm run bench` share.
-// Needs Node >= 20.19 and npm only; pnpm comes through npx, pinned.
+// Needs Node >= 20.19 and npm only; pnpm comes through npx, pinned. JavaScript, because this Node may be the old one.
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
 
-const PNPM = "pnpm@10.34.9"
-const args = ["-y", PNPM, "install", "--frozen-lockfile", "--ignore-scripts", "--prefer-offline", "--reporter=append-only"]
-const result = spawnSync("npx", args, { stdio: ["ignore", "inherit", "inherit"], shell: process.platform === "win32" })
-if (result.status !== 0) {
-  console.error(`setup: \`npx ${args.join(" ")}\` failed; is the npm registry of your npm configuration reachable?`)
+const NODE_OWN = [20, 19]
+const NODE_DEVELOPMENT = 24
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..")
+const bin = join(root, "node_modules/.bin")
+const marker = join(root, "node_modules/.vouchsafe-setup")
+const windows = process.platform === "win32"
+
+/** @returns {never} */
+function fail(message, hint) {
+  console.error(`setup: ${message}\n  hint: ${hint}`)
   process.exit(1)
 }
-if (!existsSync("node_modules/.bin/turbo")) {
-  console.error("setup: node_modules is incomplete; remove it and run again")
-  process.exit(1)
+
+/** Digest of everything that decides what an install holds. */
+function wantedDigest() {
+  const workspaces = ["test-e2e", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}`)]
+  const paths = ["pnpm-lock.yaml", "pnpm-workspace.yaml", ".npmrc", "package.json", ...workspaces.map((path) => `${path}/package.json`)]
+  const hash = createHash("sha256").update(`${process.platform} ${process.arch}\0`)
+  for (const path of paths.filter((name) => existsSync(join(root, name))).sort()) hash.update(`${path}\0`).update(readFileSync(join(root, path))).update("\0")
+  return hash.digest("hex")
 }
+
+function install(pnpm) {
+  const args = ["-y", pnpm, "install", "--frozen-lockfile", "--ignore-scripts", "--prefer-offline", "--reporter=append-only"]
+  console.log(`setup: npx ${args.join(" ")}`)
+  const result = spawnSync("npx", args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell: windows })
+  if (result.error !== undefined) fail(`npx does not start: ${result.error.message}`, "npm comes with Node; is it on the PATH?")
+  if (result.status !== 0) {
+    fail(`the install ended with status ${result.status}, expected 0`, "is the registry of your npm configuration reachable? if a package.json changed, refresh the lockfile and commit it")
+  }
+  for (const name of ["turbo", "tsc", "vitest", "tsup"]) {
+    if (!existsSync(join(bin, name))) fail(`node_modules/.bin/${name} is missing after the install`, "remove node_modules and run again")
+  }
+}
+
+/** The development tools run TypeScript as it stands, which needs the newer Node: the pinned one, or the person's own. */
+function checkDevelopmentNode() {
+  const own = `Node ${process.versions.node} on ${process.platform} ${process.arch}`
+  const ownIsNew = Number(process.versions.node.split(".")[0]) >= NODE_DEVELOPMENT
+  const pinned = join(bin, "node")
+  if (existsSync(pinned)) {
+    const answer = spawnSync(pinned, ["--version"], { encoding: "utf8" })
+    if (answer.status === 0) return
+    // It is first on every script's PATH, so a pinned Node that this system cannot run would stand in the way.
+    if (!ownIsNew) fail(`the workspace's own Node does not run here (${answer.error?.message ?? answer.stderr.trim()}), and yours is ${own}`, `install Node >= ${NODE_DEVELOPMENT} and run again`)
+    rmSync(pinned)
+  }
+  if (!ownIsNew) fail(`development needs Node >= ${NODE_DEVELOPMENT}; the workspace brings one for linux x64, and this is ${own}`, `install Node >= ${NODE_DEVELOPMENT} and run again`)
+}
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+if (major < NODE_OWN[0] || (major === NODE_OWN[0] && minor < NODE_OWN[1])) {
+  fail(`expected Node >= ${NODE_OWN.join(".")}, found ${process.versions.node}`, "install a newer Node and run again")
+}
+const digest = wantedDigest()
+const installed = existsSync(marker) && existsSync(join(bin, "turbo")) && readFileSync(marker, "utf8") === digest
+if (!installed) {
+  rmSync(marker, { force: true })
+  install(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager)
+}
+checkDevelopmentNode()
+// Written last: an install that was cut off has no marker and starts over.
+if (!installed) writeFileSync(marker, digest)

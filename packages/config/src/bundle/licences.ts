@@ -18,6 +18,7 @@ export function collectLicences(): Plugin {
     name: "vouchsafe-licences",
     setup(build) {
       build.onEnd((result) => {
+        if (result.errors.length > 0) return {}
         const outdir = build.initialOptions.outdir
         if (outdir === undefined || result.metafile === undefined) return { errors: [{ text: "no licences: esbuild reported no inputs" }] }
         const roots = new Set(Object.keys(result.metafile.inputs).flatMap((input) => PACKAGE_ROOT.exec(input.replaceAll("\\", "/"))?.[1] ?? []))
