@@ -7,9 +7,10 @@
 import { base64Decode, base64Encode } from "../base64.ts"
 import type { Bytes } from "../bytes.ts"
 import { VouchsafeError } from "../errors.ts"
+import { ENTRY_BYTES_MAX } from "../tile.ts"
 import { isRegistryId } from "./registry-id.ts"
 import { parseJson, shapeReader, type ShapeReader } from "./shape.ts"
-import { artifactPurl, BODY_LENGTH_MAX, ENTRY_BYTES_MAX } from "./statement-text.ts"
+import { artifactPurl, BODY_LENGTH_MAX } from "./statement-text.ts"
 
 export const EVIDENCE_REQUEST_FORMAT = "vouchsafe-evidence-request/v1"
 export const EVIDENCE_FORMAT = "vouchsafe-evidence/v1"

@@ -20,7 +20,7 @@ export {
 } from "./roster.ts"
 export { escapeForDisplay, HEX_SHA1, HEX_SHA256, HEX_SHA512, parseJson, type ShapeReader, shapeReader } from "./shape.ts"
 export {
-  artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, ENTRY_BYTES_MAX, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE,
+  artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE,
 } from "./statement-text.ts"
 export {
   type Allowed, type ArtifactRequest, type Claim, type Finding, type Refused, type Severity, type Verdict, VERDICT_CODES, type VerdictCode, verdictsExit,

@@ -10,10 +10,10 @@ import { openCheckpoint } from "../checkpoint.ts"
 import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError } from "../errors.ts"
 import { checkFork, checkInclusion, leafHash } from "../merkle.ts"
+import { ENTRY_BYTES_MAX } from "../tile.ts"
 import type { VerifierKey } from "../vkey.ts"
 import { parseOwnEntry } from "./entry.ts"
 import { parseJson, shapeReader } from "./shape.ts"
-import { ENTRY_BYTES_MAX } from "./statement-text.ts"
 
 export const MISBEHAVIOR_FORMAT = "vouchsafe-misbehavior/v1"
 export const MISBEHAVIOR_LENGTH_MAX = 1_048_576

@@ -16,8 +16,6 @@ export const OBSERVATION_TYPE = `${PREDICATE_BASE}observation/v1`
 export const NOTICE_TYPE = `${PREDICATE_BASE}notice/v1`
 export const BY_DIGEST_TYPE = `${PREDICATE_BASE}by-digest/v1`
 
-/** Most bytes of a log entry (C2SP tlog-tiles, entry bundles: u16 length). */
-export const ENTRY_BYTES_MAX = 65_535
 /** Longest body that an entry may name by digest. */
 export const BODY_LENGTH_MAX = 8_388_608
 export const NAME_LENGTH_MAX = 400
