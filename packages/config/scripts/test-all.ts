@@ -1,5 +1,6 @@
 // Everything of `npm test`. The last line is `N passed, N failed, N skipped`; exit status 1 where anything failed.
 // Alone, with some steps only: `node packages/config/scripts/test-all.ts typecheck unit`.
+import { readFileSync } from "node:fs"
 import { delimiter, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { formatTable, runAll, STEPS, sum, summaryLine, type Step } from "../src/run/index.ts"
@@ -20,8 +21,12 @@ const env = {
   TURBO_TELEMETRY_DISABLED: "1",
   DO_NOT_TRACK: "1",
 }
+const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { packageManager: string }
 console.log(`== Node ${process.versions.node}, ${process.platform} ${process.arch}`)
-const rows = await runAll({ root, env, print: (line) => console.log(line), nowMs: Date.now }, asked.length === 0 ? STEPS : asked as Step[])
+const rows = await runAll(
+  { root, env, pnpm: packageManager, print: (line) => console.log(line), nowMs: Date.now },
+  asked.length === 0 ? STEPS : asked as Step[],
+)
 const total = sum(rows.map(([, count]) => count))
 
 if (total.failures.length > 0) {

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import manifest from "../../../../package.json" with { type: "json" }
 import { run, type Ended } from "./command.ts"
 import { failure, NOTHING, readReport, sum, type Count } from "./report.ts"
 
@@ -11,25 +10,20 @@ export type Step = (typeof STEPS)[number]
 const REPORT = ".test-report.json"
 const QUIET_MS = 30_000
 const MINUTE_MS = 60_000
-// turbo starts packages' scripts through the pnpm it finds, and a person may have none.
-const TURBO_RUN = ["npx", "-y", manifest.packageManager, "exec", "turbo", "run"] as const
 
 type Argv = readonly [string, ...string[]]
 
 interface Check {
-  readonly argvs: readonly Argv[]
+  readonly argvs: (world: World) => readonly Argv[]
   readonly limitMs: number
 }
 
 /** Steps that either hold or do not: each counts as one test. */
 const CHECKS: Readonly<Record<Exclude<Step, "unit" | "e2e">, Check>> = {
-  typecheck: {
-    argvs: [["tsc", "-p", "packages/config/tsconfig.all.json"], ["tsc", "-p", "packages/core"], ["tsc", "-p", "packages/ports"]],
-    limitMs: 5 * MINUTE_MS,
-  },
-  tidy: { argvs: [["node", "packages/config/scripts/tidy.ts"]], limitMs: 2 * MINUTE_MS },
-  boundaries: { argvs: [["turbo", "boundaries"]], limitMs: 2 * MINUTE_MS },
-  build: { argvs: [[...TURBO_RUN, "build", "--output-logs=errors-only"]], limitMs: 10 * MINUTE_MS },
+  typecheck: { argvs: () => ["config/tsconfig.all.json", "core", "ports"].map((project) => ["tsc", "-p", `packages/${project}`]), limitMs: 5 * MINUTE_MS },
+  tidy: { argvs: () => [["node", "packages/config/scripts/tidy.ts"]], limitMs: 2 * MINUTE_MS },
+  boundaries: { argvs: () => [["turbo", "boundaries"]], limitMs: 2 * MINUTE_MS },
+  build: { argvs: (world) => [turboRun(world, "build", "--output-logs=errors-only")], limitMs: 10 * MINUTE_MS },
 }
 const UNIT_MS_MAX = 30 * MINUTE_MS
 const E2E_MS_MAX = 45 * MINUTE_MS
@@ -39,6 +33,8 @@ export interface World {
   readonly root: string
   /** Environment of every command; its PATH finds the workspace's tools first. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The package manager with its version, as `packageManager` in package.json names it. */
+  readonly pnpm: string
   readonly print: (line: string) => void
   readonly nowMs: () => number
 }
@@ -60,8 +56,13 @@ export async function runAll(world: World, steps: readonly Step[] = STEPS): Prom
   return rows
 }
 
+/** turbo starts packages' scripts through the pnpm that it finds on the PATH, and a person may have none. */
+function turboRun(world: World, ...args: string[]): Argv {
+  return ["npx", "-y", world.pnpm, "exec", "turbo", "run", ...args]
+}
+
 async function check(world: World, step: keyof typeof CHECKS): Promise<Count> {
-  for (const argv of CHECKS[step].argvs) {
+  for (const argv of CHECKS[step].argvs(world)) {
     const ended = await runStep(world, step, argv, CHECKS[step].limitMs)
     if (!ended.ok) return failure(`${step}: ${argv.join(" ")}: ${ended.reason}`)
   }
@@ -70,7 +71,7 @@ async function check(world: World, step: keyof typeof CHECKS): Promise<Count> {
 
 async function unit(world: World): Promise<[string, Count][]> {
   const folders = readdirSync(join(world.root, "packages")).filter((name) => existsSync(join(world.root, "packages", name, "test"))).sort()
-  const argv: Argv = [...TURBO_RUN, "test", "--concurrency=2", "--continue=always", "--output-logs=full", "--log-order=stream"]
+  const argv: Argv = turboRun(world, "test", "--concurrency=2", "--continue=always", "--output-logs=full", "--log-order=stream")
   const ended = await runStep(world, "unit", argv, UNIT_MS_MAX)
   const rows = folders.map((folder): [string, Count] => [folder, countOf(world.root, join("packages", folder))])
   return [...rows, ...unexplained("unit", ended, rows)]
