@@ -41,7 +41,7 @@ describe("equivocation", () => {
   const proofOf = (first: string, second: string, secondIndex = 1): MisbehaviorProof => {
     const entries = [first, second].map(utf8Encode)
     const reader = nodeReaderFromLeaves(crypto, leaves(entries))
-    const proven = (index: number) => ({ index, entry: [first, second][index] as string, proof: proveInclusion(reader, { index, size: 2 }, crypto) })
+    const proven = (index: number) => ({ index, entry: [first, second][index] as string, proof: proveInclusion(crypto, reader, { index, size: 2 }) })
     return { kind: "equivocation", origin: key.name, checkpoint: head(entries), first: proven(0), second: proven(secondIndex) }
   }
   test("two observations of one artifact with different bytes convict the log", () => {
