@@ -10,6 +10,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     reporters: ["default", ["json", { outputFile: ".test-report.json" }]],
     maxWorkers: 2,
+    // Against hanging, not for timing: two busy cores must not turn a table of thousands of rows red.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     passWithNoTests: false,
   },
 })
