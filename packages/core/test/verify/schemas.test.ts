@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { describe, expect, test } from "vitest"
+import { formatByDigest, formatEvidenceAnswer, formatEvidenceRequest, formatMisbehavior, formatNotice, formatObservation, OBSERVATION_TYPE } from "../../src/index.ts"
+import { crypto, EVIL, evidenceOf, GOOD, judge, makeWorld, notice, observation, PURL, REGISTRY } from "./world.ts"
+
+const require = createRequire(import.meta.url)
+const Ajv2020 = require("ajv/dist/2020.js").default as new (options: object) => { compile(schema: unknown): ((value: unknown) => boolean) & { errors?: unknown } }
+const folder = new URL("../../../spec/schemas/", import.meta.url)
+const validators = new Map(readdirSync(folder).map((file) => [
+  file.replace(".schema.json", ""), new Ajv2020({ strict: true, strictTypes: false, strictRequired: false }).compile(JSON.parse(readFileSync(new URL(file, folder), "utf8"))),
+]))
+
+function check(name: string, document: unknown): boolean {
+  const validate = validators.get(name)
+  if (validate === undefined) throw new TypeError(`no schema ${name}`)
+  return validate(document)
+}
+
+const world = makeWorld()
+const evidence = evidenceOf(world, "alpha")
+const [batch] = evidence.batches
+if (batch?.proof === undefined || evidence.notices === undefined) throw new TypeError("incomplete evidence")
+const samples: Record<string, unknown> = {
+  roster: JSON.parse(world.rosterText),
+  policy: { format: "vouchsafe-policy/v1", roster: "./r.json", threshold: 2, exceptions: [{ purl: PURL, code: "WITHDRAWN", owner: "a", reason: "b", until: "2027-01-01", sha512: GOOD }] },
+  observation: JSON.parse(formatObservation(observation("a/log"))),
+  notice: JSON.parse(formatNotice(notice("alpha", { notice: "conflict", other: EVIL }))),
+  "by-digest": JSON.parse(formatByDigest(crypto, { purl: PURL, sha512: GOOD, log: "a/log", predicateType: OBSERVATION_TYPE, text: "{}" })),
+  "evidence-request": JSON.parse(formatEvidenceRequest({ artifacts: [{ purl: PURL, registry: REGISTRY }], deadlineMs: 1, knownSize: 0, noticesFrom: 0 })),
+  evidence: JSON.parse(formatEvidenceAnswer({
+    log: { ...batch, proof: batch.proof, consistency: [] }, notices: { ...evidence.notices, from: 0 },
+    artifacts: [{ purl: PURL, registry: REGISTRY, status: "refused", code: "TARBALL_AMBIGUOUS", detail: "x", indices: [] }],
+  })),
+  misbehavior: JSON.parse(formatMisbehavior({ kind: "fork", origin: "a/log", older: "o", newer: "n", consistency: [new Uint8Array(32)] })),
+  verdict: JSON.parse(JSON.stringify(judge(world, { gamma: null, beta: null }))),
+  manifest: { format: "vouchsafe-manifest/v1", files: [["package.json", 10, 0o644, "00".repeat(32)]] },
+}
+
+test("every schema has a sample here", () => expect(Object.keys(samples).sort()).toEqual([...validators.keys()].sort()))
+
+describe.each(Object.entries(samples))("schema %s", (name, sample) => {
+  test("accepts what the code writes", () => expect(check(name, sample)).toBe(true))
+  test("refuses an unknown and a missing member", () => {
+    expect(check(name, { ...(sample as object), extra: 1 })).toBe(false)
+    const key = Object.keys(sample as object).find((member) => member !== "threshold" && member !== "exceptions") ?? ""
+    expect(check(name, Object.fromEntries(Object.entries(sample as object).filter(([member]) => member !== key)))).toBe(false)
+  })
+})
