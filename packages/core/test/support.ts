@@ -16,10 +16,15 @@ function importKey(publicKey: Bytes): KeyObject | undefined {
   }
 }
 
+/** The same bytes as a Uint8Array proper, so that test comparisons do not see a Buffer. */
+function plain({ buffer, byteOffset, length }: Buffer): Bytes {
+  return new Uint8Array(buffer, byteOffset, length)
+}
+
 /** The injected implementation that hosts use, on OpenSSL. Must agree with nobleCrypto on every input. */
 export const nodeCrypto: Crypto = {
-  sha256: (data) => hash("sha256", data, "buffer"),
-  sha512: (data) => hash("sha512", data, "buffer"),
+  sha256: (data) => plain(hash("sha256", data, "buffer")),
+  sha512: (data) => plain(hash("sha512", data, "buffer")),
   verifyEd25519(publicKey, message, signature) {
     if (!isStrictEd25519Input(publicKey, signature)) return false
     const key = importKey(publicKey)
