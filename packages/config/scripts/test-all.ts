@@ -19,7 +19,9 @@ const env = {
   // The Node that runs this runs everything.
   PATH: [dirname(process.execPath), join(root, "node_modules/.bin"), process.env["PATH"] ?? ""].join(delimiter),
   TURBO_TELEMETRY_DISABLED: "1",
-  DO_NOT_TRACK: "1",
+  // What the steps print passes through pipes; colours would end up in logs.
+  NO_COLOR: "1",
+  FORCE_COLOR: undefined,
 }
 const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { packageManager: string }
 console.log(`== Node ${process.versions.node}, ${process.platform} ${process.arch}`)
