@@ -1,0 +1,46 @@
+/** Values kept in memory while they fit, least recently used first to go. */
+export interface ByteCache<V> {
+  /** The value of `key`, loaded when it is not there. Callers who ask during a load share it; a failed load is not kept. */
+  get(key: string, load: () => Promise<V>): V | Promise<V>
+}
+
+/**
+ * Makes a cache of at most `bytesMax` bytes.
+ *
+ * @param bytesOf - what a value costs
+ */
+export function createByteCache<V>(bytesMax: number, bytesOf: (value: V) => number): ByteCache<V> {
+  const kept = new Map<string, V>()
+  const loading = new Map<string, Promise<V>>()
+  let bytes = 0
+
+  const keep = (key: string, value: V): void => {
+    kept.set(key, value)
+    bytes += bytesOf(value)
+    // A Map iterates in order of insertion, and every use inserts anew: the first key is the one unused for longest.
+    for (const [oldest, dropped] of kept) {
+      if (bytes <= bytesMax) break
+      kept.delete(oldest)
+      bytes -= bytesOf(dropped)
+    }
+  }
+
+  return {
+    get(key, load) {
+      const known = kept.get(key)
+      if (known !== undefined) {
+        kept.delete(key)
+        kept.set(key, known)
+        return known
+      }
+      const running = loading.get(key)
+      if (running !== undefined) return running
+      const started = load().then((value) => {
+        keep(key, value)
+        return value
+      }).finally(() => loading.delete(key))
+      loading.set(key, started)
+      return started
+    },
+  }
+}

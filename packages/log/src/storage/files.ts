@@ -1,0 +1,90 @@
+/**
+ * Full tiles and entry bundles as plain files: written under another name, synced, renamed, and their directories synced.
+ *
+ * @packageDocumentation
+ */
+import { readdir, readFile, rm } from "node:fs/promises"
+import { dirname, join, relative, sep } from "node:path"
+import { type Bytes, equalBytes, parseTilePath, TILE_WIDTH, VouchsafeError } from "@vouchsafe/core"
+import type { LogFile } from "@vouchsafe/ports"
+import { PARALLEL_WRITES_MAX } from "../limits.ts"
+import type { Disk } from "./disk.ts"
+import { asDiskError, isMissing } from "./errors.ts"
+
+const TILES = "tile"
+const SCRATCH = "tmp"
+
+/** Write-once files below one directory, named by their tlog-tiles path. */
+export interface TileFiles {
+  putFiles(files: readonly LogFile[]): Promise<void>
+  readFile(path: string): Promise<Bytes | undefined>
+  listFiles(): Promise<string[]>
+}
+
+/** Nothing but a full tile's path becomes a file name: no text from outside reaches the file system. */
+function placeOf(directory: string, path: string): string {
+  if (parseTilePath(path).width !== TILE_WIDTH) throw new RangeError(`${path} is a partial tile: only full ones are files`)
+  return join(directory, ...path.split("/"))
+}
+
+async function readIfThere(file: string): Promise<Bytes | undefined> {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw asDiskError(`cannot read ${file}`, error)
+  }
+}
+
+/** Prepares `directory`. What an interrupted write left behind is removed. */
+export async function openTileFiles(directory: string, disk: Disk): Promise<TileFiles> {
+  const scratch = join(directory, SCRATCH)
+  await rm(scratch, { recursive: true, force: true })
+  await disk.makeDirectory(scratch)
+  await disk.makeDirectory(join(directory, TILES))
+  await disk.syncDirectory(directory)
+  let scratchCount = 0
+
+  /** Returns the directories whose names must be synced: the file's own and, where they may be new, those above. */
+  const putFile = async ({ path, bytes }: LogFile): Promise<string[]> => {
+    const target = placeOf(directory, path)
+    const there = await readIfThere(target)
+    if (there !== undefined && !equalBytes(there, bytes)) {
+      throw new VouchsafeError("LOG_BROKEN", `${path} already holds other bytes than the ${bytes.length} to store`, {
+        details: { path },
+        hint: "the log's database may be an older copy than its tiles; run `vouchsafe-node fsck`",
+      })
+    }
+    await disk.makeDirectory(dirname(target))
+    if (there === undefined) {
+      const temporary = join(scratch, String(scratchCount++))
+      await disk.writeNew(temporary, bytes)
+      await disk.rename(temporary, target)
+    }
+    // A file found in place may stem from a write that ended between rename and sync.
+    const touched: string[] = []
+    for (let at = dirname(target); at.length >= directory.length; at = dirname(at)) touched.push(at)
+    return touched
+  }
+
+  return {
+    async putFiles(files) {
+      const touched = new Set<string>()
+      try {
+        for (let i = 0; i < files.length; i += PARALLEL_WRITES_MAX) {
+          const lists = await Promise.all(files.slice(i, i + PARALLEL_WRITES_MAX).map(putFile))
+          for (const path of lists.flat()) touched.add(path)
+        }
+        await Promise.all([...touched].map((path) => disk.syncDirectory(path)))
+      } catch (error) {
+        throw asDiskError(`cannot store tiles in ${directory}`, error)
+      }
+    },
+    readFile: (path) => readIfThere(placeOf(directory, path)),
+    async listFiles() {
+      const found = await readdir(join(directory, TILES), { recursive: true, withFileTypes: true })
+      return found.filter((one) => !one.isDirectory())
+        .map((one) => relative(directory, join(one.parentPath, one.name)).split(sep).join("/")).sort()
+    },
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * A log's storage in one directory: `log.sqlite` and the folder `tile`.
+ *
+ * @packageDocumentation
+ */
+import { existsSync } from "node:fs"
+import { dirname, join } from "node:path"
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import { type Bytes, VouchsafeError } from "@vouchsafe/core"
+import type { LogEntry, LogState, LogStorage, SignedHead, StagedBatch, TreeHead } from "@vouchsafe/ports"
+import { inTransaction, openDatabase } from "./database.ts"
+import { type Disk, nodeDisk } from "./disk.ts"
+import { asDiskError } from "./errors.ts"
+import { openTileFiles, type TileFiles } from "./files.ts"
+
+/** The database file inside a log's directory. */
+export const DATABASE_NAME = "log.sqlite"
+
+type Row = Record<string, SQLOutputValue>
+type Kind = "staged" | "signed" | "cosigned"
+
+function broken(why: string): VouchsafeError {
+  return new VouchsafeError("LOG_BROKEN", `log database: ${why}`, { hint: "run `vouchsafe-node fsck`" })
+}
+
+function numberIn(row: Row | undefined, column: string): number {
+  const value = row?.[column]
+  if (typeof value !== "number") throw broken(`column ${column} holds ${typeof value}, expected a number`)
+  return value
+}
+
+function bytesIn(row: Row | undefined, column: string): Bytes {
+  const value = row?.[column]
+  if (!(value instanceof Uint8Array)) throw broken(`column ${column} holds ${typeof value}, expected bytes`)
+  return value
+}
+
+function headIn(row: Row): TreeHead {
+  return { size: numberIn(row, "size"), root: bytesIn(row, "root") }
+}
+
+function signedIn(row: Row | undefined): SignedHead | undefined {
+  if (row === undefined) return undefined
+  if (typeof row["text"] !== "string") throw broken("a signed head has no text")
+  return { ...headIn(row), text: row["text"] }
+}
+
+/** Rows in order whose `idx` runs from `from` without gaps. */
+function withoutGaps(rows: readonly Row[], from: number, column: string): Bytes[] {
+  return rows.map((row, i) => {
+    const index = numberIn(row, "idx")
+    if (index !== from + i) throw broken(`${column} ${from + i} is missing, the next one held is ${index}`)
+    return bytesIn(row, column)
+  })
+}
+
+function prepareAll(database: DatabaseSync) {
+  return {
+    head: database.prepare("SELECT size, root, text, keyCount FROM heads WHERE kind = ?"),
+    setHead: database.prepare("INSERT OR REPLACE INTO heads (kind, size, root, text, keyCount) VALUES (?, ?, ?, ?, ?)"),
+    entries: database.prepare("SELECT idx, bytes FROM entries WHERE idx >= ? ORDER BY idx"),
+    addEntry: database.prepare("INSERT INTO entries (idx, bytes) VALUES (?, ?)"),
+    dropEntries: database.prepare("DELETE FROM entries WHERE idx < ?"),
+    hashes: database.prepare("SELECT idx, hash FROM hashes WHERE level = ? AND idx >= ? ORDER BY idx"),
+    addHash: database.prepare("INSERT INTO hashes (level, idx, hash) VALUES (?, ?, ?)"),
+    dropHashes: database.prepare("DELETE FROM hashes WHERE level = ? AND idx < ?"),
+    addKey: database.prepare("INSERT INTO keys (key, idx) VALUES (?, ?)"),
+    indices: database.prepare("SELECT idx FROM keys WHERE key = ? ORDER BY idx DESC LIMIT ?"),
+    keyTotals: database.prepare("SELECT count(*) AS total, coalesce(max(idx) + 1, 0) AS indexEnd FROM keys"),
+    check: database.prepare("PRAGMA integrity_check"),
+  }
+}
+
+type Statements = ReturnType<typeof prepareAll>
+
+function rowOf(statements: Statements, kind: Kind): Row | undefined {
+  return statements.head.get(kind)
+}
+
+function loadState(statements: Statements): LogState {
+  const staged = rowOf(statements, "staged")
+  return {
+    staged: staged === undefined ? undefined : headIn(staged),
+    signed: signedIn(rowOf(statements, "signed")),
+    cosigned: signedIn(rowOf(statements, "cosigned")),
+    keyCount: staged === undefined ? 0 : numberIn(staged, "keyCount"),
+  }
+}
+
+function addEntries(statements: Statements, entries: readonly LogEntry[], from: number): number {
+  let keyCount = 0
+  entries.forEach(({ bytes, keys }, i) => {
+    statements.addEntry.run(from + i, bytes)
+    for (const key of new Set(keys)) {
+      statements.addKey.run(key, from + i)
+      keyCount++
+    }
+  })
+  return keyCount
+}
+
+function stage(statements: Statements, batch: StagedBatch): void {
+  const { staged, keyCount } = loadState(statements)
+  const size = staged?.size ?? 0
+  if (size !== batch.expectedSize) {
+    throw new VouchsafeError("STATE_UNSAFE", `the log has ${size} staged entries, expected ${batch.expectedSize}: somebody else appended`)
+  }
+  const added = addEntries(statements, batch.entries, size)
+  for (const { level, index, hash } of batch.hashes) statements.addHash.run(level, index, hash)
+  statements.setHead.run("staged", batch.head.size, batch.head.root, null, keyCount + added)
+}
+
+function putSigned(statements: Statements, expectedSize: number | undefined, head: SignedHead, retainFrom: readonly number[]): void {
+  const found = rowOf(statements, "signed")
+  const size = found === undefined ? undefined : numberIn(found, "size")
+  if (size !== expectedSize) {
+    throw new VouchsafeError("STATE_UNSAFE", `the stored checkpoint has size ${size ?? "none"}, expected ${expectedSize ?? "none"}: somebody else signed`)
+  }
+  statements.setHead.run("signed", head.size, head.root, head.text, null)
+  retainFrom.forEach((from, level) => {
+    if (level === 0) statements.dropEntries.run(from)
+    else statements.dropHashes.run(level, from)
+  })
+}
+
+function putCosigned(statements: Statements, head: SignedHead): void {
+  const found = rowOf(statements, "cosigned")
+  if (found !== undefined && numberIn(found, "size") > head.size) {
+    throw new VouchsafeError("STATE_UNSAFE", `the stored cosigned checkpoint has size ${numberIn(found, "size")}, expected at most ${head.size}`)
+  }
+  statements.setHead.run("cosigned", head.size, head.root, head.text, null)
+}
+
+function storageOf(database: DatabaseSync, files: TileFiles, directory: string): LogStorage {
+  const statements = prepareAll(database)
+  const run = async <T>(what: string, work: () => T): Promise<T> => {
+    try {
+      return work()
+    } catch (error) {
+      throw asDiskError(`cannot ${what} ${join(directory, DATABASE_NAME)}`, error)
+    }
+  }
+  const read = <T>(work: () => T): Promise<T> => run("read", work)
+  const write = (work: () => void): Promise<void> => run("write", () => inTransaction(database, work))
+
+  return {
+    load: () => read(() => loadState(statements)),
+    stage: (batch) => write(() => stage(statements, batch)),
+    readStagedEntries: (from) => read(() => {
+      const found = withoutGaps(statements.entries.all(from), from, "bytes")
+      const size = loadState(statements).staged?.size ?? 0
+      if (from + found.length !== Math.max(from, size)) throw broken(`entries from ${from + found.length} to ${size} are missing`)
+      return found
+    }),
+    readStagedHashes: (level, from) => read(() => withoutGaps(statements.hashes.all(level, from), from, "hash")),
+    putFiles: files.putFiles,
+    readFile: files.readFile,
+    putSigned: (expectedSize, head, retainFrom) => write(() => putSigned(statements, expectedSize, head, retainFrom)),
+    putCosigned: (head) => write(() => putCosigned(statements, head)),
+    indicesByKey: (key, limit) => read(() => statements.indices.all(key, limit).map((row) => numberIn(row, "idx")).reverse()),
+    async audit() {
+      const checked = await read(() => statements.check.all().map((row) => String(row["integrity_check"])))
+      const totals = await read(() => statements.keyTotals.get())
+      return {
+        problems: checked.filter((line) => line !== "ok").map((line) => `${DATABASE_NAME}: ${line}`),
+        files: await files.listFiles(),
+        keyCount: numberIn(totals, "total"),
+        keyIndexEnd: numberIn(totals, "indexEnd"),
+      }
+    },
+    async close() {
+      await run("close", () => database.close())
+    },
+  }
+}
+
+/** How to open {@link openSqliteStorage}. */
+export interface SqliteStorageOptions {
+  readonly directory: string
+  /** Refuse with NOT_FOUND where no log is, instead of creating one. */
+  readonly mustExist?: boolean
+  readonly disk?: Disk
+}
+
+/**
+ * Opens a log's directory and takes its lock, which ends with the process however it ends.
+ *
+ * @throws VouchsafeError STATE_UNSAFE when another process (or this one) has it open or it is of another version; LOG_BROKEN when the
+ * database is damaged; DISK when it cannot be opened; NOT_FOUND with `mustExist`.
+ */
+export async function openSqliteStorage(options: SqliteStorageOptions): Promise<LogStorage> {
+  const { directory, mustExist = false, disk = nodeDisk } = options
+  const file = join(directory, DATABASE_NAME)
+  if (mustExist && !existsSync(file)) throw new VouchsafeError("NOT_FOUND", `${directory} holds no log, expected ${DATABASE_NAME} there`)
+  let database: DatabaseSync | undefined
+  try {
+    await disk.makeDirectory(directory)
+    await disk.syncDirectory(dirname(directory))
+    // The lock first: files left by an interrupted write may be another holder's.
+    database = openDatabase(file)
+    const files = await openTileFiles(directory, disk)
+    return storageOf(database, files, directory)
+  } catch (error) {
+    database?.close()
+    throw asDiskError(`cannot open the log in ${directory}`, error)
+  }
+}
