@@ -1,0 +1,197 @@
+/**
+ * `POST /v1/evidence`: answers with what the log holds, observes what it does not, and says of each artifact which it was.
+ *
+ * Nothing in an answer is believed by a client: statements count by their proofs under the cosigned checkpoint. The status of
+ * an artifact only explains.
+ *
+ * @packageDocumentation
+ */
+import { type ArtifactAnswer, type ArtifactName, artifactKey, type EvidenceRequest, NOTICES_PER_ANSWER_MAX } from "@vouchsafe/core"
+import type { Clock, Log, SignedHead } from "@vouchsafe/ports"
+import type { Cosigner } from "../cosign/cosigner.ts"
+import { type Answer, refusal, textAnswer } from "../http/answer.ts"
+import { DEADLINE_MS_MAX, EVIDENCE_ANSWER_BYTES_MAX, EVIDENCE_REQUESTS_MAX, INDICES_REMEMBERED_MAX, NOTICES_BYTES_MAX, NOTICES_STALE_MS } from "../limits.ts"
+import { type Timers, within } from "../timers.ts"
+import { formatAnswer } from "./document.ts"
+import type { EntryCache, ReadyEntry } from "./entry-cache.ts"
+import type { Observer, Outcome } from "./observer.ts"
+
+/** One log with what keeps it cosigned and what reads it. */
+export interface ServedLog {
+  readonly log: Pick<Log, "cosigned" | "proveMulti" | "proveConsistency">
+  readonly cosigner: Pick<Cosigner, "reached" | "refreshed" | "ageMs">
+  readonly entries: EntryCache
+}
+
+/** What the service works with. */
+export interface EvidenceOptions {
+  readonly observations: ServedLog
+  readonly notices: ServedLog
+  /** Indices of the statements about an artifact in the observation log, ascending. */
+  readonly find: (artifact: ArtifactName) => Promise<readonly number[]>
+  readonly observer: Observer
+  /** Registry ids that the roster lists. */
+  readonly registries: ReadonlySet<string>
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly onStatus: (status: string, count: number) => void
+}
+
+/** @see createEvidenceService */
+export interface EvidenceService {
+  /** @param from - who asks, for budgets */
+  answer(request: EvidenceRequest, from: string, signal?: AbortSignal): Promise<Answer>
+}
+
+/** What is known of one artifact while a request is in work. */
+interface Line {
+  readonly artifact: ArtifactName
+  indices: readonly number[]
+  outcome: Outcome | undefined
+  limited: string | undefined
+  waiting: boolean
+}
+
+const MARGIN_BYTES = 1024 * 1024
+
+/** Makes the service. */
+export function createEvidenceService(options: EvidenceOptions): EvidenceService {
+  const found = new Map<string, readonly number[]>()
+  let inWork = 0
+
+  const find = async (artifact: ArtifactName): Promise<readonly number[]> => {
+    const key = artifactKey(artifact)
+    const known = found.get(key)
+    if (known !== undefined) return known
+    const indices = await options.find(artifact)
+    // What is in the log stays there, at its place; only what is not yet there may change.
+    if (indices.length > 0) {
+      found.set(key, indices)
+      if (found.size > INDICES_REMEMBERED_MAX) found.delete(found.keys().next().value as string)
+    }
+    return indices
+  }
+
+  const work = async (request: EvidenceRequest, from: string, signal: AbortSignal | undefined): Promise<Answer> => {
+    const endMs = options.clock.nowMs() + Math.min(request.deadlineMs, DEADLINE_MS_MAX)
+    const leftMs = (): number => Math.max(0, endMs - options.clock.nowMs())
+    const lines = await Promise.all(request.artifacts.map(async (artifact): Promise<Line> => (
+      { artifact, indices: await find(artifact), outcome: undefined, limited: undefined, waiting: false }
+    )))
+    const outcomes = startMissing(lines, options, from)
+    if (lines.length > 0 && lines.every(({ limited }) => limited !== undefined)) {
+      return refusal("RATE_LIMITED", lines[0]?.limited ?? "", "ask again later", { "retry-after": "30" })
+    }
+    if (outcomes.length > 0) await within(options.timers, leftMs(), Promise.all(outcomes), signal)
+    const wantedSize = Math.max(0, ...lines.flatMap(({ indices }) => indices.map((index) => index + 1)))
+    const waits = [within(options.timers, leftMs(), options.observations.cosigner.reached(wantedSize), signal)]
+    if (options.notices.cosigner.ageMs() > NOTICES_STALE_MS) waits.push(within(options.timers, leftMs(), options.notices.cosigner.refreshed(), signal))
+    await Promise.all(waits)
+    const head = options.observations.log.cosigned()
+    const noticesHead = options.notices.log.cosigned()
+    if (head === undefined || noticesHead === undefined) {
+      return refusal("NOT_COSIGNED", "the witnesses have not cosigned this node's logs yet", "ask again in some seconds", { "retry-after": "2" })
+    }
+    return await compose(lines, request, head, noticesHead, options)
+  }
+
+  return {
+    async answer(request, from, signal) {
+      if (inWork >= EVIDENCE_REQUESTS_MAX) return refusal("BUSY", `${inWork} evidence requests are in work`, "ask again in some seconds", { "retry-after": "2" })
+      inWork += 1
+      try {
+        return await work(request, from, signal)
+      } finally {
+        inWork -= 1
+      }
+    },
+  }
+}
+
+/** Starts what the log does not hold; the promises settle with the lines filled in, and never reject. */
+function startMissing(lines: readonly Line[], options: EvidenceOptions, from: string): Promise<void>[] {
+  const outcomes: Promise<void>[] = []
+  for (const line of lines) {
+    if (line.indices.length > 0) continue
+    const { registry } = line.artifact
+    if (!options.registries.has(registry)) {
+      line.outcome = { kind: "refused", code: "WRONG_REGISTRY", detail: "this node's roster does not list the registry" }
+      continue
+    }
+    const started = options.observer.start(line.artifact, from)
+    if (started.kind === "limited") line.limited = started.detail
+    else if (started.kind === "known") settle(line, started.outcome)
+    else {
+      line.waiting = true
+      outcomes.push(started.outcome.then((outcome) => settle(line, outcome)))
+    }
+  }
+  return outcomes
+}
+
+function settle(line: Line, outcome: Outcome): void {
+  line.waiting = false
+  line.outcome = outcome
+  if (outcome.kind === "observed") line.indices = [outcome.index]
+}
+
+async function compose(lines: readonly Line[], request: EvidenceRequest, head: SignedHead, noticesHead: SignedHead, options: EvidenceOptions): Promise<Answer> {
+  const { log, entries } = options.observations
+  const notices = await noticesFrom(request.noticesFrom, noticesHead, options.notices)
+  const covered = lines.map((line) => line.indices.length > 0 && line.indices.every((index) => index < head.size))
+  const wanted = [...new Set(lines.flatMap((line, i) => (covered[i] === true ? line.indices : [])))].sort((a, b) => a - b)
+  const ready = new Map<number, ReadyEntry>()
+  for (const [i, entry] of (await entries.ready(wanted)).entries()) ready.set(wanted[i] as number, entry)
+  let leftBytes = EVIDENCE_ANSWER_BYTES_MAX - MARGIN_BYTES - notices.bytes
+  const carried = new Set<number>()
+  const artifacts = lines.map((line, i): ArtifactAnswer => {
+    if (covered[i] !== true) return uncovered(line)
+    const bytes = line.indices.reduce((sum, index) => sum + (carried.has(index) ? 0 : (ready.get(index) as ReadyEntry).bytes), 0)
+    if (bytes > leftBytes) return { ...line.artifact, status: "refused", code: "ANSWER_TOO_LARGE", detail: "the answer is full; ask for fewer artifacts at once", indices: [] }
+    leftBytes -= bytes
+    for (const index of line.indices) carried.add(index)
+    return { ...line.artifact, status: "observed", indices: line.indices }
+  })
+  const indices = wanted.filter((index) => carried.has(index))
+  const grows = request.knownSize > 0 && request.knownSize < head.size
+  const [proof, consistency] = await Promise.all([
+    indices.length === 0 ? [] : log.proveMulti(indices, head.size),
+    grows ? log.proveConsistency(request.knownSize, head.size) : [],
+  ])
+  count(artifacts, options)
+  const text = formatAnswer({
+    log: { checkpoint: head.text, consistency, indices, entries: indices.map((index) => ready.get(index) as ReadyEntry), proof },
+    notices: { checkpoint: noticesHead.text, from: request.noticesFrom, entries: notices.entries },
+    artifacts,
+  })
+  return textAnswer(200, text, { "content-type": "application/json" })
+}
+
+/** Entries of the notices log that the client does not hold; a client behind by very many asks again for the rest. */
+async function noticesFrom(from: number, head: SignedHead, { entries }: ServedLog): Promise<{ entries: ReadyEntry[]; bytes: number }> {
+  const count = Math.min(Math.max(0, head.size - from), NOTICES_PER_ANSWER_MAX)
+  const all = count === 0 ? [] : await entries.ready(Array.from({ length: count }, (_, i) => from + i))
+  const sent: ReadyEntry[] = []
+  let bytes = 0
+  for (const entry of all) {
+    bytes += entry.bytes
+    if (bytes > NOTICES_BYTES_MAX) break
+    sent.push(entry)
+  }
+  return { entries: sent, bytes }
+}
+
+function uncovered(line: Line): ArtifactAnswer {
+  const { artifact, outcome } = line
+  if (line.indices.length > 0) return { ...artifact, status: "pending", code: "NOT_COSIGNED", detail: "observed, and not yet cosigned by the witnesses", indices: [] }
+  if (line.limited !== undefined) return { ...artifact, status: "refused", code: "RATE_LIMITED", detail: line.limited, indices: [] }
+  if (outcome?.kind === "absent") return { ...artifact, status: "absent", indices: [] }
+  if (outcome?.kind === "refused") return { ...artifact, status: "refused", code: outcome.code, detail: outcome.detail, indices: [] }
+  return { ...artifact, status: "pending", code: "OBSERVING", detail: "the node is fetching it from its registry", indices: [] }
+}
+
+function count(artifacts: readonly ArtifactAnswer[], options: EvidenceOptions): void {
+  const counts = new Map<string, number>()
+  for (const { status } of artifacts) counts.set(status, (counts.get(status) ?? 0) + 1)
+  for (const [status, number] of counts) options.onStatus(status, number)
+}

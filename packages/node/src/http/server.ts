@@ -1,0 +1,137 @@
+/**
+ * The HTTP server of both listeners: limits, guards, routing, and one place where errors become answers.
+ *
+ * @packageDocumentation
+ */
+import { isVouchsafeError } from "@vouchsafe/core"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import {
+  CONNECTIONS_CHECK_MS, CONNECTIONS_PER_ADDRESS_MAX, HEADER_BYTES_MAX, HEADER_COUNT_MAX, HEADERS_TIMEOUT_MS, IDLE_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS, REQUESTS_PER_SOCKET_MAX,
+} from "../limits.ts"
+import type { Logger } from "../logger.ts"
+import { type Answer, refusal, SAFE_HEADERS, STATUS_OF_CODE, type HttpCode, writeAnswer } from "./answer.ts"
+import { guardRequest, type GuardOptions } from "./guard.ts"
+import type { Router } from "./router.ts"
+
+/** What a listener is made of. */
+export interface ServerOptions extends GuardOptions {
+  readonly router: Router
+  readonly connectionsMax: number
+  /** Set on the admin socket, whose clients have no address. */
+  readonly from?: string
+  readonly logger: Logger
+  /** Told about each answer. `route` is the route's path, never the request's. */
+  readonly onAnswer: (route: string, status: number, seconds: number) => void
+}
+
+/** Makes a server that is not listening yet. */
+export function createGuardedServer(options: ServerOptions): Server {
+  const server = createServer({
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    // The guard answers in JSON like every other refusal.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    noDelay: true,
+  })
+  server.maxHeadersCount = HEADER_COUNT_MAX
+  server.maxConnections = options.connectionsMax
+  server.maxRequestsPerSocket = REQUESTS_PER_SOCKET_MAX
+  server.timeout = IDLE_TIMEOUT_MS
+  server.on("connection", capPerAddress())
+  server.on("clientError", answerBrokenRequest)
+  // Nothing here speaks another protocol, and an expectation that is met silently would hide a body of any size.
+  server.on("upgrade", (_request, socket: Duplex) => socket.destroy())
+  server.on("connect", (_request, socket: Duplex) => socket.destroy())
+  server.on("request", (request, response) => {
+    handle(request, response, options).catch((error: unknown) => {
+      options.logger.error({ error: describe(error) }, "an answer could not be written")
+      response.destroy()
+    })
+  })
+  return server
+}
+
+/** Closes connections beyond one address's share. */
+function capPerAddress(): (socket: Socket) => void {
+  const open = new Map<string, number>()
+  return (socket) => {
+    const address = socket.remoteAddress
+    if (address === undefined) return
+    const count = (open.get(address) ?? 0) + 1
+    if (count > CONNECTIONS_PER_ADDRESS_MAX) {
+      socket.destroy()
+      return
+    }
+    open.set(address, count)
+    socket.once("close", () => {
+      const left = (open.get(address) ?? 1) - 1
+      if (left === 0) open.delete(address)
+      else open.set(address, left)
+    })
+  }
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse, options: ServerOptions): Promise<void> {
+  const started = performance.now()
+  const hangUp = new AbortController()
+  response.once("close", () => {
+    if (!response.writableFinished) hangUp.abort()
+  })
+  const { route, answer } = await answerRequest(request, options, hangUp.signal)
+  // A body that nobody read would be taken for the next request.
+  if (!request.readableEnded && !request.complete) response.setHeader("connection", "close")
+  await writeAnswer(request, response, answer)
+  options.onAnswer(route, answer.status, (performance.now() - started) / 1000)
+}
+
+async function answerRequest(request: IncomingMessage, options: ServerOptions, signal: AbortSignal): Promise<{ route: string; answer: Answer }> {
+  const refused = guardRequest(request, options)
+  if (refused !== undefined) return { route: "refused", answer: refused }
+  const path = (request.url ?? "").split("?", 1)[0] ?? ""
+  const routed = options.router(request.method ?? "", path)
+  if ("status" in routed) return { route: "refused", answer: routed }
+  const from = options.from ?? request.socket.remoteAddress ?? "unknown"
+  try {
+    return { route: routed.route, answer: await routed.handler({ request, path, from, signal }) }
+  } catch (error) {
+    return { route: routed.route, answer: answerOfError(error, options.logger) }
+  }
+}
+
+/** Bad bytes are the client's (400, with what and where); everything else is this node's and says nothing of its inside. */
+function answerOfError(error: unknown, logger: Logger): Answer {
+  if (isVouchsafeError(error) && error.kind === "input") return refusal("REQUEST_MALFORMED", error.message, error.hint)
+  if (isVouchsafeError(error, "NOT_FOUND")) return refusal("NOT_FOUND", error.message, error.hint)
+  logger.error({ error: describe(error) }, "a request failed")
+  return refusal("FAILED", "the node could not answer", "its log says why")
+}
+
+/** What a log line says of an error: no stack of a foreign message, causes in order. */
+export function describe(error: unknown): string {
+  const parts: string[] = []
+  for (let at = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
+    const { code } = at as { code?: unknown }
+    parts.push(typeof code === "string" ? `${code}: ${at.message}` : `${at.name}: ${at.message}`)
+  }
+  return parts.length === 0 ? String(error) : parts.join(" <- ")
+}
+
+/** Answers what never became a request: broken syntax, oversized headers, a client too slow. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy()
+    return
+  }
+  const code: HttpCode = error.code === "HPE_HEADER_OVERFLOW" ? "HEADERS_TOO_LARGE" : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "REQUEST_TOO_SLOW" : "REQUEST_MALFORMED"
+  const answer = refusal(code, `the request is not HTTP as expected (${error.code ?? "unreadable"})`)
+  const headers = { ...SAFE_HEADERS, ...answer.headers, "content-length": String(answer.body.length), connection: "close" }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${STATUS_OF_CODE[code]} Refused\r\n${lines.join("")}\r\n`), answer.body]))
+}

@@ -1,0 +1,115 @@
+/**
+ * Every limit of the daemon, with its unit. One place, so that the sum of them can be judged (THREATS, row "resource exhaustion").
+ *
+ * @packageDocumentation
+ */
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** Longest request line and headers together, in bytes. */
+export const HEADER_BYTES_MAX = 16 * KIB
+/** Most header fields of one request. */
+export const HEADER_COUNT_MAX = 64
+/** Longest request target (path and query), in characters. */
+export const TARGET_LENGTH_MAX = 1024
+/** Time for a client to send its headers: what ends a slow loris. */
+export const HEADERS_TIMEOUT_MS = 10_000
+/** Time for a client to send its whole request. */
+export const REQUEST_TIMEOUT_MS = 30_000
+/** How often the two above are looked at. */
+export const CONNECTIONS_CHECK_MS = 2_000
+/** A connection on which nothing moves for this long is closed. Longer than the longest evidence deadline. */
+export const IDLE_TIMEOUT_MS = 90_000
+/** How long a connection is kept open for a next request. */
+export const KEEP_ALIVE_TIMEOUT_MS = 30_000
+/** Most connections of the public listener. */
+export const CONNECTIONS_MAX = 1024
+/** Most connections from one address, so that one client cannot take all of the above. */
+export const CONNECTIONS_PER_ADDRESS_MAX = 256
+/** Most connections of the admin socket. */
+export const ADMIN_CONNECTIONS_MAX = 64
+/** Requests on one connection before it is closed. */
+export const REQUESTS_PER_SOCKET_MAX = 10_000
+
+/** Body of an evidence or gather request: 1000 purls and registries fit with room to spare. */
+export const EVIDENCE_BODY_BYTES_MAX = 1 * MIB
+/** Body of add-checkpoint: the cap that other witnesses use. */
+export const WITNESS_BODY_BYTES_MAX = 128 * KIB
+/** Body of the admin's writes. */
+export const ADMIN_BODY_BYTES_MAX = 16 * KIB
+
+/** Longest a request may make the node wait (`deadlineMs` is bounded by it). */
+export const DEADLINE_MS_MAX = 60_000
+/** Evidence requests in work at once; more are answered 503. */
+export const EVIDENCE_REQUESTS_MAX = 256
+/** Largest evidence answer, in bytes before compression. */
+export const EVIDENCE_ANSWER_BYTES_MAX = 64 * MIB
+/** Answers below this are not worth compressing, in bytes. */
+export const GZIP_BYTES_MIN = 1 * KIB
+/** Compressed answers are kept below this many in preparation at once; others go out as they are. */
+export const GZIP_CONCURRENT_MAX = 8
+
+/** Observations made at the same time. */
+export const OBSERVATIONS_CONCURRENT_MAX = 16
+/** Observations waiting for their turn. */
+export const OBSERVATIONS_QUEUED_MAX = 5_000
+/** An observation that takes longer is given up, in ms. */
+export const OBSERVATION_TIMEOUT_MS = 120_000
+/** New observations that one address may cause: at once, and then per second. */
+export const OBSERVATIONS_PER_ADDRESS = { burst: 3_000, perSecond: 1 } as const
+/** New observations that all addresses together may cause: at once, and then per second. */
+export const OBSERVATIONS_GLOBAL = { burst: 20_000, perSecond: 10 } as const
+/** Addresses whose budgets are remembered; the longest unused is forgotten first. */
+export const ADDRESSES_REMEMBERED_MAX = 10_000
+/** How long an answer other than bytes (404, hostile tarball, …) is remembered without asking the registry again, in ms. */
+export const REFUSAL_REMEMBERED_MS = 60_000
+/** The same for failures that may pass: a registry that did not answer. */
+export const FAILURE_REMEMBERED_MS = 5_000
+/** Refusals remembered. */
+export const REFUSALS_REMEMBERED_MAX = 10_000
+/** Entry texts held in memory, in characters. */
+export const ENTRY_CACHE_LENGTH_MAX = 64 * MIB
+
+/** Artifacts whose place in the log is held in memory. */
+export const INDICES_REMEMBERED_MAX = 200_000
+/** Notices in one answer, in bytes; a client that needs more asks again. */
+export const NOTICES_BYTES_MAX = 16 * MIB
+
+/** Redirects followed for one fetch. */
+export const REDIRECTS_MAX = 5
+/** Time for one registry fetch, from connecting to the last byte. */
+export const FETCH_TIMEOUT_MS = 60_000
+/** Pauses before a registry that cut the connection or was busy is asked again, in ms. */
+export const FETCH_ATTEMPT_PAUSES_MS = [250, 1_000] as const
+/** Time without a byte from the registry. */
+export const FETCH_IDLE_TIMEOUT_MS = 20_000
+/** Largest packument, in bytes after decompression: popular ones have grown to about 100 MB. */
+export const PACKUMENT_BYTES_MAX = 128 * MIB
+/** Packuments on their way at the same time. */
+export const PACKUMENTS_FETCHED_CONCURRENT_MAX = 8
+/** Packuments beyond this size come one at a time, in bytes. */
+export const PACKUMENT_LARGE_BYTES = 16 * MIB
+/** Packuments held in memory, in bytes. */
+export const PACKUMENT_CACHE_BYTES_MAX = 64 * MIB
+/** How long a packument is used without asking the registry whether it changed, in ms. */
+export const PACKUMENT_FRESH_MS = 60_000
+/** Sockets to one registry host. */
+export const SOCKETS_PER_HOST_MAX = 16
+
+/** Largest answer of a peer's witness. */
+export const PEER_WITNESS_BYTES_MAX = 16 * KIB
+/** Time for a peer's witness to answer. */
+export const PEER_TIMEOUT_MS = 5_000
+/** Time added to a gather's deadline for the way there and back, in ms. */
+export const GATHER_GRACE_MS = 5_000
+
+/** First and longest pause before a log asks the witnesses again that did not answer, in ms. */
+export const COSIGN_RETRY_MS = { first: 500, longest: 30_000 } as const
+/** The notices head is cosigned anew this often although nothing changed: it must never be older than 24 h at a client. */
+export const NOTICES_REFRESH_MS = 30 * 60_000
+/** An evidence request that finds the notices head older than this waits for a new one. */
+export const NOTICES_STALE_MS = 10 * 60_000
+
+/** Time for requests in work to end after SIGTERM. */
+export const DRAIN_MS = 10_000

@@ -1,0 +1,46 @@
+import { pino, type DestinationStream } from "pino"
+
+/** The part of the logger that this package uses. */
+export interface Logger {
+  debug(facts: object, message: string): void
+  info(facts: object, message: string): void
+  warn(facts: object, message: string): void
+  error(facts: object, message: string): void
+}
+
+/** Names of levels that `--log-level` takes. */
+export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Secrets shorter than this are not searched for: they would hit ordinary words. */
+const SECRET_LENGTH_MIN = 6
+
+// C1 controls, invisible and bidirectional characters; JSON itself escapes C0. Lone surrogates are escaped by JSON too.
+const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+
+/** What a logger is made of. */
+export interface LoggerOptions {
+  readonly level: LogLevel
+  /** Where whole lines go; standard error by default. */
+  readonly write?: (line: string) => void
+  /** Values that must never be written: credentials of registries. */
+  readonly secrets?: readonly string[]
+}
+
+/**
+ * Makes a logger that writes one line of JSON per event to standard error.
+ * The last step before the stream removes secrets and escapes what could turn a terminal's text around: whatever a line
+ * repeats of a registry's words, it stays data.
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const secrets = (options.secrets ?? []).filter((secret) => secret.length >= SECRET_LENGTH_MIN)
+  const write = options.write ?? ((line: string) => void process.stderr.write(line))
+  const destination: DestinationStream = {
+    write(line) {
+      let safe = line
+      for (const secret of secrets) safe = safe.replaceAll(secret, "[credential]")
+      write(safe.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`))
+    },
+  }
+  return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } }, destination)
+}
