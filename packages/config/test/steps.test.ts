@@ -69,7 +69,7 @@ test("a failed step does not keep the others from running", async () => {
 })
 
 test("a command that does not end is ended with everything that it started", async () => {
-  tool("hang", "sh -c 'trap \"echo > told; exit\" TERM; while :; do sleep 1; done' &\nwait")
+  tool("hang", "exec 2>/dev/null\nsh -c 'trap \"echo > told; exit\" TERM; while :; do sleep 1; done' &\nwait")
   const ended = await run({
     argv: [join(root, "bin/hang")], cwd: root, env: { PATH: "/usr/bin:/bin" }, limitMs: 500, quietMs: 60_000, onQuiet: () => undefined,
   })

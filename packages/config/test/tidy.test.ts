@@ -75,6 +75,7 @@ const PLANTED: readonly Planted[] = [
   inCore("the network", "export const a = await fetch(url)\n", "fetch comes from outside"),
   inCore("the environment", "export const a = process.env\n", "process comes from outside"),
   inCore("the environment in braces", "const { env } = process\nexport const a = { process }\n", "process comes from outside"),
+  inCore("the environment as a member's value", "export const a = { b: process }\n", "process comes from outside"),
   inCore("Node's bytes", "export const a = Buffer.from(b)\n", "Buffer comes from outside"),
   inCore("Node's bytes as a type", "export type A = Buffer\n", "Buffer comes from outside"),
   inCore("the global object", "export const a = globalThis[b]\n", "globalThis comes from outside"),
@@ -172,6 +173,7 @@ describe("accepts what only looks alike", () => {
     { name: "the registry's host in the lockfile", path: "pnpm-lock.yaml", text: `a: ${HOST}\n` },
     { name: "white space in a recorded vector", path: "packages/spec/vectors/note/a.txt", text: "a \r\n" },
     { name: "a catch that answers", path: "packages/log/src/a.ts", text: "export const a = b().catch(() => undefined)\n" },
+    { name: "a document that names a test's switch", path: "docs/a.md", text: `${["te", "st"].join("")}.only\n` },
     { name: "the clock in a package that is not pure", path: "packages/log/src/a.ts", text: "export const a = Date.now() + performance.now()\n" },
     { name: "Node in the tests of a pure package", path: "packages/core/test/a.test.ts", text: 'import { readFileSync } from "node:fs"\nexport const a = readFileSync(process.argv[2])\n' },
   ])("$name", ({ path, text }) => {
