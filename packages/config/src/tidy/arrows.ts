@@ -30,7 +30,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "registry-view": row({ workspace: ["core", "ports"] }),
   "attester": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "tar"] }),
   "node": row({
-    workspace: ["core", "ports", "log", "witness", "attester"],
+    workspace: ["core", "ports", "client", "log", "witness", "attester"],
     thirdParty: ["@npmcli/config", "pino", "prom-client"],
   }),
   "yarn-plugin": row({
