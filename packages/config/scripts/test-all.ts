@@ -6,11 +6,16 @@ import { fileURLToPath } from "node:url"
 import { formatTable, runAll, STEPS, sum, summaryLine, type Step } from "../src/run/index.ts"
 
 const FAILURES_SHOWN_MAX = 100
+const NODE_MAJOR_MIN = 24
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..")
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !STEPS.includes(name as Step))
 if (unknown.length > 0) {
   console.error(`test-all: expected steps of ${STEPS.join(", ")}, found ${unknown.join(", ")}`)
+  process.exit(2)
+}
+if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
+  console.error(`test-all: expected Node >= ${NODE_MAJOR_MIN}, found ${process.versions.node}; \`npm test\` brings the right one where it can`)
   process.exit(2)
 }
 
