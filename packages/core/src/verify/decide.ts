@@ -80,7 +80,7 @@ function count(context: DecisionContext, request: ArtifactRequest): Tally {
       }
     }
     tally.counted.add(operator)
-    tally.claims.push({ operator, origin: view.node.log.name, index, predicateType: OBSERVATION_TYPE, checkpointTime })
+    tally.claims.push({ operator, origin: view.node.log.name, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled: observation.package.bundled })
   }
   for (const operator of tally.counted) tally.missing.delete(operator)
   return tally

@@ -46,6 +46,8 @@ export interface Claim {
   readonly predicateType: string
   /** Unix seconds at which a quorum of witnesses had cosigned the head (THREATS A9). */
   readonly checkpointTime: number
+  /** Directories of other packages inside the tarball, as this operator read them (THREATS A6). */
+  readonly bundled: readonly string[]
 }
 
 /** What somebody is about to install. */

@@ -1,0 +1,33 @@
+/** Where the bytes of a lockfile entry come from. */
+export type LockfileKind = "registry" | "git" | "url" | "file" | "link" | "workspace" | "bundled" | "patch"
+
+/** One package that a lockfile makes a package manager fetch or link. */
+export interface LockfileEntry {
+  /** Name in the registry, behind any alias. */
+  readonly name: string
+  /** Exact version; empty where the source has none (git, links). */
+  readonly version: string
+  /** `pkg:npm/…`, for registry packages. */
+  readonly purl?: string
+  /** SRI text as recorded. */
+  readonly integrity?: string
+  /** Where the lockfile says that the bytes are, as recorded. */
+  readonly resolved?: string
+  /** Yarn Berry: `<cache key>/<hex sha512 of the zip>`. */
+  readonly checksum?: string
+  readonly kind: LockfileKind
+  readonly optional: boolean
+  readonly dev: boolean
+  /** Key of the entry in its lockfile, for messages. */
+  readonly where: string
+}
+
+export type LockfileFormat = "package-lock" | "pnpm-lock" | "yarn-classic" | "yarn-berry"
+
+/** A lockfile, read. */
+export interface Lockfile {
+  readonly format: LockfileFormat
+  /** The format's own version, as recorded. */
+  readonly version: string
+  readonly entries: readonly LockfileEntry[]
+}
