@@ -1,10 +1,11 @@
+import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import {
-  type Bytes, checkInclusion, checkMulti, equalBytes, leafHash, type MultiClaim, nobleCrypto, nodeReaderFromLeaves, proveInclusion, proveMulti, proveMultiAsync,
+  type Bytes, checkInclusion, checkMulti, equalBytes, hexEncode, leafHash, type MultiClaim, nobleCrypto, nodeReaderFromLeaves, proveInclusion, proveMulti, proveMultiAsync,
   splitMulti,
 } from "../src/index.ts"
-import { decimalLeaves, naiveRoot, nodeCrypto, PROPERTY_RUNS } from "./support.ts"
+import { decimalLeaves, hex, naiveRoot, nodeCrypto, PROPERTY_RUNS, readVectorJson } from "./support.ts"
 
 const LEAVES = decimalLeaves(70)
 
@@ -60,10 +61,18 @@ test("reading nodes asynchronously gives the same proof", async () => {
   expect(await proveMultiAsync(waiting, { indices, size: 70 })).toEqual(claimOf(70, indices).proof)
 })
 
-test("the worked example of spec/multi-inclusion.md", () => {
-  const at = (start: number, end: number): Bytes => naiveRoot(LEAVES.slice(start, end))
-  const claim = claimOf(7, [2, 5])
-  expect(claim.proof).toEqual([at(0, 2), at(3, 4), at(4, 5), at(6, 7)])
+test("the worked example of spec/multi-inclusion.md, over the reference leaves", () => {
+  const { tree: { leafHashes, roots } } = readVectorJson<{ readonly tree: Record<"leafHashes" | "roots", readonly string[]> }>("own", "worked-vectors.json")
+  const leaves = leafHashes.slice(0, 7).map(hex)
+  const claim = {
+    indices: [2, 5], size: 7, root: hex(roots[7] as string), leafHashes: [leaves[2] as Bytes, leaves[5] as Bytes],
+    proof: proveMulti(nodeReaderFromLeaves(nodeCrypto, leaves), { indices: [2, 5], size: 7 }),
+  }
+  const document = readFileSync(new URL("../../spec/multi-inclusion.md", import.meta.url), "utf8")
+  const written = [...document.matchAll(/^    proof\[\d\] +[^ ]+ +([0-9a-f]{64})$/gm)].map(([, hash]) => hash)
+  expect(claim.proof.map(hexEncode)).toEqual(written)
+  expect(checkMulti(nobleCrypto, claim)).toBe(true)
+  const at = (start: number, end: number): Bytes => naiveRoot(leaves.slice(start, end))
   expect(splitMulti(nobleCrypto, claim)).toEqual([[at(3, 4), at(0, 2), at(4, 7)], [at(4, 5), at(6, 7), at(0, 4)]])
 })
 
