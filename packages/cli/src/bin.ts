@@ -1,0 +1,6 @@
+import { main } from "./main.ts"
+
+const status = await main(process.argv.slice(2), {
+  stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd(), isTty: process.stderr.isTTY === true,
+})
+process.exitCode = status

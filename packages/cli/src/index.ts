@@ -1,0 +1,3 @@
+/** The command line as a function. @packageDocumentation */
+export { type CliIo, EXIT } from "./io.ts"
+export { main } from "./main.ts"
