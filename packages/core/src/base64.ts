@@ -38,11 +38,16 @@ function refuse(text: string, why: string): VouchsafeError {
   return new VouchsafeError("BASE64_MALFORMED", `base64 ${shown(text)} ${why}`)
 }
 
+/** Six bits of one digit, or {@link NOT_A_DIGIT}, whose top bits no digit has. */
 function valueAt(text: string, position: number): number {
   const code = text.charCodeAt(position)
-  const value = code < 128 ? (VALUE_OF_CODE[code] as number) : NOT_A_DIGIT
-  if (value === NOT_A_DIGIT) throw refuse(text, `is wrong at position ${position}, expected the standard alphabet`)
-  return value
+  return code < 128 ? (VALUE_OF_CODE[code] as number) : NOT_A_DIGIT
+}
+
+function refuseDigit(text: string, from: number): VouchsafeError {
+  let position = from
+  while (valueAt(text, position) !== NOT_A_DIGIT) position++
+  return refuse(text, `is wrong at position ${position}, expected the standard alphabet`)
 }
 
 /**
@@ -52,20 +57,28 @@ function valueAt(text: string, position: number): number {
 export function base64Decode(text: string): Bytes {
   if (text.length % 4 !== 0) throw refuse(text, `has ${text.length} characters, expected a multiple of 4`)
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0
-  const digits = text.length - padding
   const bytes = new Uint8Array((text.length / 4) * 3 - padding)
+  const whole = padding === 0 ? text.length : text.length - 4
   let out = 0
-  let bits = 0
-  let bitCount = 0
-  for (let i = 0; i < digits; i++) {
-    bits = ((bits << 6) | valueAt(text, i)) & 0xffff
-    bitCount += 6
-    if (bitCount >= 8) {
-      bitCount -= 8
-      bytes[out++] = (bits >> bitCount) & 0xff
-    }
+  for (let i = 0; i < whole; i += 4) {
+    const a = valueAt(text, i)
+    const b = valueAt(text, i + 1)
+    const c = valueAt(text, i + 2)
+    const d = valueAt(text, i + 3)
+    if ((a | b | c | d) > 63) throw refuseDigit(text, i)
+    bytes[out++] = (a << 2) | (b >> 4)
+    bytes[out++] = ((b & 15) << 4) | (c >> 2)
+    bytes[out++] = ((c & 3) << 6) | d
   }
-  if ((bits & ((1 << bitCount) - 1)) !== 0) throw refuse(text, "has bits set after its last byte, expected zeros")
+  if (padding > 0) {
+    const a = valueAt(text, whole)
+    const b = valueAt(text, whole + 1)
+    const c = padding === 1 ? valueAt(text, whole + 2) : 0
+    if ((a | b | c) > 63) throw refuseDigit(text, whole)
+    if ((padding === 1 ? c & 3 : b & 15) !== 0) throw refuse(text, "has bits set after its last byte, expected zeros")
+    bytes[out++] = (a << 2) | (b >> 4)
+    if (padding === 1) bytes[out++] = ((b & 15) << 4) | (c >> 2)
+  }
   return bytes
 }
 

@@ -52,20 +52,22 @@ export function canonicalize(value: JsonValue): string {
   return write(value, 0)
 }
 
-/** True when every object's members already stand in canonical order. Throws when nested too deep. */
-function hasSortedKeys(value: JsonValue, depth: number): boolean {
+/** True when the members of every object inside already stand in canonical order. Throws when nested too deep. */
+function isSorted(value: JsonValue, depth: number): boolean {
+  // Called for each scalar too, this function would be most of the cost of reading; so callers look first.
   if (typeof value !== "object" || value === null) return true
   if (depth >= JSON_DEPTH_MAX) throw refuse(`is nested deeper than ${JSON_DEPTH_MAX} levels`)
   if (Array.isArray(value)) {
-    for (const item of value as readonly JsonValue[]) if (!hasSortedKeys(item, depth + 1)) return false
+    for (const item of value as readonly JsonValue[]) if (typeof item === "object" && !isSorted(item, depth + 1)) return false
     return true
   }
   const source = value as JsonObject
-  let previous: string | undefined
-  for (const key of Object.keys(source)) {
-    if (previous !== undefined && previous >= key) return false
-    if (!hasSortedKeys(source[key] as JsonValue, depth + 1)) return false
-    previous = key
+  const keys = Object.keys(source)
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string
+    if (i > 0 && (keys[i - 1] as string) >= key) return false
+    const member = source[key] as JsonValue
+    if (typeof member === "object" && !isSorted(member, depth + 1)) return false
   }
   return true
 }
@@ -84,7 +86,7 @@ export function parseCanonicalJson(text: string): JsonValue {
   }
   // Fast path: members already sorted and the engine writes the same text. Its output can differ from the canonical one only in a lone
   // surrogate, which it writes as an escape starting \ud; and integer-like names, which engines move to the front, fail one of the checks.
-  if (hasSortedKeys(value, 0) && JSON.stringify(value) === text && !text.includes("\\ud")) return value
+  if (isSorted(value, 0) && JSON.stringify(value) === text && !text.includes("\\ud")) return value
   const canonical = canonicalize(value)
   if (canonical !== text) throw refuse(`${shown(text)} is not canonical (RFC 8785): ${firstDifference(text, canonical)}`)
   return value
