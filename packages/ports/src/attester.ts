@@ -30,7 +30,7 @@ export interface PackumentVersion {
 export interface TarballDownload {
   /** Bytes announced (`content-length`), where the registry announces them and no content encoding applies. Not believed, only planned with. */
   readonly size: number | undefined
-  /** The bytes as the registry stores them. Must be read to the end or left with `return()`, which ends the connection. */
+  /** The bytes as the registry stores them. Read to the end, or ended by the query's `signal`: one of the two always comes. */
   readonly chunks: AsyncIterable<Bytes>
 }
 

@@ -1,0 +1,57 @@
+import { isVouchsafeError, parseNotice, parseOwnEntry, utf8Decode } from "@vouchsafe/core"
+import type { StatementLog } from "@vouchsafe/ports"
+import { type Artifact, logKey } from "./artifact.ts"
+
+/** The attester's one observation of an artifact. */
+export interface OwnObservation {
+  readonly index: number
+  readonly sha512: string
+}
+
+/** An entry of the notices log that the attester itself wrote. */
+export interface OwnNotice {
+  readonly index: number
+  readonly notice: ReturnType<typeof parseNotice>
+}
+
+/**
+ * Looks the attester's own observation up. Entries of other kinds under the same key, also such as look like an observation, are not its word (THREATS A1).
+ * Rejects as the log does.
+ */
+export async function findObservation(log: StatementLog, artifact: Artifact): Promise<OwnObservation | undefined> {
+  for (const index of await log.indicesByKey(logKey(artifact))) {
+    const entry = await readEntry(log, index, parseOwnEntry)
+    if (entry === undefined) continue
+    const { purl, sha512, log: origin } = entry.kind === "observation" ? entry.observation : entry
+    const sameRegistry = entry.kind === "by-digest" || entry.observation.registry === artifact.registry
+    if (origin === log.origin && purl === artifact.purl && sameRegistry) return { index, sha512 }
+  }
+  return undefined
+}
+
+/** All own notices about an artifact, oldest first. Rejects as the log does. */
+export async function findNotices(log: StatementLog, artifact: Artifact): Promise<OwnNotice[]> {
+  const found: OwnNotice[] = []
+  for (const index of await log.indicesByKey(logKey(artifact))) {
+    const notice = await readNotice(log, index)
+    if (notice !== undefined && notice.purl === artifact.purl && notice.registry === artifact.registry) found.push({ index, notice })
+  }
+  return found
+}
+
+/** The notice at `index`; undefined where the entry is none of this log. Rejects as the log does. */
+export async function readNotice(log: StatementLog, index: number): Promise<OwnNotice["notice"] | undefined> {
+  const notice = await readEntry(log, index, parseNotice)
+  return notice?.log === log.origin ? notice : undefined
+}
+
+async function readEntry<T>(log: StatementLog, index: number, parse: (text: string) => T): Promise<T | undefined> {
+  const bytes = await log.entry(index)
+  try {
+    return parse(utf8Decode(bytes))
+  } catch (error) {
+    // Somebody else's statement, or another kind of our own: neither is what is looked for.
+    if (isVouchsafeError(error) && error.kind === "input") return undefined
+    throw error
+  }
+}
