@@ -1,0 +1,135 @@
+/**
+ * The cache as a client uses it: read into the books, screened when something in it is wrong, written after the verdicts.
+ *
+ * @packageDocumentation
+ */
+import {
+  type ArtifactName, artifactKey, type Bytes, checkInclusion, type Crypto, hexEncode, isVouchsafeError, isWellFormed, leafHash, parseOwnEntry, splitMulti, utf8Encode,
+} from "@vouchsafe/core"
+import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
+import { type AcceptedAnswer, type KeptStatement, type KnownHead, type LogBook, openHead } from "./book.ts"
+import { type CheckContext, failureOf } from "./context.ts"
+import { groupByHead } from "./evidence.ts"
+import { CACHED_HEADS_MAX } from "./limits.ts"
+
+/** Reads what is cached about artifacts into the books of the logs that said it. */
+export function readCache(cache: EvidenceCache, books: readonly LogBook[], artifacts: readonly ArtifactName[]): void {
+  const lists = new Map<string, KeptStatement[]>(books.map((book) => [book.node.log.name, []]))
+  for (const artifact of artifacts) {
+    for (const statement of cache.read(artifact.purl, artifact.registry) ?? []) {
+      if (isWellFormed(statement.entry) && isWellFormed(statement.body ?? "")) lists.get(statement.origin)?.push({ artifact, statement })
+    }
+  }
+  for (const book of books) book.cached = lists.get(book.node.log.name) ?? []
+}
+
+/**
+ * Drops cached statements that do not verify by themselves, so that one damaged file neither spoils the joint proof of all others nor is laid
+ * at a node's door. Only needed when core found something wrong.
+ *
+ * @returns keys of the artifacts that lost a statement
+ */
+export function screenCache(crypto: Crypto, books: readonly LogBook[]): Set<string> {
+  const touched = new Set<string>()
+  for (const book of books) {
+    const heads = new Map<string, KnownHead | undefined>()
+    for (const signed of groupByHead(book).keys()) heads.set(signed, openIfSigned(crypto, book, signed))
+    book.cached = book.cached.filter(({ artifact, statement }) => {
+      const head = heads.get(statement.checkpoint)
+      const isSound = head !== undefined && isIncluded(crypto, statement, head) && isAbout(crypto, statement)
+      if (!isSound) touched.add(artifactKey(artifact))
+      return isSound
+    })
+  }
+  return touched
+}
+
+function openIfSigned(crypto: Crypto, book: LogBook, signed: string): KnownHead | undefined {
+  try {
+    return openHead(crypto, book.node.log, signed)
+  } catch (error) {
+    if (isVouchsafeError(error)) return undefined
+    throw error
+  }
+}
+
+function isIncluded(crypto: Crypto, statement: CachedStatement, head: KnownHead): boolean {
+  const { index, entry, proof } = statement
+  return checkInclusion(crypto, { index, size: head.size, leafHash: leafHash(crypto, utf8Encode(entry)), proof, root: head.root })
+}
+
+/** An included entry by digest is only as good as the body that lies beside it. */
+function isAbout(crypto: Crypto, statement: CachedStatement): boolean {
+  const wanted = bodyDigest(statement.entry)
+  return wanted === undefined || (statement.body !== undefined && hexEncode(crypto.sha256(utf8Encode(statement.body))) === wanted)
+}
+
+/** Digest of the body that an entry refers to; undefined for an entry that is whole, or is nothing that core would read. */
+function bodyDigest(entry: string): string | undefined {
+  try {
+    const own = parseOwnEntry(entry)
+    return own.kind === "by-digest" ? own.sha256 : undefined
+  } catch (error) {
+    if (isVouchsafeError(error)) return undefined
+    throw error
+  }
+}
+
+/** True when cached evidence stands under so many heads that checking their signatures costs more than asking again. */
+export function isScattered(books: readonly LogBook[]): boolean {
+  return books.some((book) => groupByHead(book).size > CACHED_HEADS_MAX)
+}
+
+/** Keeps what the nodes proved in this check, beside what was cached about the same artifacts. Statements of logs that do not count are left out. */
+export function writeCache(context: CheckContext, books: readonly LogBook[]): void {
+  const fresh = new Map<string, KeptStatement[]>()
+  for (const book of books) {
+    if (book.misbehaved !== undefined || book.distrust !== undefined) continue
+    for (const answer of book.answers) for (const kept of proven(context.crypto, book, answer)) addTo(fresh, kept)
+  }
+  for (const book of books) {
+    for (const kept of book.cached) {
+      const list = fresh.get(artifactKey(kept.artifact))
+      const { origin, index } = kept.statement
+      if (list !== undefined && !list.some(({ statement }) => statement.origin === origin && statement.index === index)) list.push(kept)
+    }
+  }
+  try {
+    for (const list of fresh.values()) {
+      const { artifact } = list[0] as KeptStatement
+      context.options.cache.write(artifact.purl, artifact.registry, list.map(({ statement }) => statement))
+    }
+  } catch (error) {
+    const { code, message } = failureOf(error)
+    context.notes.push({ code, message: `the cache is not written: ${message}` })
+  }
+}
+
+function addTo(lists: Map<string, KeptStatement[]>, kept: KeptStatement): void {
+  const key = artifactKey(kept.artifact)
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [kept])
+  else if (!list.some(({ statement }) => statement.origin === kept.statement.origin && statement.index === kept.statement.index)) list.push(kept)
+}
+
+/** The statements of an answer, each with its own proof; none when the joint proof does not verify. */
+function proven(crypto: Crypto, book: LogBook, answer: AcceptedAnswer): KeptStatement[] {
+  const { head, log, artifacts } = answer
+  const leafHashes = log.entries.map((entry) => leafHash(crypto, utf8Encode(entry)))
+  const paths = splitMulti(crypto, { indices: log.indices, size: head.size, leafHashes, proof: log.proof, root: head.root })
+  if (paths === undefined) return []
+  const place = new Map(log.indices.map((index, i) => [index, i]))
+  const bodies = new Map(log.bodies.map((body) => [hexEncode(crypto.sha256(utf8Encode(body))), body]))
+  return artifacts.flatMap((artifact) => artifact.indices.map((index): KeptStatement => {
+    const i = place.get(index) as number
+    const entry = log.entries[i] as string
+    const body = bodies.size === 0 ? undefined : bodies.get(bodyDigest(entry) ?? "")
+    return {
+      artifact: { purl: artifact.purl, registry: artifact.registry },
+      statement: {
+        origin: book.node.log.name, checkpoint: head.signed, index, entry, proof: paths[i] as Bytes[],
+        ...(body === undefined ? {} : { body }),
+      },
+    }
+  }))
+}

@@ -1,0 +1,151 @@
+/**
+ * One check: gather, then decide (spec/client.md).
+ *
+ * Everything that waits happens before `core.verify`, which alone decides; what goes wrong on the way makes evidence missing, never a verdict
+ * better. Order of side effects: state (heads, notices, proofs) before the final verdicts, cache after them.
+ *
+ * @packageDocumentation
+ */
+import {
+  type ArtifactName, artifactKey, artifactPurl, type ArtifactRequest, type Finding, isVouchsafeError, type Roster, shapeReader, type Verdict, verify,
+} from "@vouchsafe/core"
+import { applyProofs, type LogBook, openBook } from "./book.ts"
+import { isScattered, readCache, screenCache, writeCache } from "./cached.ts"
+import { type CheckContext, failureOf } from "./context.ts"
+import { askDaemon } from "./daemon.ts"
+import { convictEquivocator } from "./equivocation.ts"
+import { toEvidence } from "./evidence.ts"
+import { gatherFromNodes, openArtifacts, report, staleBooks } from "./gather.ts"
+import { remember } from "./remember.ts"
+import type { CheckResult, NodeFailure } from "./types.ts"
+
+const readName = shapeReader("REQUEST_MALFORMED", "request")
+
+/** Runs a check. Throws only what nothing else has foreseen; the client turns it into refusals. */
+export async function runCheck(context: CheckContext, requests: readonly ArtifactRequest[]): Promise<CheckResult> {
+  const { options, crypto } = context
+  const { roster, policy, state } = options
+  const books = openBooks(context)
+  const judge = (): Verdict[] => verify({
+    crypto, roster, policy, requests, now: Math.max(0, Math.floor(options.clock.nowMs() / 1_000)), evidence: books.map(toEvidence),
+  })
+  const artifacts = askable(roster, requests)
+  readCache(options.cache, books, artifacts)
+  let verdicts = judge()
+  const damaged = books.some((book) => book.cached.length > 0) && verdicts.some(hasTrouble) ? screenCache(crypto, books) : new Set<string>()
+  if (damaged.size > 0) verdicts = judge()
+  const fromCache = countAllowed(verdicts)
+  let fromDaemon = 0
+  const stale = artifacts.length === 0 ? [] : staleBooks(books, state.asked(), options.clock.nowMs())
+  const wanted = wantedArtifacts(books, artifacts, verdicts, damaged, stale.length > 0)
+  if ((wanted.length > 0 || stale.length > 0) && context.budget.leftMs() > 0 && !verdicts.some(isClockBehind)) {
+    if (options.daemonSocket !== undefined) {
+      report(context, "daemon", wanted.length, verdicts, ["local node"], 0)
+      await askDaemon(context, options.daemonSocket, books.filter((book) => book.misbehaved === undefined && book.distrust === undefined), wanted)
+      fromDaemon = Math.max(0, countAllowed(judge()) - fromCache)
+    }
+    await gatherFromNodes(context, { judge }, books, wanted, stale)
+    for (const book of books) await remember(context, book)
+    await noteAsked(context, books)
+    await convictEquivocators(context, books, judge())
+    verdicts = judge()
+    writeCache(context, books)
+  }
+  return {
+    verdicts: withNodeFindings(verdicts, books),
+    misbehavior: context.found,
+    stats: {
+      fromCache, fromDaemon, fromNodes: Math.max(0, countAllowed(verdicts) - fromCache - fromDaemon),
+      nodesReached: books.filter(isReached).length, nodesTotal: books.length,
+    },
+    failures: books.flatMap(nodeFailure),
+    notes: context.notes,
+    evidence: books.map(toEvidence),
+  }
+}
+
+function openBooks(context: CheckContext): LogBook[] {
+  const { roster, state } = context.options
+  const records = state.misbehavior()
+  return roster.nodes.map((node) => {
+    const book = openBook(context.crypto, state, node)
+    const { found, notes } = applyProofs(context.crypto, book, records)
+    context.found.push(...found)
+    context.notes.push(...notes)
+    return book
+  })
+}
+
+/**
+ * The distinct artifacts that nodes may be asked about. Names from registries that the roster does not list never leave the machine, nor does
+ * anything that is no npm package name and version (THREATS A8).
+ */
+function askable(roster: Roster, requests: readonly ArtifactRequest[]): ArtifactName[] {
+  const names = new Map<string, ArtifactName>()
+  for (const { purl, registry } of requests) {
+    if (roster.registries.includes(registry) && isArtifactPurl(purl)) names.set(artifactKey({ purl, registry }), { purl, registry })
+  }
+  return [...names.values()]
+}
+
+function isArtifactPurl(purl: string): boolean {
+  try {
+    artifactPurl(purl, "purl", readName)
+    return true
+  } catch (error) {
+    if (isVouchsafeError(error)) return false
+    throw error
+  }
+}
+
+/** What the network is asked for: what is not allowed, what was damaged on disk, and everything if that is cheaper to judge afterwards. */
+function wantedArtifacts(books: readonly LogBook[], artifacts: readonly ArtifactName[], verdicts: readonly Verdict[], damaged: ReadonlySet<string>, isAskingAnyway: boolean): readonly ArtifactName[] {
+  const open = new Set(openArtifacts(artifacts, verdicts).map(artifactKey))
+  const wanted = artifacts.filter((artifact) => open.has(artifactKey(artifact)) || damaged.has(artifactKey(artifact)))
+  return (wanted.length > 0 || isAskingAnyway) && isScattered(books) ? artifacts : wanted
+}
+
+const hasTrouble = (verdict: Verdict): boolean => !verdict.ok || verdict.findings.some((finding) => finding.code === "PROOF_INVALID")
+const isClockBehind = (verdict: Verdict): boolean => !verdict.ok && verdict.code === "CLOCK_BEHIND"
+const isReached = (book: LogBook): boolean => book.wasReachedByDaemon || (book.wasAsked && (book.failure === undefined || book.failure.answered))
+
+function countAllowed(verdicts: readonly Verdict[]): number {
+  return new Set(verdicts.filter((verdict) => verdict.ok).map(artifactKey)).size
+}
+
+async function convictEquivocators(context: CheckContext, books: readonly LogBook[], verdicts: readonly Verdict[]): Promise<void> {
+  const accused = new Set(verdicts[0]?.findings.filter((finding) => finding.code === "LOG_MISBEHAVED").flatMap((finding) => finding.saidBy))
+  for (const book of books) {
+    if (accused.has(book.node.operator) && book.misbehaved === undefined) await convictEquivocator(context, book)
+  }
+}
+
+/** Remembers when nodes were asked, whether or not they answered: a dead one is not waited for at every install of the next minutes. */
+async function noteAsked(context: CheckContext, books: readonly LogBook[]): Promise<void> {
+  const nowMs = context.options.clock.nowMs()
+  const asked = books.filter((book) => book.wasAsked || book.noticesRead)
+  try {
+    await context.options.state.putAsked(new Map(asked.map((book) => [book.node.notices.vkey, nowMs])))
+  } catch (error) {
+    context.notes.push(failureOf(error))
+  }
+}
+
+function nodeFailure(book: LogBook): NodeFailure[] {
+  const why = book.distrust ?? book.failure
+  return why === undefined ? [] : [{ operator: book.node.operator, origin: book.node.log.name, code: why.code, message: why.message }]
+}
+
+/** Names, beside every verdict, the nodes whose answers were unusable: a warning where the others sufficed. */
+function withNodeFindings(verdicts: readonly Verdict[], books: readonly LogBook[]): readonly Verdict[] {
+  const findings = books.flatMap((book): Finding[] => {
+    const why = book.distrust ?? (book.failure?.answered === true ? book.failure : undefined)
+    if (why === undefined || book.misbehaved !== undefined) return []
+    const isOwnTrouble = why.code === "STATE_UNSAFE" || why.code === "DISK"
+    return [{
+      code: isOwnTrouble ? "CONFIG_INVALID" : "PROOF_INVALID", severity: "warn", saidBy: isOwnTrouble ? [] : [book.node.operator],
+      message: isOwnTrouble ? `the log of ${book.node.operator} does not count: ${why.message}` : `the node of ${book.node.operator} does not count: ${why.message}`,
+    }]
+  })
+  return findings.length === 0 ? verdicts : verdicts.map((verdict) => ({ ...verdict, findings: [...verdict.findings, ...findings] }))
+}

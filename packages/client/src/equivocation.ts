@@ -1,0 +1,49 @@
+import { artifactKey, isVouchsafeError, leafHash, type MisbehaviorProof, parseOwnEntry, type ProvenEntry, splitMulti, utf8Encode, verifyMisbehavior } from "@vouchsafe/core"
+import type { AcceptedAnswer, LogBook } from "./book.ts"
+import { type CheckContext, convict } from "./context.ts"
+
+/**
+ * Looks for two own observations of one artifact with different bytes in one answer, and convicts the log by them (THREATS A3). Called for
+ * logs that core found to contradict themselves. Where the two stand under different heads no proof stands alone, and the log merely does
+ * not count for as long as the cache holds the older one.
+ */
+export async function convictEquivocator(context: CheckContext, book: LogBook): Promise<void> {
+  for (const answer of book.answers) {
+    const proof = findEquivocation(context, book, answer)
+    if (proof === undefined) continue
+    await convict(context, book, book.node.log, proof)
+    return
+  }
+}
+
+function findEquivocation(context: CheckContext, book: LogBook, answer: AcceptedAnswer): MisbehaviorProof | undefined {
+  const { head, log } = answer
+  const leafHashes = log.entries.map((entry) => leafHash(context.crypto, utf8Encode(entry)))
+  const paths = splitMulti(context.crypto, { indices: log.indices, size: head.size, leafHashes, proof: log.proof, root: head.root })
+  if (paths === undefined) return undefined
+  const seen = new Map<string, { readonly sha512: string; readonly entry: ProvenEntry }>()
+  for (const [i, text] of log.entries.entries()) {
+    const subject = subjectOf(text)
+    if (subject === undefined) continue
+    const entry = { index: log.indices[i] as number, entry: text, proof: paths[i] ?? [] }
+    const other = seen.get(subject.key)
+    if (other === undefined) {
+      seen.set(subject.key, { sha512: subject.sha512, entry })
+      continue
+    }
+    if (other.sha512 === subject.sha512) continue
+    const proof: MisbehaviorProof = { kind: "equivocation", origin: book.node.log.name, checkpoint: head.signed, first: other.entry, second: entry }
+    if (verifyMisbehavior(context.crypto, proof, book.node.log)) return proof
+  }
+  return undefined
+}
+
+function subjectOf(entry: string): { readonly key: string; readonly sha512: string } | undefined {
+  try {
+    const own = parseOwnEntry(entry)
+    return own.kind === "observation" ? { key: artifactKey(own.observation), sha512: own.observation.sha512 } : undefined
+  } catch (error) {
+    if (isVouchsafeError(error)) return undefined
+    throw error
+  }
+}

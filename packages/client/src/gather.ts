@@ -1,0 +1,105 @@
+/**
+ * Who is asked what, in which order (spec/client.md, "Gathering").
+ *
+ * @packageDocumentation
+ */
+import { type ArtifactName, artifactKey, type Verdict } from "@vouchsafe/core"
+import { askNode } from "./ask.ts"
+import { hasAnswered, type LogBook } from "./book.ts"
+import type { CheckContext } from "./context.ts"
+import { NOTICES_RECHECK_MS, RETRY_PAUSE_MS, ROUNDS_MAX, UNREACHABLE_RETRIES_MAX } from "./limits.ts"
+import type { Progress } from "./types.ts"
+
+/** What gathering needs from the check that it is part of. */
+export interface Judge {
+  /** Verdicts over all that the books hold now. */
+  judge(): readonly Verdict[]
+}
+
+/** One round's plan: which node is asked for which artifacts. */
+type Plan = readonly { readonly book: LogBook; readonly artifacts: readonly ArtifactName[] }[]
+
+const isUsable = (book: LogBook): boolean => book.misbehaved === undefined && book.distrust === undefined
+
+/** The books whose notices were not asked for lately. A time in the future is no time: the clock was set back. */
+export function staleBooks(books: readonly LogBook[], asked: ReadonlyMap<string, number>, nowMs: number): LogBook[] {
+  return books.filter((book) => {
+    const ageMs = nowMs - (asked.get(book.node.notices.vkey) ?? Number.NEGATIVE_INFINITY)
+    return isUsable(book) && !(ageMs >= 0 && ageMs < NOTICES_RECHECK_MS)
+  })
+}
+
+/** Artifacts that are not allowed by now. */
+export function openArtifacts(artifacts: readonly ArtifactName[], verdicts: readonly Verdict[]): ArtifactName[] {
+  const refused = new Set(verdicts.filter((verdict) => !verdict.ok).map(artifactKey))
+  return artifacts.filter((artifact) => refused.has(artifactKey(artifact)))
+}
+
+/** Artifacts about which asking again may change the verdict: more voices are coming, or could be. */
+function waitingArtifacts(artifacts: readonly ArtifactName[], verdicts: readonly Verdict[]): ArtifactName[] {
+  const open = new Set(verdicts.filter((verdict) => !verdict.ok && (verdict.code === "PENDING" || verdict.code === "UNREACHABLE")).map(artifactKey))
+  return artifacts.filter((artifact) => open.has(artifactKey(artifact)))
+}
+
+/**
+ * Asks all usable nodes at once for `wanted`, and those in `stale` for their notices at least; then, while the budget lasts, those again that
+ * were still observing. Every node of a round is waited for: reaching the threshold ends nothing (THREATS A3).
+ */
+export async function gatherFromNodes(
+  context: CheckContext, judge: Judge, books: readonly LogBook[], wanted: readonly ArtifactName[], stale: readonly LogBook[],
+): Promise<void> {
+  let plan = firstPlan(books, wanted, stale)
+  let pauseMs: number = RETRY_PAUSE_MS.first
+  for (let round = 0; round < ROUNDS_MAX && plan.length > 0; round++) {
+    await askAll(context, plan, wanted.length, judge)
+    const verdicts = judge.judge()
+    if (verdicts.some((verdict) => !verdict.ok && verdict.code === "CLOCK_BEHIND")) return
+    plan = nextPlan(books, waitingArtifacts(wanted, verdicts))
+    if (plan.length === 0 || context.budget.leftMs() <= pauseMs) return
+    report(context, "waiting", wanted.length, verdicts, plan.map(({ book }) => book.node.operator), 0)
+    await context.sleep(pauseMs)
+    pauseMs = Math.min(RETRY_PAUSE_MS.longest, pauseMs * 2)
+  }
+}
+
+function firstPlan(books: readonly LogBook[], wanted: readonly ArtifactName[], stale: readonly LogBook[]): Plan {
+  return books.filter(isUsable).flatMap((book) => {
+    const artifacts = wanted.filter((artifact) => !hasAnswered(book, artifactKey(artifact)))
+    const isDue = stale.includes(book) && !book.noticesRead
+    return artifacts.length > 0 || isDue ? [{ book, artifacts }] : []
+  })
+}
+
+function nextPlan(books: readonly LogBook[], waiting: readonly ArtifactName[]): Plan {
+  return books.filter(isUsable).flatMap((book) => {
+    if (book.failure !== undefined) {
+      if (!book.failure.retryable || book.retries >= UNREACHABLE_RETRIES_MAX || waiting.length === 0) return []
+      book.retries += 1
+      return [{ book, artifacts: waiting.filter((artifact) => !hasAnswered(book, artifactKey(artifact))) }]
+    }
+    const pending = waiting.filter((artifact) => book.statuses.get(artifactKey(artifact))?.status === "pending")
+    return pending.length > 0 ? [{ book, artifacts: pending }] : []
+  })
+}
+
+async function askAll(context: CheckContext, plan: Plan, artifacts: number, judge: Judge): Promise<void> {
+  const waiting = new Set(plan.map(({ book }) => book.node.operator))
+  const tell = context.options.onProgress === undefined ? undefined : judge.judge()
+  if (tell !== undefined) report(context, "nodes", artifacts, tell, [...waiting], 0)
+  await Promise.all(plan.map(async ({ book, artifacts: asked }) => {
+    await askNode(context, book, asked)
+    waiting.delete(book.node.operator)
+    if (tell !== undefined) report(context, "nodes", artifacts, tell, [...waiting], plan.length - waiting.size)
+  }))
+}
+
+/** Sends progress, if anybody listens. */
+export function report(
+  context: CheckContext, stage: Progress["stage"], artifacts: number, verdicts: readonly Verdict[], waitingFor: readonly string[], nodesAnswered: number,
+): void {
+  context.options.onProgress?.({
+    stage, artifacts, waitingFor, nodesAnswered, nodesAsked: nodesAnswered + waitingFor.length,
+    allowed: new Set(verdicts.filter((verdict) => verdict.ok).map(artifactKey)).size,
+    leftMs: context.budget.leftMs(),
+  })
+}

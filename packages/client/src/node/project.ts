@@ -1,0 +1,96 @@
+/**
+ * A project as its clients see it: policy, roster, client, registries.
+ *
+ * @packageDocumentation
+ */
+import { statSync } from "node:fs"
+import { resolve } from "node:path"
+import { type ArtifactRequest, parsePolicy, parseRoster, type Policy, POLICY_LENGTH_MAX, type Roster, ROSTER_LENGTH_MAX, VouchsafeError } from "@vouchsafe/core"
+import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import { createClient } from "../client.ts"
+import type { CheckOptions, CheckResult, Client, Failure, Progress } from "../types.ts"
+import { systemClock } from "./clock.ts"
+import { nodeCrypto } from "./crypto.ts"
+import { findDaemonSocket } from "./daemon-socket.ts"
+import { diskCache } from "./disk-cache.ts"
+import { diskState } from "./disk-state.ts"
+import { diskError, readTextIfPresent } from "./files.ts"
+import { findConfig } from "./find-config.ts"
+import { httpTransport } from "./http.ts"
+import { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"
+import { cacheDirectory, type Env, stateDirectory } from "./paths.ts"
+
+export interface ProjectOptions {
+  /** Folder of the project, or one below it. */
+  readonly dir: string
+  readonly env: Env
+  readonly onProgress?: (progress: Progress) => void
+  /** Registries that the host already knows; then npm's configuration is not read, which takes some 40 ms. */
+  readonly registries?: NpmRegistries
+  /** For tests and for hosts with a transport of their own. */
+  readonly transport?: HttpTransport
+  readonly clock?: Clock
+}
+
+export interface Project {
+  readonly client: Client
+  readonly policy: Policy
+  readonly roster: Roster
+  readonly configPath: string
+  readonly rosterPath: string
+  readonly registries: NpmRegistries
+  readonly cacheDir: string
+  readonly stateDir: string
+  /** Why a local node's socket is there but not used. */
+  readonly notes: readonly Failure[]
+  check(requests: readonly ArtifactRequest[], options?: CheckOptions): Promise<CheckResult>
+  /** Ends kept connections; idle ones end by themselves with the process. */
+  close(): void
+}
+
+/**
+ * Opens the project that rules `dir`.
+ * @throws VouchsafeError CONFIG_MALFORMED, ROSTER_MALFORMED, STATE_UNSAFE, DISK: without these nothing can be decided, and nothing may be installed.
+ */
+export async function openProject(options: ProjectOptions): Promise<Project> {
+  const { path: configPath, dir } = findConfig(options.dir, options.env)
+  const policy = parsePolicy(readText(configPath, POLICY_LENGTH_MAX, "CONFIG_MALFORMED"))
+  const rosterPath = resolve(dir, policy.roster)
+  const roster = parseRoster(nodeCrypto, readText(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
+  const own = options.transport === undefined ? httpTransport() : undefined
+  const transport = options.transport ?? own as HttpTransport
+  const daemon = findDaemonSocket(options.env)
+  const cacheDir = cacheDirectory(options.env, roster.digest)
+  const stateDir = stateDirectory(options.env)
+  const client = createClient({
+    roster, policy, transport, crypto: nodeCrypto, clock: options.clock ?? systemClock,
+    cache: diskCache(cacheDir), state: diskState(stateDir),
+    ...(daemon.path === undefined ? {} : { daemonSocket: daemon.path }),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+  })
+  return {
+    client, policy, roster, configPath, rosterPath, cacheDir, stateDir,
+    registries: options.registries ?? await loadNpmConfig({ dir: options.dir, env: options.env }),
+    notes: daemon.skipped === undefined ? [] : [{ code: "STATE_UNSAFE", message: `the local node is not used: ${daemon.skipped}` }],
+    check: (requests, checkOptions) => client.check(requests, checkOptions),
+    close: () => own?.close(),
+  }
+}
+
+/** Reads a file that must be there, refusing a huge one before it is read. */
+function readText(path: string, maxLength: number, code: "CONFIG_MALFORMED" | "ROSTER_MALFORMED"): string {
+  // UTF-8 takes at most three bytes for a UTF-16 unit.
+  const bytes = sizeOf(path)
+  if (bytes > 3 * maxLength) throw new VouchsafeError(code, `${path} has ${bytes} bytes, expected at most ${maxLength} characters`)
+  const text = readTextIfPresent(path)
+  if (text === undefined) throw new VouchsafeError(code, `${path} does not exist`, { hint: "run `npx vouchsafe init`" })
+  return text
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  } catch (error) {
+    throw diskError(`reading ${path}`, error)
+  }
+}

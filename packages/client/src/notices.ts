@@ -1,0 +1,121 @@
+/**
+ * The mirror of a node's notices log: all entries, or nothing (THREATS A3; spec/client.md, "Notices").
+ *
+ * @packageDocumentation
+ */
+import {
+  buildForkProof, equalBytes, type EvidenceAnswer, leafHash, nodeReaderFromLeaves, proveFork, rootOfLeaves, utf8Encode, type Bytes,
+} from "@vouchsafe/core"
+import type { NoticesMirror } from "@vouchsafe/ports"
+import { type ContactFailure, type KnownHead, type LogBook, openHead } from "./book.ts"
+import { type CheckContext, convict, distrust, failureOf } from "./context.ts"
+import { NOTICES_LENGTH_MAX, NOTICES_MAX } from "./limits.ts"
+
+export type NoticesPart = EvidenceAnswer["notices"]
+
+/** Requests that one reading of a notices log may take: its entries in parts of 10,000, twice, and some to spare. */
+const REQUESTS_MAX = 64
+
+function refuse(book: LogBook, message: string): ContactFailure {
+  return { code: "PROOF_INVALID", message: `notices of ${book.node.notices.name}: ${message}`, answered: true, retryable: false }
+}
+
+/**
+ * Brings the mirror up to the head in `first`. `askMore` asks the node for entries from an index on.
+ * Where new entries on top of old ones do not give the signed root, all are read again from 0 and compared: then either the old mirror was
+ * damaged, or the node lied, or the log forked, which the two signed heads prove.
+ *
+ * @returns undefined when the mirror is whole and fits the head; else what to blame the node for. A fork convicts it.
+ */
+export async function readNotices(
+  context: CheckContext, book: LogBook, first: NoticesPart, askMore: (from: number) => Promise<NoticesPart | ContactFailure>,
+  carrier: "node" | "daemon",
+): Promise<ContactFailure | undefined> {
+  let entries: readonly string[] = book.mirror?.entries ?? []
+  let isFromStart = entries.length === 0
+  let part: NoticesPart | ContactFailure = first
+  for (let requests = 0; requests < REQUESTS_MAX; requests++) {
+    if ("code" in part) return part
+    const head = openPart(context, book, part)
+    if ("code" in head) return head
+    const conflict = await compareWithMirror(context, book, head, carrier)
+    if (conflict !== undefined) return conflict
+    if (part.from !== entries.length) return refuse(book, `begin at ${part.from}, expected ${entries.length}`)
+    entries = [...entries, ...part.entries]
+    const excess = whyTooMany(entries, head.size)
+    if (excess !== undefined) return refuse(book, excess)
+    if (entries.length < head.size) {
+      if (part.entries.length === 0) return refuse(book, `stop at ${entries.length} of ${head.size}`)
+      part = await askMore(entries.length)
+      continue
+    }
+    const leaves = entries.map((entry) => leafHash(context.crypto, utf8Encode(entry)))
+    if (equalBytes(rootOfLeaves(context.crypto, leaves), head.root)) return adopt(context, book, { checkpoint: part.checkpoint, entries }, leaves)
+    if (isFromStart) return refuse(book, `the ${head.size} entries are not those under the signed head`)
+    isFromStart = true
+    entries = []
+    part = await askMore(0)
+  }
+  return refuse(book, `not complete after ${REQUESTS_MAX} requests`)
+}
+
+function whyTooMany(entries: readonly string[], size: number): string | undefined {
+  if (size > NOTICES_MAX) return `${size} entries, expected at most ${NOTICES_MAX}`
+  if (entries.length > size) return `${entries.length} entries under a head of ${size}`
+  const length = entries.reduce((sum, entry) => sum + entry.length, 0)
+  return length > NOTICES_LENGTH_MAX ? `${length} characters, expected at most ${NOTICES_LENGTH_MAX}` : undefined
+}
+
+function openPart(context: CheckContext, book: LogBook, part: NoticesPart): KnownHead | ContactFailure {
+  try {
+    return openHead(context.crypto, book.node.notices, part.checkpoint)
+  } catch (error) {
+    return refuse(book, failureOf(error).message)
+  }
+}
+
+/** What two signed heads alone can show: a smaller tree, or two trees of one size. */
+async function compareWithMirror(context: CheckContext, book: LogBook, head: KnownHead, carrier: "node" | "daemon"): Promise<ContactFailure | undefined> {
+  const { mirror, node } = book
+  if (mirror === undefined) return undefined
+  if (head.size < mirror.entries.length) {
+    if (carrier === "daemon") return refuse(book, "an old head")
+    const message = `${node.notices.name} showed ${head.size} notices after it had signed ${mirror.entries.length}`
+    return { ...distrust(book, "LOG_ROLLED_BACK", message), answered: true, retryable: false }
+  }
+  if (head.size === mirror.entries.length) return convictIfForked(context, book, mirror.checkpoint, head.signed, [])
+  return undefined
+}
+
+async function convictIfForked(context: CheckContext, book: LogBook, older: string, newer: string, consistency: readonly Bytes[]): Promise<ContactFailure | undefined> {
+  const key = book.node.notices
+  const proof = buildForkProof(context.crypto, { key, older, newer, consistency })
+  if (proof === undefined) return undefined
+  await convict(context, book, key, proof)
+  return refuse(book, "two signed heads contradict each other")
+}
+
+/** Takes a whole and proven list as the mirror, unless the old one shows that the log was rewritten. */
+async function adopt(context: CheckContext, book: LogBook, next: NoticesMirror, leaves: readonly Bytes[]): Promise<ContactFailure | undefined> {
+  const old = book.mirror
+  if (old !== undefined && old.entries.length > 0 && old.entries.some((entry, i) => entry !== next.entries[i])) {
+    const sizes = { oldSize: old.entries.length, newSize: next.entries.length }
+    const hashes = sizes.oldSize === sizes.newSize ? [] : await proveFork(context.crypto, nodeReaderFromLeaves(context.crypto, leaves), sizes)
+    const conflict = await convictIfForked(context, book, old.checkpoint, next.checkpoint, hashes)
+    if (conflict !== undefined) return conflict
+  }
+  book.mirror = next
+  book.noticesRead = true
+  return undefined
+}
+
+/** Compares two mirrors that other processes and this one read; the shorter must be the beginning of the longer. Convicts otherwise. */
+export async function mirrorsAgree(context: CheckContext, book: LogBook, a: NoticesMirror, b: NoticesMirror): Promise<boolean> {
+  const [shorter, longer] = a.entries.length <= b.entries.length ? [a, b] : [b, a]
+  if (shorter.entries.every((entry, i) => entry === longer.entries[i])) return true
+  const leaves = longer.entries.map((entry) => leafHash(context.crypto, utf8Encode(entry)))
+  const sizes = { oldSize: shorter.entries.length, newSize: longer.entries.length }
+  const hashes = sizes.oldSize === sizes.newSize ? [] : await proveFork(context.crypto, nodeReaderFromLeaves(context.crypto, leaves), sizes)
+  await convictIfForked(context, book, shorter.checkpoint, longer.checkpoint, hashes)
+  return false
+}

@@ -1,0 +1,96 @@
+import type { ArtifactRequest, Crypto, LogEvidence, MisbehaviorProof, Policy, Roster, Verdict } from "@vouchsafe/core"
+import type { AbortSignalLike, Clock, EvidenceCache, HttpTransport, StateStore } from "@vouchsafe/ports"
+
+/** How far a check is. Sent when something changed; cheap to ignore. */
+export interface Progress {
+  readonly stage: "daemon" | "nodes" | "waiting"
+  /** Distinct artifacts that the check is about, and those that are allowed so far. */
+  readonly artifacts: number
+  readonly allowed: number
+  /** Nodes that have answered in this round, of those asked. */
+  readonly nodesAnswered: number
+  readonly nodesAsked: number
+  /** Operators whose nodes are being waited for. */
+  readonly waitingFor: readonly string[]
+  /** What is left of the budget, in ms. */
+  readonly leftMs: number
+}
+
+export interface ClientOptions {
+  readonly roster: Roster
+  readonly policy: Policy
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly transport: HttpTransport
+  readonly cache: EvidenceCache
+  readonly state: StateStore
+  /** Called with progress; what it throws ends the check. */
+  readonly onProgress?: (progress: Progress) => void
+  /** Socket of the person's own node, if one runs. */
+  readonly daemonSocket?: string
+  /** Waits. Tests inject one that moves their clock. */
+  readonly sleep?: (ms: number) => Promise<void>
+}
+
+export interface CheckOptions {
+  /** Time for all gathering together, in ms; the policy's `budget` by default. 0: decide from what is at hand. */
+  readonly budgetMs?: number
+  /** Ends gathering; what was gathered by then decides. */
+  readonly signal?: AbortSignalLike
+}
+
+/** A log that lied, with the proof. Exit status 4. */
+export interface FoundMisbehavior {
+  readonly operator: string
+  /** Origin of the log, which may be the node's notices log. */
+  readonly origin: string
+  /** Where the proof is kept. */
+  readonly path?: string
+  readonly proof: MisbehaviorProof
+  /** False for a proof that was already known. */
+  readonly isNew: boolean
+}
+
+/** What went wrong with one node, or around the client, without being a verdict. */
+export interface Failure {
+  /** A code of core's errors, or one that a node gave. */
+  readonly code: string
+  readonly message: string
+}
+
+export interface NodeFailure extends Failure {
+  readonly operator: string
+  readonly origin: string
+}
+
+export interface CheckStats {
+  /** Distinct artifacts allowed by what was in the cache, with what the daemon brought, with what the nodes brought. */
+  readonly fromCache: number
+  readonly fromDaemon: number
+  readonly fromNodes: number
+  /** Nodes that answered, by themselves or through the daemon; nodes of the roster. */
+  readonly nodesReached: number
+  readonly nodesTotal: number
+}
+
+export interface CheckResult {
+  /** In the order of the requests. */
+  readonly verdicts: readonly Verdict[]
+  readonly misbehavior: readonly FoundMisbehavior[]
+  readonly stats: CheckStats
+  /** Nodes that could not be asked or whose answers were unusable, also when the verdicts needed them not. */
+  readonly failures: readonly NodeFailure[]
+  /** Troubles of the client's own that cost nothing but time: a cache that cannot be written, a socket that is not used. */
+  readonly notes: readonly Failure[]
+  /** What was judged, for whoever explains. */
+  readonly evidence: readonly LogEvidence[]
+}
+
+/** Gathers evidence and asks core. */
+export interface Client {
+  /**
+   * Decides about artifacts. Every failure of the world, of a node or of the disk is part of the result and never lets anything pass.
+   * @throws TypeError for requests that are not of their type. Nothing else.
+   */
+  check(requests: readonly ArtifactRequest[], options?: CheckOptions): Promise<CheckResult>
+}
