@@ -1,7 +1,9 @@
 /** All commands, in the order that help lists them. @packageDocumentation */
+import { registerCheck } from "./check.ts"
+import { registerExplain } from "./explain.ts"
 import { registerLockfile } from "./lockfile.ts"
 import { registerNetwork } from "./network.ts"
 import { registerKeys, registerNode } from "./node.ts"
 import type { Register } from "./types.ts"
 
-export const COMMANDS: readonly Register[] = [registerNode, registerNetwork, registerKeys, registerLockfile]
+export const COMMANDS: readonly Register[] = [registerCheck, registerExplain, registerNode, registerNetwork, registerKeys, registerLockfile]
