@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { tarballVersion } from "./tarball-name.ts"
+import { isVersion, tarballFile, tarballVersion } from "./tarball-name.ts"
 
 /** Longest request target accepted, in UTF-16 units. */
 export const TARGET_LENGTH_MAX = 8192
@@ -20,7 +20,7 @@ export type RegistryRequest =
   /** A tarball; `version` is what the file name says. */
   | { readonly kind: "tarball"; readonly name: string; readonly version: string; readonly file: string }
   /** The address that {@link deniedPath} makes. */
-  | { readonly kind: "denied"; readonly code: string }
+  | { readonly kind: "denied"; readonly code: string; readonly file: string }
   /** Publish, unpublish, deprecate. */
   | { readonly kind: "write"; readonly name: string }
   /** `/-/…`; `name` where the path tells which package it is about. */
@@ -34,7 +34,9 @@ const READS = new Set(["GET", "HEAD"])
 const NAME = String.raw`(?:@[^/@\s]+/)?[^/@\s]+`
 const ATTESTATIONS = new RegExp(`^-/npm/v1/attestations/(${NAME})@[^/@]+$`)
 const PACKAGE_ENDPOINT = new RegExp(`^-/(?:package|collaborators)/(${NAME})(?:/|$)`)
-const DENIED = /^-\/DENIED-([A-Za-z0-9_-]{1,64})(?:\/[^/]+)?$/
+const DENIED = /^-\/DENIED-([A-Za-z0-9_-]{1,64})(?:\/([^/]+))?$/
+/** Where some registries keep tarballs; lockfiles made from them record it. */
+const DOWNLOAD = new RegExp(`^download/(${NAME})/([^/]+)/[0-9a-f]{40,128}$`)
 const PACKAGE = new RegExp(`^(${NAME})(?:/(.*))?$`, "s")
 /** Names that no package may have: they are read as paths or belong to JavaScript. */
 const NEVER_NAMES = /(^|\/)(\.{1,2}|node_modules|favicon\.ico)$|^[._-]|^@[^/]*\/[.]/i
@@ -76,7 +78,7 @@ function decodePath(raw: string): string | undefined {
 
 function parseEndpoint(path: string): RegistryRequest {
   const denied = DENIED.exec(path)
-  if (denied) return { kind: "denied", code: denied[1] as string }
+  if (denied) return { kind: "denied", code: denied[1] as string, file: denied[2] ?? "" }
   const name = ATTESTATIONS.exec(path)?.[1] ?? PACKAGE_ENDPOINT.exec(path)?.[1]
   return { kind: "endpoint", path, ...(name === undefined ? {} : { name }) }
 }
@@ -85,6 +87,10 @@ function parsePackagePath(method: string, path: string, query: string): Registry
   const [, name, rest] = PACKAGE.exec(path) ?? []
   if (name === undefined || !isPackageName(name)) return unknown("path that names no package")
   if (!READS.has(method)) return { kind: "write", name }
+  const download = DOWNLOAD.exec(path)
+  if (download && isPackageName(download[1] as string) && isVersion(download[2] as string)) {
+    return { kind: "tarball", name: download[1] as string, version: download[2] as string, file: tarballFile(download[1] as string, download[2] as string) }
+  }
   if (rest === undefined) return { kind: "packument", name, write: new URLSearchParams(query).get("write") === "true" }
   const file = /^-\/([^/]+)$/.exec(rest)?.[1] ?? /^-\/@[^/]+\/([^/]+)$/.exec(rest)?.[1]
   if (file !== undefined) {

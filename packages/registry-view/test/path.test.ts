@@ -27,7 +27,8 @@ describe("reads every spelling that clients use", () => {
     { target: "/-/v1/search?text=x", is: { kind: "endpoint", path: "-/v1/search" } },
     { target: "/-/ping?write=true", is: { kind: "endpoint", path: "-/ping" } },
     { target: "/", is: { kind: "root" } },
-    { target: "/-/DENIED-NOT_VOUCHED/x-1.0.0.tgz", is: { kind: "denied", code: "NOT_VOUCHED" } },
+    { target: "/-/DENIED-NOT_VOUCHED/x-1.0.0.tgz", is: { kind: "denied", code: "NOT_VOUCHED", file: "x-1.0.0.tgz" } },
+    { target: `/download/@s/x/1.0.0/${"a".repeat(40)}`, is: { kind: "tarball", name: "@s/x", version: "1.0.0", file: "x-1.0.0.tgz" } },
   ])("$target", ({ target, is }) => expect(parseRegistryRequest("GET", target)).toEqual(is))
 
   test.each([
@@ -40,7 +41,7 @@ describe("refuses what two readers could read differently", () => {
     "left-pad", "/left-pad/../evil", "/left-pad/%2e%2e/evil", "/..%2fevil", "/left-pad/%252e%252e", "/left-pad//-/left-pad-1.3.0.tgz", "//evil", "/a%5cb", "/a%00b", "/a%0d%0aSet-Cookie", "/%zz", "/%ff",
     "/left-pad/-/right-pad-1.3.0.tgz", "/left-pad/-/left-pad-1.3.tgz", "/left-pad/-/left-pad-v1.3.0.tgz", "/left-pad/-/left-pad-01.3.0.tgz", "/left-pad/-/left-pad-1.3.0.tar.gz", "/left-pad/-/", "/left-pad/-",
     "/left-pad/-/a/b/left-pad-1.3.0.tgz", "/left-pad/1.3.0/extra", "/.hidden", "/_session", "/node_modules", "/@/x", "/@s%2f.hidden", `/${"a".repeat(215)}`, `/${"a/".repeat(5000)}`, "/a b", "/a%23b", "/a%3Fb",
-    "/x/-/x-1.0.0.tgz%00.tgz", "/x/-/x-1.0.0.tgz%2f", "/x/download/1.0.0.tgz",
+    "/x/-/x-1.0.0.tgz%00.tgz", "/x/-/x-1.0.0.tgz%2f", "/x/download/1.0.0.tgz", "/download/x/1.0.0/abc", `/download/x/v1/${"a".repeat(40)}`,
   ])("%s", (target) => expect(parseRegistryRequest("GET", target).kind).toBe("unknown"))
   test.each(["/-/DENIED-", "/-/DENIED-<b>/x.tgz", "/-/DENIED-A/b/c"])("%s is no denied address", (target) => expect(parseRegistryRequest("GET", target).kind).not.toBe("denied"))
   test("throws for no target at all", () => {
@@ -60,5 +61,5 @@ describe("names and versions", () => {
   })
   test.each(["1.0", "v1.0.0", "1.0.0-", "1.0.0-01", "1.0.0 ", "latest", "", "1.0.0+", `1.0.0-${"a".repeat(300)}`])("%j is no version", (text) => expect(isVersion(text)).toBe(false))
   test.each(["", "a/b", "@s", "@s/", "a b", "a%2fb", "..", ".a", "_a", "a\n", "ä"])("%j is no package name", (name) => expect(isPackageName(name)).toBe(false))
-  test("a denied address survives any code", () => expect(parseRegistryRequest("GET", `/${deniedPath("A<b>/..", "x-1.0.0.tgz")}`)).toEqual({ kind: "denied", code: "A-b----" }))
+  test("a denied address survives any code", () => expect(parseRegistryRequest("GET", `/${deniedPath("A<b>/..", "x-1.0.0.tgz")}`)).toEqual({ kind: "denied", code: "A-b----", file: "x-1.0.0.tgz" }))
 })

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { main } from "./main.ts"
+
+const ended = new Promise<void>((resolve) => {
+  process.on("SIGTERM", () => resolve()).on("SIGINT", () => resolve()).on("SIGHUP", () => resolve())
+})
+// whoever reads our lines may be gone first; that is no reason to leave half of an answer behind
+process.stdout.on("error", () => { process.exitCode = 1 })
+process.exit(await main({ argv: process.argv.slice(2), env: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, ended }))

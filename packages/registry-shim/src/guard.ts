@@ -1,0 +1,43 @@
+/**
+ * Who may talk to the shim at all (THREATS A7): the client that was given the token, and no web page.
+ *
+ * @packageDocumentation
+ */
+import { createHash, timingSafeEqual } from "node:crypto"
+import type { IncomingMessage } from "node:http"
+
+const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "DELETE"])
+const BEARER = /^Bearer ([\x21-\x7e]{1,512})$/i
+
+export interface GuardRefusal { readonly status: 401 | 403 | 405 | 421; readonly error: string }
+
+export interface Guard {
+  /** Undefined: let the request in. The token is in the header still; what goes upstream never takes it from there. */
+  refuse(request: IncomingMessage): GuardRefusal | undefined
+}
+
+/**
+ * @param hosts - values of `Host` that are ours, lower case
+ * @param token - the secret that the client was given
+ */
+export function createGuard(hosts: ReadonlySet<string>, token: string): Guard {
+  const expected = digest(token)
+  return {
+    refuse({ headers, method }) {
+      // a name that resolves to loopback is how a page in a browser would come in
+      if (!hosts.has((headers.host ?? "").toLowerCase())) return { status: 421, error: "vouchsafe: this is no address of the shim; use the loopback address that it printed" }
+      if (headers.origin !== undefined) return { status: 403, error: "vouchsafe: requests of web pages are refused" }
+      const site = headers["sec-fetch-site"]
+      if (site !== undefined && site !== "none") return { status: 403, error: "vouchsafe: requests of web pages are refused" }
+      const given = BEARER.exec(headers.authorization ?? "")?.[1]
+      // both sides are hashed first: equal lengths, and a time that tells nothing
+      if (given === undefined || !timingSafeEqual(digest(given), expected)) return { status: 401, error: "vouchsafe: the shim's token is missing or wrong; it is in the npm configuration that the run made" }
+      if (!METHODS.has(method ?? "")) return { status: 405, error: "vouchsafe: method not allowed" }
+      return undefined
+    },
+  }
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest()
+}

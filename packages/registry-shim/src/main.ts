@@ -1,0 +1,119 @@
+/**
+ * The process `vouchsafe-shim`: settings in, JSON lines out (packages/spec/shim.md).
+ *
+ * @packageDocumentation
+ */
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { escapeForDisplay, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
+import { cacheDirectory, loadNpmConfig, type NpmRegistries, openProject, pnpmRegistries, registryLookup, systemClock, yarnRegistries } from "@vouchsafe/client/node"
+import { configuredAgents } from "./agents.ts"
+import { type Shim, startShim } from "./server.ts"
+import type { Registries, ShimEvent } from "./types.ts"
+
+export interface MainIo {
+  readonly argv: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: NodeJS.ReadableStream
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown }
+  /** Resolves when the process is told to end. */
+  readonly ended: Promise<void>
+}
+
+const EXIT_DONE = 0
+const EXIT_USAGE = 2
+const EXIT_WORLD = 3
+const TOKEN_VARIABLE = "VOUCHSAFE_SHIM_TOKEN"
+const SETTINGS_FILES = { pnpm: "pnpm-workspace.yaml", yarn: ".yarnrc.yml" } as const
+type Manager = "npm" | keyof typeof SETTINGS_FILES
+
+interface Settings { readonly project: string; readonly host: string; readonly port: number; readonly manager: Manager; readonly exitWithStdin: boolean; readonly token: string }
+
+/**
+ * Runs the shim until it is told to end.
+ *
+ * @returns the exit status: 0 ended as told, 2 wrong usage or configuration, 3 the world failed
+ */
+export async function main(io: MainIo): Promise<number> {
+  const emit = (event: ShimEvent): void => { io.stdout.write(`${JSON.stringify(event)}\n`) }
+  try {
+    const settings = readSettings(io)
+    const shim = await open(settings, io.env, emit)
+    emit({ event: "ready", port: shim.port, url: shim.url })
+    await (settings.exitWithStdin ? Promise.race([io.ended, endOf(io.stdin)]) : io.ended)
+    emit({ event: "summary", ...shim.counts() })
+    await shim.close()
+    return EXIT_DONE
+  } catch (error) {
+    io.stderr.write(`vouchsafe-shim: ${escapeForDisplay(error instanceof Error ? error.message : String(error))}\n`)
+    if (isVouchsafeError(error) && error.hint !== undefined) io.stderr.write(`  ${escapeForDisplay(error.hint)}\n`)
+    return isVouchsafeError(error) && error.kind === "operational" ? EXIT_WORLD : EXIT_USAGE
+  }
+}
+
+async function open({ project: dir, host, port, manager, token }: Settings, env: MainIo["env"], emit: (event: ShimEvent) => void): Promise<Shim> {
+  const npm = await loadNpmConfig({ dir, env })
+  const registries = await registriesOf(npm, manager, dir)
+  const project = await openProject({ dir, env })
+  const exotic = project.policy.rules.get("EXOTIC_SOURCE") ?? "deny"
+  return startShim({
+    registries, token, host, port, emit, clock: systemClock,
+    agents: configuredAgents({ raw: npm.raw, env }),
+    cacheDir: join(cacheDirectory(env, project.roster.digest), "shim"),
+    check: (requests) => project.check(requests),
+    ...(exotic === "deny" ? { exoticCode: "EXOTIC_SOURCE" } : {}),
+  })
+}
+
+/** What npm's files say, and over it what the manager's own file says. */
+export async function registriesOf(npm: NpmRegistries, manager: Manager, dir: string): Promise<Registries> {
+  if (manager === "npm") return npm
+  const text = await readOrMissing(join(dir, SETTINGS_FILES[manager]))
+  if (text === undefined) return npm
+  const map = await (manager === "pnpm" ? pnpmRegistries : yarnRegistries)(text, npm)
+  return { ...map, registryFor: registryLookup(map), credentialsFor: npm.credentialsFor }
+}
+
+function readSettings({ argv, env }: MainIo): Settings {
+  const { values } = parse(argv)
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(values.listen) ?? []
+  if (host === undefined || port === undefined) throw new VouchsafeError("USAGE", `--listen is ${JSON.stringify(values.listen)}, expected host:port`, { hint: "for example 127.0.0.1:0" })
+  if (values.project === undefined) throw new VouchsafeError("USAGE", "--project is missing, expected the folder of the project")
+  const { manager } = values
+  if (manager !== "npm" && manager !== "pnpm" && manager !== "yarn") throw new VouchsafeError("USAGE", `--manager is ${JSON.stringify(manager)}, expected npm, pnpm or yarn`)
+  const token = env[TOKEN_VARIABLE]
+  if (token === undefined) throw new VouchsafeError("USAGE", `the variable ${TOKEN_VARIABLE} is missing, expected at least 128 random bits`, { hint: "`vouchsafe run` and `vouchsafe shim` set it" })
+  return { project: values.project, host: host.replace(/^\[|\]$/g, ""), port: Number(port), manager, exitWithStdin: values["exit-with-stdin"], token }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv], strict: true,
+      options: {
+        project: { type: "string" }, listen: { type: "string", default: "127.0.0.1:0" },
+        manager: { type: "string", default: "npm" }, "exit-with-stdin": { type: "boolean", default: false },
+      },
+    })
+  } catch (cause) {
+    throw new VouchsafeError("USAGE", cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
+function endOf(stream: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.on("end", () => resolve()).on("close", () => resolve()).on("error", () => resolve())
+    stream.resume()
+  })
+}
+
+async function readOrMissing(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw error
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Packuments of upstream, rewritten once per upstream version and kept ready to send.
+ *
+ * @packageDocumentation
+ */
+import { VouchsafeError } from "@vouchsafe/core"
+import {
+  ABBREVIATED_TYPE, createLru, type Denial, type DistEntry, encodeBody, type EncodedBody, PACKUMENT_BYTES_MAX, rewritePackument, rewriteVersion, tarballPath,
+} from "@vouchsafe/registry-view"
+import { ACCEPT_ENCODING, type Budget, createBudget, readWhole } from "./body.ts"
+import {
+  DIST_BYTES_MAX, DIST_ENTRY_BYTES, PACKUMENT_BYTES_GUESS, PACKUMENT_BYTES_IN_FLIGHT_MAX, PACKUMENT_FRESH_MS, PACKUMENTS_BYTES_MAX,
+} from "./limits.ts"
+import type { Registries, ShimClock } from "./types.ts"
+import type { Upstream, UpstreamResponse } from "./upstream.ts"
+
+export type Form = "full" | "abbreviated"
+
+/** A document to send, or upstream's own refusal. */
+export type PackumentAnswer =
+  | { readonly ok: true; readonly body: EncodedBody }
+  | { readonly ok: false; readonly status: number; readonly body: Buffer; readonly headers: Readonly<Record<string, string>> }
+
+export interface Packuments {
+  get(name: string, form: Form): Promise<PackumentAnswer>
+  /** The document that is kept and still fresh; saves hot requests a promise. */
+  fresh(name: string, form: Form): EncodedBody | undefined
+  /** `/<name>/<version or tag>`. */
+  version(name: string, selector: string): Promise<PackumentAnswer>
+  /** Where upstream keeps a version, from what is known without asking. */
+  knownDist(name: string, version: string): DistEntry | undefined
+  /** The same, asking upstream. Undefined: no such version. */
+  dist(name: string, version: string): Promise<DistEntry | undefined>
+  /** The next request asks upstream again: the package was written to, or a version was denied. */
+  forget(name: string): void
+}
+
+export interface PackumentsOptions {
+  readonly upstream: Upstream
+  readonly registries: Registries
+  /** Base URL that clients know us by. */
+  readonly base: () => string
+  readonly clock: ShimClock
+  /** Denials known for a package, by version. */
+  readonly denied: (name: string) => ReadonlyMap<string, Denial> | undefined
+  readonly exoticCode: string | undefined
+}
+
+interface Kept { readonly body: EncodedBody; readonly upstreamEtag: string | undefined; confirmedMs: number }
+const ERROR_BYTES_MAX = 64 * 1024
+const PASSED_HEADERS = ["www-authenticate", "npm-notice", "retry-after"]
+
+export function createPackuments(options: PackumentsOptions): Packuments {
+  const { upstream, registries, clock, denied, exoticCode } = options
+  const kept = createLru<Kept>(PACKUMENTS_BYTES_MAX, ({ body }) => body.bytesHeld())
+  const dists = createLru<ReadonlyMap<string, DistEntry>>(DIST_BYTES_MAX, (map) => map.size * DIST_ENTRY_BYTES)
+  const loading = new Map<string, Promise<PackumentAnswer>>()
+  // a write or a denial while a document is on its way makes that document old before it arrives
+  const epochs = new Map<string, number>()
+  const budget = createBudget(PACKUMENT_BYTES_IN_FLIGHT_MAX)
+  const isFresh = (entry: Kept): boolean => clock.nowMs() - entry.confirmedMs < PACKUMENT_FRESH_MS
+  const rewriteOptions = (name: string) => {
+    const known = denied(name)
+    return { name, base: options.base(), ...(known === undefined ? {} : { denied: known }), ...(exoticCode === undefined ? {} : { exoticCode }) }
+  }
+
+  const load = async (name: string, form: Form): Promise<PackumentAnswer> => {
+    const key = keyOf(name, form)
+    const old = kept.get(key)
+    const epoch = epochs.get(name) ?? 0
+    const registry = registries.registryFor(name)
+    const response = await upstream.get({
+      url: `${registry}${name.replace("/", "%2f")}`, registry,
+      headers: {
+        accept: form === "abbreviated" ? `${ABBREVIATED_TYPE}; q=1.0, application/json; q=0.8` : "application/json", "accept-encoding": ACCEPT_ENCODING,
+        ...(old?.upstreamEtag === undefined ? {} : { "if-none-match": old.upstreamEtag }),
+      },
+    })
+    if (response.status === 304 && old !== undefined) {
+      response.body.resume()
+      old.confirmedMs = clock.nowMs()
+      return { ok: true, body: old.body }
+    }
+    if (response.status !== 200) return passRefusal(response)
+    const { json, abbreviatedJson, dist } = await readAndRewrite(budget, response, (bytes) => rewritePackument(bytes, rewriteOptions(name), form))
+    const upstreamEtag = response.headers.etag
+    const keep = async (as: Form, text: string): Promise<EncodedBody> => {
+      const body = await encodeBody(text, as === "abbreviated" ? ABBREVIATED_TYPE : "application/json")
+      if (epoch === (epochs.get(name) ?? 0)) kept.set(keyOf(name, as), { body, upstreamEtag: as === form ? upstreamEtag : undefined, confirmedMs: clock.nowMs() })
+      return body
+    }
+    if (epoch === (epochs.get(name) ?? 0)) dists.set(name, new Map([...dist].map(([version, entry]) => [version, compact(registry, name, version, entry)])))
+    return { ok: true, body: await keep(form, form === "abbreviated" ? abbreviatedJson : json) }
+  }
+  const get = (name: string, form: Form): Promise<PackumentAnswer> => {
+    const key = keyOf(name, form)
+    const held = kept.get(key)
+    if (held && isFresh(held)) return Promise.resolve({ ok: true, body: held.body })
+    const inFlight = loading.get(key)
+    if (inFlight) return inFlight
+    const started = load(name, form).finally(() => loading.delete(key))
+    loading.set(key, started)
+    return started
+  }
+  const knownDist = (name: string, version: string): DistEntry | undefined => expand(registries.registryFor(name), name, version, dists.get(name)?.get(version))
+
+  return {
+    get, knownDist,
+    fresh(name, form) {
+      const held = kept.get(keyOf(name, form))
+      return held && isFresh(held) ? held.body : undefined
+    },
+    async version(name, selector) {
+      const registry = registries.registryFor(name)
+      const response = await upstream.get({ url: `${registry}${name.replace("/", "%2f")}/${encodeURIComponent(selector)}`, registry, headers: { accept: "application/json", "accept-encoding": ACCEPT_ENCODING } })
+      if (response.status !== 200) return passRefusal(response)
+      const { json } = await readAndRewrite(budget, response, (bytes) => rewriteVersion(bytes, rewriteOptions(name)))
+      return { ok: true, body: await encodeBody(json, "application/json") }
+    },
+    async dist(name, version) {
+      const known = knownDist(name, version)
+      if (known) return known
+      const answer = await get(name, "abbreviated")
+      if (!answer.ok && answer.status !== 404) throw new VouchsafeError("UPSTREAM_FAILED", `the registry answered ${answer.status} for ${name}`)
+      return knownDist(name, version)
+    },
+    forget(name) {
+      epochs.set(name, (epochs.get(name) ?? 0) + 1)
+      for (const form of ["full", "abbreviated"] as const) { kept.delete(keyOf(name, form)); loading.delete(keyOf(name, form)) }
+      dists.delete(name)
+    },
+  }
+}
+
+function keyOf(name: string, form: Form): string {
+  return `${form}\n${name}`
+}
+
+/** Most registries keep a tarball where everybody expects it: that address need not be remembered. */
+function compact(registry: string, name: string, version: string, { tarball, integrity }: DistEntry): DistEntry {
+  return { ...(tarball === undefined || tarball === `${registry}${tarballPath(name, version)}` ? {} : { tarball }), ...(integrity === undefined ? {} : { integrity }) }
+}
+
+function expand(registry: string, name: string, version: string, entry: DistEntry | undefined): DistEntry | undefined {
+  return entry && { ...entry, tarball: entry.tarball ?? `${registry}${tarballPath(name, version)}` }
+}
+
+/** Holds a share of the memory for documents while one is read and parsed. */
+async function readAndRewrite<T>(budget: Budget, response: UpstreamResponse, rewrite: (bytes: Uint8Array) => T): Promise<T> {
+  const announced = Number(response.headers["content-length"])
+  const packed = response.headers["content-encoding"] !== undefined
+  const release = await budget.acquire(Number.isSafeInteger(announced) && announced > 0 ? announced * (packed ? 8 : 1) : PACKUMENT_BYTES_GUESS)
+  try {
+    return rewrite(await readWhole(response, PACKUMENT_BYTES_MAX))
+  } finally {
+    release()
+  }
+}
+
+async function passRefusal(response: UpstreamResponse): Promise<PackumentAnswer> {
+  const text = await readWhole(response, ERROR_BYTES_MAX)
+  const headers: Record<string, string> = {}
+  for (const header of PASSED_HEADERS) {
+    const value = response.headers[header]
+    if (typeof value === "string") headers[header] = value
+  }
+  const status = response.status >= 400 ? response.status : 502
+  return { ok: false, status, headers, body: text.length > 0 ? text : Buffer.from(JSON.stringify({ error: status === 404 ? "not_found" : `the registry answered ${response.status}` })) }
+}

@@ -1,0 +1,84 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http"
+import { isVouchsafeError } from "@vouchsafe/core"
+import type { EncodedBody } from "@vouchsafe/registry-view"
+import { printable } from "./denials.ts"
+import type { PackumentAnswer } from "./packuments.ts"
+import { streamVerified } from "./reread.ts"
+import type { TarballOutcome } from "./tarballs.ts"
+import type { Refusal } from "./types.ts"
+
+const JSON_HEADERS = { "content-type": "application/json", "x-content-type-options": "nosniff" }
+
+/** A small JSON answer. */
+export function sendJson(response: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}, reason?: string): void {
+  const bytes = Buffer.from(JSON.stringify(body))
+  const all = { ...JSON_HEADERS, ...headers, "content-length": bytes.length }
+  if (reason === undefined) response.writeHead(status, all)
+  else response.writeHead(status, reason, all)
+  response.end(response.req.method === "HEAD" ? undefined : bytes)
+}
+
+/** 403 in every form that some client shows: body, reason phrase, notice. No client retries it. */
+export function sendRefusal(response: ServerResponse, { reason, detail }: Refusal): void {
+  const line = printable(reason)
+  sendJson(response, 403, { error: line, message: detail ?? line }, { "npm-notice": line, "cache-control": "no-store" }, line)
+}
+
+/** What went wrong on our side of the registry. */
+export function sendFailure(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) { response.destroy(); return }
+  const code = isVouchsafeError(error) ? error.code : "UPSTREAM_FAILED"
+  const message = error instanceof Error ? error.message : String(error)
+  const hint = isVouchsafeError(error) && error.hint !== undefined ? `; ${error.hint}` : ""
+  sendJson(response, code === "TIMEOUT" ? 504 : 502, { error: printable(`vouchsafe: ${code}: ${message}`), message: printable(`${message}${hint}`) })
+}
+
+/** Sends a document that is ready in all encodings. `no-cache`: clients ask us each time, which costs next to nothing. */
+export function sendEncoded(request: IncomingMessage, response: ServerResponse, body: EncodedBody): void | Promise<void> {
+  if (request.headers["if-none-match"] === body.etag) {
+    response.writeHead(304, { etag: body.etag, "cache-control": "no-cache" }).end()
+    return
+  }
+  return body.negotiate(request.headers["accept-encoding"] as string | undefined).then(({ body: bytes, encoding }) => {
+    response.writeHead(200, {
+      "content-type": body.contentType, "content-length": bytes.length, etag: body.etag, "cache-control": "no-cache", vary: "accept, accept-encoding", "x-content-type-options": "nosniff",
+      ...(encoding === undefined ? {} : { "content-encoding": encoding }),
+    })
+    response.end(request.method === "HEAD" ? undefined : bytes)
+  })
+}
+
+export async function sendPackument(request: IncomingMessage, response: ServerResponse, answer: PackumentAnswer): Promise<void> {
+  if (answer.ok) return sendEncoded(request, response, answer.body)
+  response.writeHead(answer.status, { ...JSON_HEADERS, ...answer.headers, "content-length": answer.body.length })
+  response.end(request.method === "HEAD" ? undefined : answer.body)
+}
+
+function tarballHeaders(sha512: string, size: number): OutgoingHttpHeaders {
+  // no-cache: a client must not take an old answer for a new verdict. Never a 304, which would vouch for bytes that we cannot see.
+  return { "content-type": "application/octet-stream", "content-length": size, etag: `"${sha512.slice(0, 64)}"`, "cache-control": "no-cache", "x-content-type-options": "nosniff" }
+}
+
+export function sendBytes(request: IncomingMessage, response: ServerResponse, { sha512, bytes }: { readonly sha512: string; readonly bytes: Buffer }): void {
+  response.writeHead(200, tarballHeaders(sha512, bytes.length))
+  response.end(request.method === "HEAD" ? undefined : bytes)
+}
+
+/** @param onPoisoned - called when a cached file turned out to be changed; then the connection is cut */
+export async function sendTarball(request: IncomingMessage, response: ServerResponse, outcome: TarballOutcome, onPoisoned: (sha512: string) => Promise<void>): Promise<void> {
+  switch (outcome.kind) {
+    case "refused": sendRefusal(response, outcome.refusal); return
+    case "upstream": sendJson(response, outcome.status, { error: outcome.status === 404 ? "not_found" : `the registry answered ${outcome.status}` }); return
+    case "bytes": sendBytes(request, response, outcome); return
+    case "file":
+      response.writeHead(200, tarballHeaders(outcome.sha512, outcome.size))
+      if (request.method === "HEAD") response.end()
+      else if (!await streamVerified(response, outcome)) {
+        try {
+          await onPoisoned(outcome.sha512)
+        } finally {
+          response.destroy()
+        }
+      }
+  }
+}
