@@ -2,8 +2,9 @@
 import { registerCheck } from "./check.ts"
 import { registerExplain } from "./explain.ts"
 import { registerLockfile } from "./lockfile.ts"
+import { registerLog } from "./log.ts"
 import { registerNetwork } from "./network.ts"
 import { registerKeys, registerNode } from "./node.ts"
 import type { Register } from "./types.ts"
 
-export const COMMANDS: readonly Register[] = [registerCheck, registerExplain, registerNode, registerNetwork, registerKeys, registerLockfile]
+export const COMMANDS: readonly Register[] = [registerCheck, registerExplain, registerLog, registerNode, registerNetwork, registerKeys, registerLockfile]

@@ -1,0 +1,152 @@
+import { diskState, httpTransport, nodeCrypto, openProject, type Project, systemClock } from "@vouchsafe/client/node"
+import { displayName, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseMisbehavior, parseNotice, parseObservation, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
+import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { parseSpec } from "../check/registry.ts"
+import { type CliIo, EXIT } from "../io.ts"
+import { readWholeLog } from "../logs/read.ts"
+import { type LogReport, verifyLog } from "../logs/verify.ts"
+import { usage } from "../main.ts"
+import { printJson, printLines, table } from "../output.ts"
+import type { Register } from "./types.ts"
+
+interface VerifyFlags {
+  readonly operator?: string
+  readonly json?: boolean
+}
+
+interface InspectFlags extends VerifyFlags {
+  readonly package?: string
+  readonly format: string
+  readonly fields?: string
+  readonly latest?: boolean
+  readonly notices?: boolean
+}
+
+/** `log verify [PROOF]` and `log inspect`. */
+export const registerLog: Register = (program, io, done) => {
+  const log = program.command("log").description("read and verify the logs of the roster's nodes")
+  log.command("verify").description("recompute whole logs and compare them with what was seen before; or check a proof file that a log lied")
+    .argument("[proof]", "a misbehavior proof to check instead").option("--operator <name>", "only this operator's logs").option("--json", "one JSON document on stdout")
+    .action(async (proof: string | undefined, flags: VerifyFlags) => {
+      const project = await openProject({ dir: io.cwd, env: io.env })
+      try {
+        done(proof === undefined ? await verifyLogs(io, project, flags) : checkProofFile(io, project, resolve(io.cwd, proof), flags.json === true))
+      } finally {
+        project.close()
+      }
+    })
+  log.command("inspect").description("list the statements of the roster's logs, each log verified first")
+    .option("--operator <name>", "only this operator's log").option("--package <spec>", "only this name, or name@version")
+    .option("--notices", "the notices logs instead").option("--format <format>", "json or csv", "json").option("--fields <names>", "columns, separated by commas")
+    .option("--latest", "only the newest statement of each package").option("--json", "the same as --format json")
+    .action(async (flags: InspectFlags) => {
+      if (flags.format !== "json" && flags.format !== "csv") throw usage(`--format is "${flags.format}", expected json or csv`)
+      const project = await openProject({ dir: io.cwd, env: io.env })
+      try {
+        const rows = await inspect(project, flags)
+        if (flags.format === "json" || flags.json === true) printJson(io, rows)
+        else printCsv(io, rows, flags)
+        done(EXIT.done)
+      } finally {
+        project.close()
+      }
+    })
+}
+
+function nodesOf(project: Project, operator: string | undefined): readonly RosterNode[] {
+  const nodes = project.roster.nodes.filter((node) => operator === undefined || node.operator === operator)
+  if (nodes.length === 0) throw usage(`no operator "${operator ?? ""}" in the roster, expected one of ${project.roster.operators.join(", ")}`)
+  return nodes
+}
+
+async function verifyLogs(io: CliIo, project: Project, flags: VerifyFlags): Promise<number> {
+  const transport = httpTransport()
+  try {
+    const context = { crypto: nodeCrypto, transport, state: diskState(project.stateDir), roster: project.roster, now: Math.floor(systemClock.nowMs() / 1000) }
+    const reports = (await Promise.all(nodesOf(project, flags.operator).map(async (node) => [await verifyLog(context, node, "log"), await verifyLog(context, node, "notices")]))).flat()
+    if (flags.json === true) printJson(io, { logs: reports })
+    else printLines(io, table(reports.map((report) => [report.outcome, report.origin, escapeForDisplay(report.detail) + (report.proof === undefined ? "" : `; proof: ${report.proof}`)])))
+    return exitOfReports(reports)
+  } finally {
+    transport.close()
+  }
+}
+
+function exitOfReports(reports: readonly LogReport[]): number {
+  if (reports.some((report) => report.outcome === "misbehaved")) return EXIT.misbehavior
+  if (reports.some((report) => report.outcome === "rolled-back")) return EXIT.refused
+  return reports.every((report) => report.outcome === "verified") ? EXIT.done : EXIT.world
+}
+
+/** Exit 4 when the file convicts a log of the roster, 1 when it convicts nobody. */
+function checkProofFile(io: CliIo, project: Project, path: string, json: boolean): number {
+  let text: string
+  try {
+    text = readFileSync(path, "utf8")
+  } catch (cause) {
+    throw new VouchsafeError("MISBEHAVIOR_MALFORMED", `${path} cannot be read`, { cause, hint: "name a proof file" })
+  }
+  if (text.length > MISBEHAVIOR_LENGTH_MAX) throw new VouchsafeError("MISBEHAVIOR_MALFORMED", `${path} has ${text.length} characters, expected at most ${MISBEHAVIOR_LENGTH_MAX}`)
+  const proof = parseMisbehavior(text)
+  const guilty = project.roster.nodes.find((node) => [node.log, node.notices].some((key) => verifyMisbehavior(nodeCrypto, proof, key)))
+  if (json) printJson(io, { proven: guilty !== undefined, kind: proof.kind, origin: proof.origin, operator: guilty?.operator ?? null })
+  else printLines(io, [guilty === undefined ? `the proof convicts no log of the roster (it is about ${escapeForDisplay(proof.origin)})` : `proven: the log ${proof.origin} of ${guilty.operator} showed two histories (${proof.kind})`])
+  return guilty === undefined ? EXIT.refused : EXIT.misbehavior
+}
+
+type Row = Readonly<Record<string, string | number | null>>
+
+async function inspect(project: Project, flags: InspectFlags): Promise<Row[]> {
+  const transport = httpTransport()
+  const which = flags.notices === true ? "notices" as const : "log" as const
+  const wanted = flags.package === undefined ? undefined : /^(@[^/@]+\/)?[^/@]+$/.test(flags.package) ? displayPrefix(flags.package) : parseSpec(flags.package).purl
+  try {
+    const rows: Row[] = []
+    for (const node of nodesOf(project, flags.operator)) {
+      const log = await readWholeLog(nodeCrypto, transport, { url: `${node.url}${which}/`, key: node[which] })
+      for (const [index, entry] of log.entries.entries()) {
+        const row = rowOf(node.operator, index, utf8Decode(entry), which)
+        if (wanted === undefined || row["purl"] === wanted || (wanted.endsWith("@") && String(row["purl"]).startsWith(wanted))) rows.push(row)
+      }
+    }
+    return flags.latest === true ? latest(rows) : rows
+  } finally {
+    transport.close()
+  }
+}
+
+function displayPrefix(name: string): string {
+  return `pkg:npm/${name.replace(/^@/, "%40")}@`
+}
+
+function rowOf(operator: string, index: number, text: string, which: "log" | "notices"): Row {
+  try {
+    if (which === "notices") {
+      const { purl, registry, sha512, notice, time, reason } = parseNotice(text)
+      return { operator, index, kind: notice, purl, package: displayName(purl), registry, sha512, time, reason }
+    }
+    const { purl, registry, sha512, observedAt, contents, packument } = parseObservation(text)
+    return { operator, index, kind: "observation", purl, package: displayName(purl), registry, sha512, time: observedAt, h1: contents.h1, publisher: packument.publisher }
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    return { operator, index, kind: "other", purl: null, package: null, registry: null, sha512: null, time: null }
+  }
+}
+
+function latest(rows: readonly Row[]): Row[] {
+  return [...new Map(rows.map((row) => [`${row["operator"] ?? ""} ${row["registry"] ?? ""} ${row["purl"] ?? ""}`, row])).values()]
+}
+
+function printCsv(io: CliIo, rows: readonly Row[], flags: InspectFlags): void {
+  const fields = flags.fields?.split(",") ?? ["operator", "index", "kind", "package", "sha512", "time"]
+  const known = new Set(rows.flatMap((row) => Object.keys(row)))
+  const unknown = fields.find((field) => rows.length > 0 && !known.has(field))
+  if (unknown !== undefined) throw usage(`--fields names "${unknown}", expected some of ${[...known].join(", ")}`)
+  const cell = (value: string | number | null | undefined): string => {
+    // A leading = + - @ makes a spreadsheet run the text: quote it as text (CSV injection).
+    const text = escapeForDisplay(String(value ?? "")).replace(/^([=+\-@])/, "'$1")
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  }
+  printLines(io, [fields.join(","), ...rows.map((row) => fields.map((field) => cell(row[field])).join(","))])
+}
