@@ -1,5 +1,5 @@
 import type { Options } from "tsup"
-import { checkOutput, collectLicences, requireWhereNeeded } from "./src/bundle/index.ts"
+import { checkOutput, collectLicences, requireWhereNeeded, runnableBins } from "./src/bundle/index.ts"
 
 type Entries = Readonly<Record<string, string>>
 
@@ -33,7 +33,7 @@ export function bundle(given: { readonly entry: Entries, readonly ending?: ".js"
     target: given.target ?? "node20",
     splitting: true,
     outExtension: () => ({ js: given.ending ?? ".js" }),
-    plugins: [requireWhereNeeded()],
+    plugins: [requireWhereNeeded(), runnableBins()],
     esbuildPlugins: [checkOutput(), collectLicences()],
     esbuildOptions(options) {
       options.conditions = ["source"]

@@ -94,9 +94,14 @@ describe("a program's bundle", () => {
   })
 })
 
+test("a program whose source has no shell's line gets one", () => {
+  const { folder } = build({ ...PROGRAM, "src/bin.ts": 'import { old } from "old-style"\nconsole.log(old("a/b"))\n' })
+  const run = spawnSync(join(folder, "dist/bin.js"), { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+  expect(run).toMatchObject({ stdout: "b\n", stderr: "", status: 0 })
+})
+
 describe("refuses to build", () => {
   test.each([
-    { name: "a program without the shell's line", path: "src/bin.ts", text: "console.log(1)\n", says: "does not start with" },
     { name: "a dependency that is missing", path: "src/say.ts", text: 'export { a as say } from "missing"\n', says: 'Could not resolve "missing"' },
   ])("$name", ({ path, text, says }) => {
     const { status, output } = build({ ...PROGRAM, [path]: text })

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Plugin } from "./esbuild.ts"
+import type { BuildPlugin } from "./tsup.ts"
 
 const FILE_NAME = "THIRD-PARTY.txt"
 const PACKAGE_ROOT = /^((?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+)\//
@@ -13,7 +13,7 @@ interface Notice {
 }
 
 /** Writes the licences of everything that a bundle holds beside it: most of them ask for exactly that. */
-export function collectLicences(): Plugin {
+export function collectLicences(): BuildPlugin {
   return {
     name: "vouchsafe-licences",
     setup(build) {

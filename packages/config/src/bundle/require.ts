@@ -1,23 +1,9 @@
+import type { RenderPlugin } from "./tsup.ts"
+
 /** What esbuild's stand-in for `require` looks for: a CommonJS dependency inside a module asks for Node's own modules. */
 const WANTS_REQUIRE = /typeof require\b/
-// `getBuiltinModule` costs nothing at start-up, other than an import declaration would.
+// `getBuiltinModule` costs next to nothing at start-up, unlike an import declaration.
 const DECLARES_REQUIRE = 'const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);\n'
-
-/** A file that tsup is about to write. */
-interface Chunk {
-  readonly type: "chunk" | "asset"
-  readonly path: string
-}
-
-interface Rendered {
-  readonly code: string
-}
-
-/** A plugin of tsup: it sees each written file once. */
-export interface RenderPlugin {
-  readonly name: string
-  readonly renderChunk: (code: string, chunk: Chunk) => Rendered | undefined
-}
 
 /**
  * Declares `require` in the one module that asks for it, and nowhere else.
