@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import {
-  type Bytes, checkConsistency, checkFork, checkInclusion, checkSubtreeConsistency, checkSubtreeInclusion, coveringSubtrees, emptyRoot, isPowerOfTwo, isSubtree,
+  type Bytes, checkConsistency, checkFork, checkInclusion, checkSubtreeConsistency, checkSubtreeInclusion, coveringSubtrees, emptyRoot, isPowerOfTwo, isSubtree, nodeHash,
   nodeReaderFromLeaves, proveConsistency, proveConsistencyAsync, proveFork, proveInclusion, proveInclusionAsync, proveSubtreeConsistency, proveSubtreeInclusion,
   rootOfLeaves, splitPoint, subtreeHash,
 } from "../src/index.ts"
@@ -64,6 +64,7 @@ test("from nothing everything grows, with an empty proof only", () => {
   expect(checkConsistency(nodeCrypto, { ...claim, oldRoot: rootAt(1) })).toBe("invalid")
   expect(checkConsistency(nodeCrypto, { ...claim, proof: [rootAt(1)] })).toBe("invalid")
   expect(checkFork(nodeCrypto, { ...claim, oldRoot: rootAt(1) })).toBe(false)
+  expect(checkFork(nodeCrypto, { ...claim, newSize: 0 }), "size 0 has one root only: a wrong one is malformed, not a fork").toBe(false)
 })
 
 const CONSISTENT = {
@@ -108,6 +109,23 @@ test.each<{ name: string; change: Partial<typeof INCLUDED> }>([
 ])("inclusion refuses: $name", ({ change }) => {
   expect(checkInclusion(nodeCrypto, INCLUDED)).toBe(true)
   expect(checkInclusion(nodeCrypto, { ...INCLUDED, ...change })).toBe(false)
+})
+
+test("a fraction is not rounded to an index or a size", () => {
+  const even = { ...INCLUDED, index: 20, leafHash: LEAVES[20] as Bytes, proof: proveInclusion(nodeCrypto, LEAVES.slice(0, 29), { index: 20, size: 29 }) }
+  expect(checkInclusion(nodeCrypto, even)).toBe(true)
+  expect(checkInclusion(nodeCrypto, { ...even, index: 20.5 })).toBe(false)
+  expect(checkInclusion(nodeCrypto, { ...even, size: 29.5 })).toBe(false)
+  expect(checkConsistency(nodeCrypto, { ...CONSISTENT, newSize: 29.5 })).toBe("invalid")
+})
+
+test("a log cannot put its tree below one more level: proofs end where the sizes say", () => {
+  const extra = LEAVES[60] as Bytes
+  const above = (root: Bytes): Bytes => nodeHash(nodeCrypto, extra, root)
+  expect(checkInclusion(nodeCrypto, { ...INCLUDED, proof: [...INCLUDED.proof, extra], root: above(INCLUDED.root) })).toBe(false)
+  const deeper = { ...CONSISTENT, proof: [...CONSISTENT.proof, extra], oldRoot: above(CONSISTENT.oldRoot), newRoot: above(CONSISTENT.newRoot) }
+  expect(checkConsistency(nodeCrypto, deeper)).toBe("invalid")
+  expect(checkFork(nodeCrypto, { ...deeper, oldRoot: rootAt(12) })).toBe(false)
 })
 
 test("each changed byte of a proof is refused", () => {
