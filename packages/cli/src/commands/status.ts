@@ -1,0 +1,62 @@
+import { httpTransport, openProject } from "@vouchsafe/client/node"
+import { escapeForDisplay, isVouchsafeError, parseJson, utf8Decode } from "@vouchsafe/core"
+import type { HttpTransport } from "@vouchsafe/ports"
+import { EXIT } from "../io.ts"
+import { printJson, printLines, table } from "../output.ts"
+import type { Register } from "./types.ts"
+
+const STATUS_BYTES_MAX = 1_048_576
+const TIMEOUT_MS = 10_000
+
+interface NodeStatus {
+  readonly operator: string
+  readonly url: string
+  readonly reached: boolean
+  /** What the node says of itself, unproven. */
+  readonly status?: unknown
+  readonly detail?: string
+}
+
+/** `status`: what the roster's nodes say of themselves. */
+export const registerStatus: Register = (program, io, done) => {
+  program.command("status").description("what each node of the roster says of itself")
+    .option("--node <url>", "another node instead").option("--json", "one JSON document on stdout")
+    .action(async (flags: { node?: string; json?: boolean }) => {
+      const transport = httpTransport()
+      try {
+        const nodes = flags.node === undefined ? await rosterNodes(io.cwd, io.env) : [{ operator: "-", url: flags.node.replace(/\/?$/, "/") }]
+        const states = await Promise.all(nodes.map((node) => ask(transport, node)))
+        if (flags.json === true) printJson(io, { nodes: states })
+        else printLines(io, table(states.map((state) => [state.operator, state.url, escapeForDisplay(state.reached ? brief(state.status) : `not reached: ${state.detail ?? ""}`)])))
+        done(states.every((state) => state.reached) ? EXIT.done : EXIT.world)
+      } finally {
+        transport.close()
+      }
+    })
+}
+
+async function rosterNodes(dir: string, env: Readonly<Record<string, string | undefined>>): Promise<{ operator: string; url: string }[]> {
+  const project = await openProject({ dir, env })
+  try {
+    return project.roster.nodes.map(({ operator, url }) => ({ operator, url }))
+  } finally {
+    project.close()
+  }
+}
+
+async function ask(transport: HttpTransport, node: { operator: string; url: string }): Promise<NodeStatus> {
+  try {
+    const { status, body } = await transport.request({ method: "GET", url: `${node.url}v1/status`, timeoutMs: TIMEOUT_MS, maxBytes: STATUS_BYTES_MAX })
+    if (status !== 200) return { ...node, reached: false, detail: `answered ${status}, expected 200` }
+    return { ...node, reached: true, status: parseJson("EVIDENCE_MALFORMED", "status", utf8Decode(body)) }
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    return { ...node, reached: false, detail: error.message }
+  }
+}
+
+/** The members of a status that are short, as `name value`. */
+function brief(status: unknown): string {
+  if (typeof status !== "object" || status === null) return "answers"
+  return Object.entries(status).filter(([, value]) => typeof value === "string" || typeof value === "number").map(([key, value]) => `${key} ${String(value)}`).join(", ")
+}
