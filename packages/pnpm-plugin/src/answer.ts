@@ -1,0 +1,42 @@
+import { formatRefusal, formatWarnings, isVouchsafeError, type Verdict, type VerdictCode } from "@vouchsafe/core"
+
+/** What a hook does: go on, or throw an error with this code, text and hint. */
+export type Answer =
+  | { readonly ok: true }
+  | { readonly ok: false, readonly code: string, readonly text: string, readonly hint: string }
+
+const HINT_REFUSED = "run `npx vouchsafe explain <name>@<version>` for everything the network knows"
+const HINT_BROKEN = "run `npx vouchsafe doctor`; nothing was installed"
+/** Errors of the project's own files, which go by one name. */
+const CONFIG_ERRORS: readonly string[] = ["CONFIG_MALFORMED", "ROSTER_MALFORMED", "POLICY_TEXT_MALFORMED", "VKEY_MALFORMED"]
+
+/** pnpm 12 shows the text and nothing else, so the code comes first in it. */
+export function answerOf(verdicts: readonly Verdict[]): Answer {
+  const refused = verdicts.find((verdict) => !verdict.ok)
+  if (refused === undefined) return { ok: true }
+  return refuse(refused.code, formatRefusal(verdicts), HINT_REFUSED)
+}
+
+/** A guard that cannot decide refuses. */
+export function answerOfError(error: unknown): Answer {
+  if (!isVouchsafeError(error)) return refuse("CONFIG_INVALID", `vouchsafe could not decide: ${error instanceof Error ? error.message : String(error)}`, HINT_BROKEN)
+  const hint = error.hint ?? HINT_BROKEN
+  const code: VerdictCode | typeof error.code = CONFIG_ERRORS.includes(error.code) ? "CONFIG_INVALID" : error.code
+  return refuse(code, `vouchsafe could not decide: ${error.message}\n  next  ${hint}`, hint)
+}
+
+function refuse(code: string, text: string, hint: string): Answer {
+  return { ok: false, code, text: `${code}: ${text}`, hint }
+}
+
+/** Prints each warning once; standard error passes through in all versions of pnpm. */
+export function warner(write: (text: string) => void): (verdicts: readonly Verdict[]) => void {
+  const seen = new Set<string>()
+  return (verdicts) => {
+    for (const line of formatWarnings(verdicts.filter((verdict) => verdict.ok)).split("\n")) {
+      if (line === "" || seen.has(line)) continue
+      seen.add(line)
+      write(`vouchsafe:${line}\n`)
+    }
+  }
+}

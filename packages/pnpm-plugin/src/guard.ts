@@ -1,0 +1,117 @@
+import type { ArtifactRequest, Finding, Policy, Verdict } from "@vouchsafe/core"
+import { type Answer, answerOf, answerOfError } from "./answer.ts"
+import { type Batcher, type Check, createBatcher } from "./batch.ts"
+import { localVerdict, weigh } from "./local.ts"
+import { linksOf, mapPackage, type Mapped, type MappingContext, registryIn } from "./resolution.ts"
+import type { Lockfile, PackageManifest, Resolution, ResolutionContext } from "./types.ts"
+
+/** The project whose policy decides. */
+export interface Project {
+  readonly policy: Policy
+  readonly check: Check
+  /** Registry URL for a package name; used only where pnpm does not say which one it uses. */
+  readonly registryFor: (name: string) => string
+}
+
+export interface GuardParts {
+  /** Opens the project that `lockfileDir`, or the working folder, belongs to. */
+  readonly open: (lockfileDir: string | undefined) => Promise<Project>
+  /** Tells whether `path`, seen from `from` below a lockfile's folder, lies inside the workspace. */
+  readonly isInside: (lockfileDir: string | undefined, from: string, path: string) => boolean
+  readonly defer: (callback: () => void) => void
+  readonly nowMs: () => number
+  readonly warn: (verdicts: readonly Verdict[]) => void
+}
+
+/** One method a hook. Each answers; none throws. */
+export interface Guard {
+  preResolution(context: ResolutionContext): Promise<Answer>
+  readPackage(manifest: PackageManifest): Promise<Answer>
+  canFetch(id: string, resolution: Resolution): Promise<Answer>
+  afterAllResolved(lockfile: Lockfile): Promise<Answer>
+}
+
+/** How one package gets its verdict. */
+type Step =
+  | { readonly verdict: Verdict }
+  | { readonly request: ArtifactRequest, readonly finding: Finding | undefined }
+
+/** Keeps what a run of pnpm has told so far, and asks nothing twice. */
+export function createGuard(parts: GuardParts): Guard {
+  const refused = new Map<string, Verdict>()
+  const lockfileDirs = new Set<string | undefined>()
+  let registries: Readonly<Record<string, string>> = {}
+  let opened: Promise<{ readonly project: Project, readonly batcher: Batcher }> | undefined
+
+  function open(): Promise<{ readonly project: Project, readonly batcher: Batcher }> {
+    const [lockfileDir] = lockfileDirs
+    opened ??= parts.open(lockfileDir).then((project) => ({ project, batcher: createBatcher({ ...parts, check: project.check }) }))
+    return opened
+  }
+
+  async function contextFor(dirs: Iterable<string | undefined>): Promise<MappingContext> {
+    const { project } = await open()
+    const known = [...dirs]
+    return {
+      registryFor: (name) => registryIn(registries, name) ?? project.registryFor(name),
+      isInside: (from, path) => (known.length === 0 ? [undefined] : known).some((dir) => parts.isInside(dir, from, path)),
+    }
+  }
+
+  async function judge(mapped: readonly Mapped[], how: "one" | "all"): Promise<readonly Verdict[]> {
+    const { project, batcher } = await open()
+    const now = Math.floor(parts.nowMs() / 1_000)
+    const steps = mapped.flatMap((item) => stepOf(item, project.policy, now))
+    const requests = steps.flatMap((step) => ("request" in step ? [step.request] : []))
+    const answers = how === "one" ? await Promise.all(requests.map((request) => batcher.ask(request))) : await batcher.askAll(requests, project.policy.budgetMs)
+    const queue = answers.values()
+    const verdicts = steps.map((step) => {
+      if ("verdict" in step) return step.verdict
+      const verdict = queue.next().value as Verdict
+      return step.finding === undefined ? verdict : { ...verdict, findings: [...verdict.findings, step.finding] }
+    })
+    parts.warn(verdicts)
+    for (const verdict of verdicts) if (!verdict.ok) refused.set(verdict.purl, verdict)
+    return verdicts
+  }
+
+  async function judgeLockfile(lockfile: Lockfile | undefined, context: MappingContext): Promise<readonly Verdict[]> {
+    const packages = Object.entries(lockfile?.packages ?? {}).map(([id, locked]) => mapPackage(id, locked.resolution, context))
+    return judge([...packages, ...linksOf(lockfile, context)], "all")
+  }
+
+  const judgeOne = (id: string, resolution: Resolution): Promise<Answer> =>
+    answering(async () => judge([mapPackage(id, resolution, await contextFor(lockfileDirs))], "one"))
+
+  return {
+    preResolution: (given) => answering(async () => {
+      registries = given.registries ?? registries
+      lockfileDirs.add(given.lockfileDir)
+      return judgeLockfile(given.wantedLockfile, await contextFor([given.lockfileDir]))
+    }),
+    readPackage: async ({ name, version, dist }) => (dist === undefined || dist === null ? { ok: true } : judgeOne(`${String(name)}@${String(version)}`, dist)),
+    canFetch: judgeOne,
+    afterAllResolved: (lockfile) => answering(async () => {
+      const verdicts = await judgeLockfile(lockfile, await contextFor(lockfileDirs))
+      // pnpm 11 goes on without an optional dependency that a hook refused, and exits 0: it is said here.
+      const named = new Set(verdicts.map(({ purl }) => purl))
+      return [...verdicts, ...[...refused.values()].filter(({ purl }) => !named.has(purl))]
+    }),
+  }
+}
+
+function stepOf(item: Mapped, policy: Policy, now: number): readonly Step[] {
+  if (item.kind === "own") return []
+  if (item.kind === "ask") return [{ request: item.request, finding: undefined }]
+  const finding = weigh(item, policy, now)
+  const isFinal = item.request === undefined || finding?.severity === "deny"
+  return isFinal ? [{ verdict: localVerdict(item.id, finding === undefined ? [] : [finding]) }] : [{ request: item.request, finding }]
+}
+
+async function answering(work: () => Promise<readonly Verdict[]>): Promise<Answer> {
+  try {
+    return answerOf(await work())
+  } catch (error) {
+    return answerOfError(error)
+  }
+}

@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto"
+import { h1, type Crypto, type HashedFile } from "@vouchsafe/core"
+import { ppath, type PackageFs, type PortablePath } from "./yarn.ts"
+
+/** What an archive holds, in the two values that attesters state about a tarball (packages/spec/observation.md). */
+export interface Contents {
+  /** Hash over the paths and contents of all files. */
+  readonly h1: string
+  /** Executable files, and the hex SHA-256 over their sorted paths, each with a line feed. */
+  readonly executables: { readonly count: number, readonly sha256: string }
+}
+
+/** Files of one archive. The largest package known has some 60,000. */
+const FILES_MAX = 200_000
+const EXECUTE = 0o111
+
+/**
+ * Hashes an archive as an attester hashes a tarball.
+ *
+ * @param prefixPath - folder of the archive that holds the package; a file elsewhere makes the result undefined
+ * @returns undefined for what no attested tarball yields: links, devices, files beside the package, too many files
+ */
+export function contentsOf(packageFs: PackageFs, prefixPath: PortablePath, crypto: Crypto): Contents | undefined {
+  const root = "/" as PortablePath
+  const prefix = `${ppath.resolve(root, prefixPath)}/`
+  const files: HashedFile[] = []
+  const executables: string[] = []
+  const folders: PortablePath[] = [root]
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const name of packageFs.readdirSync(folder)) {
+      const path = ppath.join(folder, name)
+      const stats = packageFs.lstatSync(path)
+      if (stats.isDirectory()) {
+        folders.push(path)
+        continue
+      }
+      if (!stats.isFile() || !path.startsWith(prefix) || files.length === FILES_MAX) return undefined
+      const inside = path.slice(prefix.length)
+      files.push({ path: inside, sha256: createHash("sha256").update(packageFs.readFileSync(path)).digest("hex") })
+      if ((stats.mode & EXECUTE) !== 0) executables.push(inside)
+    }
+  }
+  return { h1: h1(crypto, files), executables: { count: executables.length, sha256: hashOfPaths(executables) } }
+}
+
+/** Sorted by their UTF-8 bytes, as the files of a manifest are. */
+function hashOfPaths(paths: readonly string[]): string {
+  const sorted = paths.map((path) => Buffer.from(path, "utf8")).sort(Buffer.compare)
+  const hash = createHash("sha256")
+  for (const path of sorted) hash.update(path).update("\n")
+  return hash.digest("hex")
+}
+
+export function isSameContents(a: Contents, b: Contents): boolean {
+  return a.h1 === b.h1 && a.executables.count === b.executables.count && a.executables.sha256 === b.executables.sha256
+}
