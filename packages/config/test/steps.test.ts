@@ -23,6 +23,7 @@ function tool(name: string, script: string): void {
 const GREEN = JSON.stringify({ testResults: [{ name: "a", status: "passed", assertionResults: [{ status: "passed" }] }] })
 const RED = JSON.stringify({ testResults: [{ name: "a", status: "failed", assertionResults: [{ status: "failed", fullName: "a b" }] }] })
 const writes = (report: string, ...folders: string[]): string => folders.map((folder) => `echo '${report}' > ${folder}/.test-report.json`).join("\n")
+const EMPTY = JSON.stringify({ testResults: [] })
 const plantReport = (folder: string): void => writeFileSync(join(root, folder, ".test-report.json"), GREEN)
 const runHere = async (steps?: readonly Step[]): Promise<[string, Count][]> => runAll({
   root, env: { PATH: `${join(root, "bin")}${delimiter}/usr/bin${delimiter}/bin` }, pnpm: "pnpm@1.2.3", print: (line) => printed.push(line), nowMs: () => 0,
@@ -50,6 +51,7 @@ describe("fails", () => {
     { name: "a step ended by a signal", arrange: () => tool("node", "kill -9 $$"), steps: ["tidy"], failures: ["tidy: node packages/config/scripts/tidy.ts: ended by SIGKILL"] },
     { name: "a package without a report", arrange: () => tool("npx", writes(GREEN, "packages/core")), steps: ["unit"], failures: ["packages/log: has tests and wrote no report"] },
     { name: "a package with only yesterday's report", arrange: () => { plantReport("packages/log"); tool("npx", writes(GREEN, "packages/core")) }, steps: ["unit"], failures: ["packages/log: has tests and wrote no report"] },
+    { name: "a package that ran without tests", arrange: () => tool("npx", `${writes(GREEN, "packages/core", "packages/log")}\n${writes(EMPTY, "packages/spec")}\nexit 1`), steps: ["unit"], failures: ["packages/spec: the report holds no test file"] },
     { name: "a failed test", arrange: () => tool("npx", `${writes(GREEN, "packages/core")}\n${writes(RED, "packages/log")}\nexit 1`), steps: ["unit"], failures: ["packages/log: a b: failed"] },
     { name: "a failed run of green reports", arrange: () => tool("npx", `${writes(GREEN, "packages/core", "packages/log")}\nexit 1`), steps: ["unit"], failures: ["unit: exit status 1, and no test says why"] },
     { name: "whole-system scenarios without a report", arrange: () => plantReport("test-e2e"), steps: ["e2e"], failures: ["test-e2e: has tests and wrote no report"] },
