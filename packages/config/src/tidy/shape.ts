@@ -43,9 +43,9 @@ function checkLengthAndIndex(source: ts.SourceFile): Finding[] {
   if (lines > SRC_LINES_MAX) findings.push(at(SRC_LINES_MAX + 1, "file-length", `${lines} lines, expected at most ${SRC_LINES_MAX}`))
   if (!source.fileName.endsWith("/index.ts")) return findings
   if (lines > INDEX_LINES_MAX) findings.push(at(INDEX_LINES_MAX + 1, "index", `index.ts of ${lines} lines, expected at most ${INDEX_LINES_MAX}`))
-  for (const statement of source.statements) {
-    if (ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined) continue
-    const line = source.getLineAndCharacterOfPosition(statement.getStart(source)).line + 1
+  const other = source.statements.find((statement) => !(ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined))
+  if (other !== undefined) {
+    const line = source.getLineAndCharacterOfPosition(other.getStart(source)).line + 1
     findings.push(at(line, "index", "index.ts is a table of contents: only `export … from` belongs here"))
   }
   return findings
