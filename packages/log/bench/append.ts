@@ -4,12 +4,12 @@
  *
  * @packageDocumentation
  */
-import { hash, verify, createPublicKey } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { type Crypto, isStrictEd25519Input, KEY_TYPE, signerFromSeed } from "@vouchsafe/core"
+import { type Crypto, KEY_TYPE, signerFromSeed } from "@vouchsafe/core"
+import { fastCrypto } from "@vouchsafe/testkit"
 import { openLog } from "../src/index.ts"
 
 const ENTRIES = 50_000
@@ -20,15 +20,6 @@ const ENTRIES_PER_CALL = 8
 const CALLERS = 256
 const PROVED_INDICES = 500
 const PROOFS = 20
-
-const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex")
-
-const benchCrypto: Crypto = {
-  sha256: (data) => hash("sha256", data, "buffer"),
-  sha512: (data) => hash("sha512", data, "buffer"),
-  verifyEd25519: (publicKey, message, signature) => isStrictEd25519Input(publicKey, signature) &&
-    verify(null, message, createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: "der", type: "spki" }), signature),
-}
 
 /** What the bench found. Times in milliseconds. */
 export interface AppendBench {
@@ -50,7 +41,7 @@ function entryOf(index: number): { readonly bytes: Uint8Array; readonly keys: st
 
 /** Measures appends into a new log under the temporary folder, which is removed afterwards. */
 export async function benchAppend(options: { readonly entries?: number; readonly crypto?: Crypto } = {}): Promise<AppendBench> {
-  const { entries = ENTRIES, crypto = benchCrypto } = options
+  const { entries = ENTRIES, crypto = fastCrypto } = options
   const directory = await mkdtemp(join(tmpdir(), "vouchsafe-bench-log-"))
   const signer = signerFromSeed("bench.example/log", KEY_TYPE.ed25519, new Uint8Array(32).fill(7))
   const open = () => openLog({ directory: join(directory, "log"), origin: "bench.example/log", signer, crypto })

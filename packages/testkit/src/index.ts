@@ -1,2 +1,10 @@
 /** Test doubles of the outside world. The fake registry is `@vouchsafe/testkit/registry`. @packageDocumentation */
 export { startRegistry } from "./registry/index.ts"
+export { type DriverCase, refuses } from "./log/driver-case.ts"
+export { type Answer, answerOf, createFakeWitness, type FakeWitness, transportTo } from "./log/fake-witness.ts"
+export { fastCrypto } from "./log/fast-crypto.ts"
+export { type FailingLogStorage, failingLogStorage, type Fault, FAULTS } from "./log/faults.ts"
+export { logStorageCases, type LogStoragePlace } from "./log/log-storage-cases.ts"
+export { createMemoryLogDisk, type MemoryLogDisk } from "./log/memory-log-storage.ts"
+export { createMemoryWitnessDisk, failingWitnessStore, type MemoryWitnessDisk } from "./log/memory-witness-store.ts"
+export { witnessStoreCases, type WitnessStorePlace } from "./log/witness-store-cases.ts"

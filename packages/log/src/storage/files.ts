@@ -27,9 +27,20 @@ function placeOf(directory: string, path: string): string {
   return join(directory, ...path.split("/"))
 }
 
+/** Waits for all, also when one fails: nothing goes on behind the back of whoever was told of the failure. */
+async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(work)
+  return settled.map((one) => {
+    if (one.status === "rejected") throw one.reason
+    return one.value
+  })
+}
+
 async function readIfThere(file: string): Promise<Bytes | undefined> {
   try {
-    return await readFile(file)
+    // Plain, as every driver answers: a Buffer's slice would share memory where an array's copies.
+    const buffer = await readFile(file)
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
   } catch (error) {
     if (isMissing(error)) return undefined
     throw asDiskError(`cannot read ${file}`, error)
@@ -72,15 +83,15 @@ export async function openTileFiles(directory: string, disk: Disk): Promise<Tile
       const touched = new Set<string>()
       try {
         for (let i = 0; i < files.length; i += PARALLEL_WRITES_MAX) {
-          const lists = await Promise.all(files.slice(i, i + PARALLEL_WRITES_MAX).map(putFile))
+          const lists = await allOf(files.slice(i, i + PARALLEL_WRITES_MAX).map(putFile))
           for (const path of lists.flat()) touched.add(path)
         }
-        await Promise.all([...touched].map((path) => disk.syncDirectory(path)))
+        await allOf([...touched].map((path) => disk.syncDirectory(path)))
       } catch (error) {
         throw asDiskError(`cannot store tiles in ${directory}`, error)
       }
     },
-    readFile: (path) => readIfThere(placeOf(directory, path)),
+    readFile: async (path) => readIfThere(placeOf(directory, path)),
     async listFiles() {
       const found = await readdir(join(directory, TILES), { recursive: true, withFileTypes: true })
       return found.filter((one) => !one.isDirectory())
