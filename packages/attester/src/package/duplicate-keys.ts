@@ -2,7 +2,7 @@
 export type DuplicateKey = readonly string[]
 
 interface Frame {
-  /** False for arrays, and for objects so deep that they are only compared as text by the object that holds them. */
+  /** False for arrays, and for objects in arrays or so deep that they are only compared as text by the object that holds them. */
   readonly hasKeys: boolean
   /** Keys leading here; positions in arrays do not count. */
   readonly path: readonly string[]
@@ -13,7 +13,7 @@ interface Frame {
 }
 
 /**
- * Finds repeated keys in text that `JSON.parse` accepts, in objects less than `depthMax` keys below the root. Readers take the
+ * Finds repeated keys in text that `JSON.parse` accepts, in objects less than `depthMax` keys below the root and in no array. Readers take the
  * first, the last or none of them; equal values harm nobody. Linear in the text.
  */
 export function findDuplicateKeys(text: string, depthMax: number): DuplicateKey[] {

@@ -32,6 +32,10 @@ const TYPE_AT = 156
 const LINK_NAME: Field = { at: 157, bytes: 100, name: "link name" }
 const MAGIC: Field = { at: 257, bytes: 8, name: "magic" }
 const PREFIX: Field = { at: 345, bytes: 155, name: "prefix" }
+const IDLE_NUMBERS: readonly Field[] = [
+  { at: 108, bytes: 8, name: "owner" }, { at: 116, bytes: 8, name: "group" }, { at: 136, bytes: 12, name: "time" },
+  { at: 329, bytes: 8, name: "device number" }, { at: 337, bytes: 8, name: "device number" },
+]
 const POSIX_MAGIC = "ustar\u000000"
 const MODE_BITS = 0o10000
 
@@ -48,6 +52,7 @@ export function isZero(bytes: Uint8Array): boolean {
 export function readHeader(block: Uint8Array): TarHeader {
   if (block[0] === 0) throw ambiguous("a header has an empty name, which some readers take for the end of the archive")
   checkChecksum(block)
+  for (const field of IDLE_NUMBERS) checkIdleNumber(block, field)
   const type = typeOf(block[TYPE_AT] as number)
   const header: TarHeader = {
     type, path: readPath(block), linkPath: text(block, LINK_NAME),
@@ -127,4 +132,14 @@ function octal(block: Uint8Array, field: Field): number {
     if (byte !== 0 && (byte !== 0x20 || i === field.at)) throw ambiguous(`a header's ${field.name} is no plain octal number, and readers disagree on such`)
   }
   return value
+}
+
+/** A number that decides nothing. Some readers skip the whole entry when they cannot read it, so octal in any common spelling, or base-256. */
+function checkIdleNumber(block: Uint8Array, field: Field): void {
+  const bytes = block.subarray(field.at, field.at + field.bytes)
+  if (bytes[0] === 0x80) {
+    const value = bytes.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0)
+    if (value <= Number.MAX_SAFE_INTEGER) return
+  } else if (/^ *[0-7]*[ \0]*$/.test(String.fromCharCode(...bytes))) return
+  throw ambiguous(`a header's ${field.name} is no number, and some readers skip the entry`)
 }

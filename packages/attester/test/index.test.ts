@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs"
+import { nobleCrypto } from "@vouchsafe/core"
+import { Ajv2020 } from "ajv/dist/2020.js"
+import { expect, test } from "vitest"
+import * as attester from "../src/index.ts"
+import { entry, packageTgz } from "./support/tar.ts"
+import { ARTIFACT, createWorld } from "./support/world.ts"
+
+test("exports", () => {
+  expect(Object.keys(attester).sort()).toEqual([
+    "ATTESTER_LIMITS", "COMPARED_MEMBERS", "MANIFEST_FORMAT", "TARBALL_LIMITS", "bundledFolder", "compareManifests", "createAttester", "describeContents", "hashTgz", "logKey", "readTarball",
+  ])
+})
+
+test("what it writes fits the published schemas", async () => {
+  const ajv = new Ajv2020({ strict: false })
+  const schema = (name: string) => ajv.compile(JSON.parse(readFileSync(new URL(`../../spec/schemas/${name}.schema.json`, import.meta.url), "utf8")) as object)
+  const world = createWorld()
+  world.publish({ bytes: packageTgz(entry("package/cli.js", "#!", { mode: 0o755 })) })
+  await world.attester.observe(ARTIFACT)
+  await world.attester.withdraw({ ...ARTIFACT, sha512: "ab".repeat(64), reason: "x" })
+  await world.attester.reverse({ index: 0, reason: "y" })
+  const json = (bytes: Uint8Array | undefined): unknown => JSON.parse(Buffer.from(bytes as Uint8Array).toString("utf8"))
+  const observation = schema("observation")
+  expect(observation(json(world.log.entries[0]?.bytes)), JSON.stringify(observation.errors)).toBe(true)
+  const manifest = schema("manifest")
+  expect(manifest(json([...world.blobs.blobs.values()][0])), JSON.stringify(manifest.errors)).toBe(true)
+  const notice = schema("notice")
+  for (const { bytes } of world.notices.entries) expect(notice(json(bytes)), JSON.stringify(notice.errors)).toBe(true)
+})
+
+test("limits are numbers that make sense together", () => {
+  const { TARBALL_LIMITS: limits, ATTESTER_LIMITS: work } = attester
+  expect(limits.tgzBytesMax).toBeLessThanOrEqual(work.bytesInFlightMax)
+  expect(limits.tgzBytesMax).toBeLessThan(limits.tarBytesMax)
+  expect(attester.describeContents(nobleCrypto, []).files).toBe(0)
+})
