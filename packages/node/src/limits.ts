@@ -68,6 +68,8 @@ export const REFUSAL_REMEMBERED_MS = 60_000
 export const FAILURE_REMEMBERED_MS = 5_000
 /** Refusals remembered. */
 export const REFUSALS_REMEMBERED_MAX = 10_000
+/** A known artifact that is asked for is fetched again after this long, to see whether its bytes changed, in ms. */
+export const RECHECK_MS = 24 * 3_600_000
 /** Entry texts held in memory, in characters. */
 export const ENTRY_CACHE_LENGTH_MAX = 64 * MIB
 
@@ -97,10 +99,6 @@ export const PACKUMENT_FRESH_MS = 60_000
 /** Sockets to one registry host. */
 export const SOCKETS_PER_HOST_MAX = 16
 
-/** Largest answer of a peer's witness. */
-export const PEER_WITNESS_BYTES_MAX = 16 * KIB
-/** Time for a peer's witness to answer. */
-export const PEER_TIMEOUT_MS = 5_000
 /** Time added to a gather's deadline for the way there and back, in ms. */
 export const GATHER_GRACE_MS = 5_000
 

@@ -6,6 +6,8 @@ export interface Metrics {
   observed(outcome: "observed" | "absent" | "refused" | "failed", seconds: number): void
   cosigned(log: "log" | "notices", reached: boolean): void
   artifacts(status: string, count: number): void
+  /** Adds the figures that are read when somebody asks. Once. */
+  watch(gauges: Gauges): void
   text(): Promise<string>
 }
 
@@ -22,10 +24,10 @@ export interface Gauges {
 const SECONDS_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60]
 
 /** Makes one node's metrics. Several nodes in one process do not share them. */
-export function createMetrics(gauges: Gauges, withProcess: boolean): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry()
   const registers = [registry]
-  if (withProcess) collectDefaultMetrics({ register: registry, prefix: "vouchsafe_" })
+  collectDefaultMetrics({ register: registry, prefix: "vouchsafe_" })
   const answers = new Histogram({ name: "vouchsafe_http_answer_seconds", help: "time to answer by route and status", labelNames: ["route", "status"], buckets: SECONDS_BUCKETS, registers })
   const observations = new Histogram({ name: "vouchsafe_observation_seconds", help: "time of one observation by outcome", labelNames: ["outcome"], buckets: SECONDS_BUCKETS, registers })
   const cosignings = new Counter({ name: "vouchsafe_cosignings_total", help: "rounds of asking the witnesses, by whether the quorum was reached", labelNames: ["log", "reached"], registers })
@@ -33,17 +35,19 @@ export function createMetrics(gauges: Gauges, withProcess: boolean): Metrics {
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({ name, help, registers, collect() { this.set(read()) } })
   }
-  gauge("vouchsafe_log_entries", "entries of the observation log", gauges.logSize)
-  gauge("vouchsafe_log_cosigned_entries", "entries under the newest cosigned checkpoint", gauges.cosignedSize)
-  gauge("vouchsafe_notices_entries", "entries of the notices log", gauges.noticesSize)
-  gauge("vouchsafe_notices_age_seconds", "age of the newest cosigned notices head", gauges.noticesAgeSeconds)
-  gauge("vouchsafe_observations_queued", "observations waiting for their turn", gauges.queued)
-  gauge("vouchsafe_observations_running", "observations in work", gauges.observing)
   return {
     answered: (route, status, seconds) => answers.observe({ route, status }, seconds),
     observed: (outcome, seconds) => observations.observe({ outcome }, seconds),
     cosigned: (log, reached) => cosignings.inc({ log, reached: String(reached) }),
     artifacts: (status, count) => artifacts.inc({ status }, count),
+    watch(gauges) {
+      gauge("vouchsafe_log_entries", "entries of the observation log", gauges.logSize)
+      gauge("vouchsafe_log_cosigned_entries", "entries under the newest cosigned checkpoint", gauges.cosignedSize)
+      gauge("vouchsafe_notices_entries", "entries of the notices log", gauges.noticesSize)
+      gauge("vouchsafe_notices_age_seconds", "age of the newest cosigned notices head", gauges.noticesAgeSeconds)
+      gauge("vouchsafe_observations_queued", "observations waiting for their turn", gauges.queued)
+      gauge("vouchsafe_observations_running", "observations in work", gauges.observing)
+    },
     text: () => registry.metrics(),
   }
 }

@@ -13,20 +13,21 @@ export const systemTimers: Timers = {
   },
 }
 
-/** Waits for `work`, at most `ms` and no longer than `signal` allows. False when it did not come in time. Rejects as `work` does. */
-export async function within(timers: Timers, ms: number, work: Promise<unknown>, signal?: AbortSignal): Promise<boolean> {
-  let cancel = (): void => undefined
-  let onAbort = (): void => undefined
+/** Waits for `work`, at most `ms` and no longer than all of `signals` allow. False when it did not come in time. Rejects as `work` does. */
+export async function within(timers: Timers, ms: number, work: Promise<unknown>, signals: readonly AbortSignal[] = []): Promise<boolean> {
+  let giveUp = (): void => undefined
   const late = new Promise<boolean>((resolve) => {
-    cancel = timers.after(ms, () => resolve(false))
-    onAbort = () => resolve(false)
-    if (signal?.aborted === true) resolve(false)
-    else signal?.addEventListener("abort", onAbort, { once: true })
+    giveUp = () => resolve(false)
   })
+  const cancel = timers.after(ms, giveUp)
+  for (const signal of signals) {
+    if (signal.aborted) giveUp()
+    else signal.addEventListener("abort", giveUp)
+  }
   try {
     return await Promise.race([work.then(() => true), late])
   } finally {
     cancel()
-    signal?.removeEventListener("abort", onAbort)
+    for (const signal of signals) signal.removeEventListener("abort", giveUp)
   }
 }

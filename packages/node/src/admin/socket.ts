@@ -4,32 +4,44 @@
  * @packageDocumentation
  */
 import { VouchsafeError } from "@vouchsafe/core"
-import { chmodSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs"
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readlinkSync, rmSync, symlinkSync } from "node:fs"
 import type { Server } from "node:http"
 import { connect } from "node:net"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import type { Logger } from "../logger.ts"
 
 /** The system's limit on the length of a socket's path, in bytes, less its final NUL. */
 const SOCKET_PATH_BYTES_MAX = process.platform === "darwin" ? 103 : 107
 const PROBE_TIMEOUT_MS = 1_000
 
-/** Starts `server` on `<data>/admin.sock`, 0600 in the 0700 data folder. The folder is held, so a socket found there is a dead one. */
+/**
+ * Starts `server` on `<data>/admin.sock`, 0600 in the 0700 data folder. The folder is held, so a socket found there is a dead one.
+ * @throws VouchsafeError CONFIG_MALFORMED when the path is too long for this system.
+ */
 export async function listenAdmin(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    throw new VouchsafeError("CONFIG_MALFORMED", `admin socket ${path} has ${Buffer.byteLength(path)} bytes, expected at most ${SOCKET_PATH_BYTES_MAX}`, {
-      hint: "give the node a data folder with a shorter path (--data)",
-    })
-  }
   rmSync(path, { force: true })
+  const short = shortPath(path)
+  server.once("close", short.release)
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject)
-    server.listen(path, () => {
+    server.listen(short.path, () => {
       server.removeListener("error", reject)
       resolve()
     })
   })
   chmodSync(path, 0o600)
+}
+
+/** Another name of the same place, where the system cannot take a long one: Linux names open folders by number. */
+function shortPath(path: string): { readonly path: string; readonly release: () => void } {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return { path, release: () => undefined }
+  if (process.platform !== "linux") {
+    throw new VouchsafeError("CONFIG_MALFORMED", `admin socket ${path} has ${Buffer.byteLength(path)} bytes, expected at most ${SOCKET_PATH_BYTES_MAX}`, {
+      hint: "give the node a data folder with a shorter path (--data)",
+    })
+  }
+  const folder = openSync(dirname(path), "r")
+  return { path: `/proc/self/fd/${folder}/${basename(path)}`, release: () => closeSync(folder) }
 }
 
 /** What became of the link that clients look for. */

@@ -1,31 +1,20 @@
 /**
- * Keeps the newest checkpoint of one log cosigned: after appends, again when the head grows old, and again and again while
- * witnesses are away.
- *
- * One round at a time. A round asks the witnesses to cosign the newest signed head; whatever was appended meanwhile is the
- * next round's. The head is published only when the quorum was reached.
+ * Decides when a log's newest checkpoint goes to the witnesses: after appends, again when the head grows old, and again and
+ * again while too few witnesses answer. How they are asked is the log package's part.
  *
  * @packageDocumentation
  */
+import type { Cosigners } from "@vouchsafe/log"
 import type { Clock, Log } from "@vouchsafe/ports"
 import { COSIGN_RETRY_MS } from "../limits.ts"
 import type { Logger } from "../logger.ts"
 import type { Timers } from "../timers.ts"
 
-/** One round's result: the signed note with the cosignatures collected, and whether they satisfy the roster. */
-export interface Collected {
-  readonly text: string
-  readonly reached: boolean
-  /** Why witnesses did not cosign, for the log file and the status page. */
-  readonly failures: readonly { readonly witness: string; readonly code: string }[]
-}
-
 /** What a cosigner works with. */
 export interface CosignerOptions {
   readonly name: "log" | "notices"
-  readonly log: Pick<Log, "size" | "head" | "cosigned" | "publishCosigned">
-  /** Asks the witnesses to cosign the log's newest signed head. */
-  readonly collect: (head: { readonly size: number; readonly text: string }) => Promise<Collected>
+  readonly log: Pick<Log, "size" | "cosigned">
+  readonly witnesses: Pick<Cosigners, "collect" | "refresh" | "status" | "close">
   readonly clock: Clock
   readonly timers: Timers
   readonly logger: Logger
@@ -36,16 +25,14 @@ export interface CosignerOptions {
 
 /** @see createCosigner */
 export interface Cosigner {
-  /** Something was appended, or ought to be refreshed. Returns at once. */
+  /** Something was appended. Returns at once. */
   request(): void
   /** Settles when the newest cosigned head has at least `size` entries, or when the cosigner stops. */
   reached(size: number): Promise<void>
-  /** Settles with the end of a round that begins now or later, which gives the head a fresh time; or when the cosigner stops. */
+  /** Settles when the newest head was cosigned by requests that began after this call, or when the cosigner stops. */
   refreshed(): Promise<void>
   /** Age in ms of the newest cosigned head made by this process; Infinity before the first. */
   ageMs(): number
-  /** Witnesses that failed in the last round. */
-  failures(): Collected["failures"]
   /** Lets the round in work end. */
   stop(): Promise<void>
 }
@@ -53,27 +40,27 @@ export interface Cosigner {
 interface Waiter {
   /** Smallest size that satisfies it; undefined for one that waits for a fresh time. */
   readonly size: number | undefined
-  /** Rounds that began before this count are too early for it. */
+  /** Rounds before this one are too early for it. */
   readonly round: number
   readonly resolve: () => void
 }
 
-/** Makes a cosigner and starts its first round. */
+/** Makes a cosigner and starts its first round, which gives the head a time of this run. */
 export function createCosigner(options: CosignerOptions): Cosigner {
-  const { log, clock, timers, logger } = options
+  const { log, witnesses, clock, timers, logger } = options
   const waiters = new Set<Waiter>()
   let rounds = 0
-  let wanted = false
+  let wanted: "no" | "newest" | "fresh" = "no"
   let running: Promise<void> | undefined
   let cosignedAtMs = Number.NEGATIVE_INFINITY
-  let failures: Collected["failures"] = []
   let retryMs: number = COSIGN_RETRY_MS.first
   let stopped = false
-  let cancelRetry = (): void => undefined
-  let cancelRefresh = (): void => undefined
+  let cancelTimer = (): void => undefined
+
+  const cosignedSize = (): number => log.cosigned()?.size ?? -1
 
   const settle = (): void => {
-    const size = log.cosigned()?.size ?? -1
+    const size = cosignedSize()
     for (const waiter of waiters) {
       if (waiter.round > rounds || (waiter.size !== undefined && waiter.size > size)) continue
       waiters.delete(waiter)
@@ -81,82 +68,81 @@ export function createCosigner(options: CosignerOptions): Cosigner {
     }
   }
 
-  const round = async (): Promise<boolean> => {
-    const head = log.head()
-    const started = clock.nowMs()
-    const collected = await options.collect(head)
-    failures = collected.failures
-    if (collected.reached && await log.publishCosigned(collected.text)) cosignedAtMs = started
-    options.onRound?.(collected.reached)
-    if (!collected.reached) logger.warn({ log: options.name, size: head.size, failures }, "the witness quorum was not reached")
-    return collected.reached
+  const round = async (fresh: boolean): Promise<boolean> => {
+    const startedMs = clock.nowMs()
+    const sizeBefore = cosignedSize()
+    const reached = await (fresh ? witnesses.refresh() : witnesses.collect())
+    if (reached && (fresh || cosignedSize() > sizeBefore)) cosignedAtMs = startedMs
+    options.onRound?.(reached)
+    if (!reached && !stopped) {
+      const failures = witnesses.status().filter(({ failure }) => failure !== undefined).map(({ name, failure }) => ({ name, failure }))
+      logger.warn({ log: options.name, size: log.size, failures }, "the witness quorum was not reached")
+    }
+    return reached
   }
 
   const run = async (): Promise<void> => {
-    while (wanted && !stopped) {
-      wanted = false
+    while (wanted !== "no" && !stopped) {
+      const fresh = wanted === "fresh"
+      wanted = "no"
       rounds += 1
-      const reached = await round().catch((error: unknown) => {
+      const reached = await round(fresh).catch((error: unknown) => {
         logger.error({ log: options.name, error: error instanceof Error ? error.message : "unknown" }, "a head could not be cosigned")
         return false
       })
-      if (!reached) return retryLater()
+      if (!reached) {
+        later(retryMs, fresh ? "fresh" : "newest")
+        retryMs = Math.min(retryMs * 2, COSIGN_RETRY_MS.longest)
+        return
+      }
       retryMs = COSIGN_RETRY_MS.first
       settle()
-      if (log.size > (log.cosigned()?.size ?? -1)) wanted = true
+      if (wanted === "no" && log.size > cosignedSize()) wanted = "newest"
     }
-    refreshLater()
+    if (options.refreshMs !== undefined) later(options.refreshMs, "fresh")
   }
 
-  const retryLater = (): void => {
+  const later = (ms: number, what: "newest" | "fresh"): void => {
+    cancelTimer()
+    if (!stopped) cancelTimer = timers.after(ms, () => ask(what))
+  }
+
+  const ask = (what: "newest" | "fresh"): void => {
     if (stopped) return
-    cancelRetry()
-    cancelRetry = timers.after(retryMs, request)
-    retryMs = Math.min(retryMs * 2, COSIGN_RETRY_MS.longest)
-  }
-
-  const refreshLater = (): void => {
-    cancelRefresh()
-    if (options.refreshMs !== undefined && !stopped) cancelRefresh = timers.after(options.refreshMs, request)
-  }
-
-  const request = (): void => {
-    if (stopped) return
-    wanted = true
+    if (wanted !== "fresh") wanted = what
     if (running !== undefined) return
-    cancelRetry()
+    cancelTimer()
     running = run().finally(() => {
       running = undefined
       // Asked for after the loop looked for the last time, before this line ran.
-      if (wanted) request()
+      if (wanted !== "no") ask(wanted)
     })
   }
 
-  const wait = (size: number | undefined, round: number): Promise<void> => new Promise((resolve) => {
+  const wait = (size: number | undefined, from: number): Promise<void> => new Promise((resolve) => {
     if (stopped) resolve()
-    else waiters.add({ size, round, resolve })
+    else waiters.add({ size, round: from, resolve })
   })
 
-  request()
+  ask("fresh")
   return {
-    request,
+    request: () => ask("newest"),
     async reached(size) {
-      if ((log.cosigned()?.size ?? -1) >= size) return
-      request()
+      if (cosignedSize() >= size) return
+      ask("newest")
       await wait(size, 0)
     },
     async refreshed() {
-      // A round in work may have read the clock long ago: the next one counts.
+      // A round in work may have begun long ago: the next one counts.
       const next = rounds + 1
-      request()
+      ask("fresh")
       await wait(undefined, next)
     },
     ageMs: () => clock.nowMs() - cosignedAtMs,
-    failures: () => failures,
     async stop() {
       stopped = true
-      cancelRetry()
-      cancelRefresh()
+      cancelTimer()
+      await witnesses.close()
       await running
       for (const waiter of waiters) waiter.resolve()
       waiters.clear()

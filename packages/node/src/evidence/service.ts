@@ -18,7 +18,7 @@ import type { Observer, Outcome } from "./observer.ts"
 
 /** One log with what keeps it cosigned and what reads it. */
 export interface ServedLog {
-  readonly log: Pick<Log, "cosigned" | "proveMulti" | "proveConsistency">
+  readonly log: Pick<Log, "size" | "cosigned" | "proveMulti" | "proveConsistency">
   readonly cosigner: Pick<Cosigner, "reached" | "refreshed" | "ageMs">
   readonly entries: EntryCache
 }
@@ -30,10 +30,14 @@ export interface EvidenceOptions {
   /** Indices of the statements about an artifact in the observation log, ascending. */
   readonly find: (artifact: ArtifactName) => Promise<readonly number[]>
   readonly observer: Observer
+  /** Told of each artifact asked for that the log holds. */
+  readonly onKnown: (artifact: ArtifactName) => void
   /** Registry ids that the roster lists. */
   readonly registries: ReadonlySet<string>
   readonly clock: Clock
   readonly timers: Timers
+  /** Given when the node stops: requests in work are answered with what there is. */
+  readonly stopping: AbortSignal
   readonly onStatus: (status: string, count: number) => void
 }
 
@@ -72,7 +76,7 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
     return indices
   }
 
-  const work = async (request: EvidenceRequest, from: string, signal: AbortSignal | undefined): Promise<Answer> => {
+  const work = async (request: EvidenceRequest, from: string, signals: readonly AbortSignal[]): Promise<Answer> => {
     const endMs = options.clock.nowMs() + Math.min(request.deadlineMs, DEADLINE_MS_MAX)
     const leftMs = (): number => Math.max(0, endMs - options.clock.nowMs())
     const lines = await Promise.all(request.artifacts.map(async (artifact): Promise<Line> => (
@@ -82,13 +86,15 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
     if (lines.length > 0 && lines.every(({ limited }) => limited !== undefined)) {
       return refusal("RATE_LIMITED", lines[0]?.limited ?? "", "ask again later", { "retry-after": "30" })
     }
-    if (outcomes.length > 0) await within(options.timers, leftMs(), Promise.all(outcomes), signal)
+    if (outcomes.length > 0) await within(options.timers, leftMs(), Promise.all(outcomes), signals)
     const wantedSize = Math.max(0, ...lines.flatMap(({ indices }) => indices.map((index) => index + 1)))
-    const waits = [within(options.timers, leftMs(), options.observations.cosigner.reached(wantedSize), signal)]
-    if (options.notices.cosigner.ageMs() > NOTICES_STALE_MS) waits.push(within(options.timers, leftMs(), options.notices.cosigner.refreshed(), signal))
+    const waits = [within(options.timers, leftMs(), options.observations.cosigner.reached(wantedSize), signals)]
+    const { log: noticesLog, cosigner } = options.notices
+    const current = cosigner.ageMs() > NOTICES_STALE_MS ? cosigner.refreshed() : cosigner.reached(noticesLog.size)
+    waits.push(within(options.timers, leftMs(), current, signals))
     await Promise.all(waits)
     const head = options.observations.log.cosigned()
-    const noticesHead = options.notices.log.cosigned()
+    const noticesHead = noticesLog.cosigned()
     if (head === undefined || noticesHead === undefined) {
       return refusal("NOT_COSIGNED", "the witnesses have not cosigned this node's logs yet", "ask again in some seconds", { "retry-after": "2" })
     }
@@ -100,7 +106,7 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
       if (inWork >= EVIDENCE_REQUESTS_MAX) return refusal("BUSY", `${inWork} evidence requests are in work`, "ask again in some seconds", { "retry-after": "2" })
       inWork += 1
       try {
-        return await work(request, from, signal)
+        return await work(request, from, signal === undefined ? [options.stopping] : [options.stopping, signal])
       } finally {
         inWork -= 1
       }
@@ -112,7 +118,10 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
 function startMissing(lines: readonly Line[], options: EvidenceOptions, from: string): Promise<void>[] {
   const outcomes: Promise<void>[] = []
   for (const line of lines) {
-    if (line.indices.length > 0) continue
+    if (line.indices.length > 0) {
+      options.onKnown(line.artifact)
+      continue
+    }
     const { registry } = line.artifact
     if (!options.registries.has(registry)) {
       line.outcome = { kind: "refused", code: "WRONG_REGISTRY", detail: "this node's roster does not list the registry" }

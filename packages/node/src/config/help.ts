@@ -1,0 +1,22 @@
+import { LISTEN_DEFAULT } from "./arguments.ts"
+
+/** What `--help` prints. */
+export const HELP = `vouchsafe-node: log, witness and attester over one data folder
+
+  vouchsafe-node [options]         run a node until SIGTERM; prints one JSON line when it is ready
+  vouchsafe-node keys [options]    make the keys where there are none; print the node's entry for a roster
+  vouchsafe-node fsck [options]    recompute the logs of a node that is not running; exit 1 when anything is wrong
+
+  --data DIR                  data folder, mode 0700; default: $XDG_DATA_HOME/vouchsafe/node
+  --listen HOST:PORT          where to listen; default ${LISTEN_DEFAULT}
+  --operator NAME             who runs this node: lower-case letters, digits, hyphens; default: that of the keys, else "local"
+  --url URL                   under which others reach it; default: where it listens
+  --roster FILE               roster of the network; default: <data>/roster.json, this node alone
+  --registry URL              registry to observe, may be repeated; default: the roster's, else that of your npm configuration
+  --allow-private-addresses   let configured registries be in a private network, and speak http
+  --log-level LEVEL           silent, error, warn, info or debug; default info
+  --version, --help
+
+Every option may stand in <data>/node.json under its camelCase name; the command line wins.
+Logs go to standard error, a JSON object a line.
+`

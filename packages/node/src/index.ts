@@ -1,0 +1,7 @@
+/** The node daemon: log, witness and attester over one data folder. Start at {@link startNode}. @packageDocumentation */
+export type { NodeConfig } from "./config/arguments.ts"
+export { main, type Process } from "./main.ts"
+export { type NodeWorld, type RunningNode, startNode } from "./node.ts"
+export { RUNTIME_MIN } from "./runtime.ts"
+export type { Timers } from "./timers.ts"
+export { VERSION } from "./version.ts"

@@ -1,0 +1,91 @@
+/**
+ * The commands of the binary `vouchsafe-node` (spec/node-http.md, "Process").
+ *
+ * @packageDocumentation
+ */
+import { nodeCrypto } from "@vouchsafe/client/node"
+import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { type NodeConfig, readInvocation } from "./config/arguments.ts"
+import { HELP } from "./config/help.ts"
+import { checkData } from "./fsck.ts"
+import { startNode } from "./node.ts"
+import { holdFolder } from "./state/folder.ts"
+import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
+import { VERSION } from "./version.ts"
+
+/** The part of the process that the commands use. */
+export interface Process {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown }
+  once(event: "SIGTERM" | "SIGINT", listener: () => void): unknown
+}
+
+/** Exit statuses of DESIGN §11 that this binary has. */
+const EXIT = { done: 0, refused: 1, usage: 2, failed: 3 } as const
+
+/** Runs one command to its end. @returns the exit status. */
+export async function main(argv: readonly string[], host: Process): Promise<number> {
+  try {
+    const { command, config } = readInvocation(argv, host.env)
+    switch (command) {
+      case "help":
+        host.stdout.write(HELP)
+        return EXIT.done
+      case "version":
+        host.stdout.write(`${VERSION}\n`)
+        return EXIT.done
+      case "keys":
+        return showKeys(config, host)
+      case "fsck":
+        return await fsck(config, host)
+      default:
+        return await run(config, host)
+    }
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    host.stderr.write(`${error.code}: ${error.message}\n${error.hint === undefined ? "" : `  ${error.hint}\n`}`)
+    return error.kind === "input" ? EXIT.usage : EXIT.failed
+  }
+}
+
+/** Runs the daemon until a signal ends it, or its storage does. */
+async function run(config: NodeConfig, host: Process): Promise<number> {
+  const ended = new Promise<"signal">((resolve) => {
+    host.once("SIGTERM", () => resolve("signal"))
+    host.once("SIGINT", () => resolve("signal"))
+  })
+  const node = await startNode(config, { env: host.env })
+  const { listenUrl: url, operator, data, rosterPath: roster } = node
+  host.stdout.write(`${JSON.stringify({ event: "ready", url, operator, data, roster })}\n`)
+  const why = await Promise.race([ended, node.failed])
+  await node.stop()
+  if (why === "signal") return EXIT.done
+  throw new VouchsafeError(why.code, why.message, { hint: "start the node again: starting is what recovers its logs", cause: why })
+}
+
+/** Prints the node's public keys as a roster names them, making the keys where there are none. */
+function showKeys(config: NodeConfig, host: Process): number {
+  const operator = config.operator ?? operatorOfKeys(config.data)
+  if (operator === undefined) throw new VouchsafeError("USAGE", "keys needs --operator NAME")
+  if (config.url === undefined) throw new VouchsafeError("USAGE", "keys needs --url URL")
+  const keys = loadOrCreateKeys(config.data, checkOperatorName(operator))
+  const [log, notices, witness] = [keys.log, keys.notices, keys.witness].map(({ verifier }) => verifier.vkey)
+  host.stdout.write(`${JSON.stringify({ operator, url: config.url, log, notices, witness })}\n`)
+  return EXIT.done
+}
+
+/** Recomputes both logs of a node that is not running. */
+async function fsck(config: NodeConfig, host: Process): Promise<number> {
+  if (!existsSync(join(config.data, "keys", "log.key"))) throw new VouchsafeError("USAGE", `${config.data} is no data folder of a node`)
+  const folder = holdFolder(config.data)
+  try {
+    const result = await checkData(folder, nodeCrypto)
+    host.stdout.write(`${JSON.stringify(result)}\n`)
+    return result.findings.length === 0 ? EXIT.done : EXIT.refused
+  } finally {
+    folder.release()
+  }
+}

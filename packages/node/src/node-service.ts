@@ -1,0 +1,106 @@
+/**
+ * What a node does with its services: evidence on demand, figures for people and machines, routes.
+ *
+ * @packageDocumentation
+ */
+import { VouchsafeError } from "@vouchsafe/core"
+import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import { createBudget } from "./evidence/budget.ts"
+import { createEntryCache } from "./evidence/entry-cache.ts"
+import { createObserver } from "./evidence/observer.ts"
+import { createObserve, createRechecker } from "./evidence/observing.ts"
+import { createEvidenceService, type EvidenceService, type ServedLog } from "./evidence/service.ts"
+import { createRouter, type Router } from "./http/router.ts"
+import { OBSERVATIONS_GLOBAL, OBSERVATIONS_PER_ADDRESS } from "./limits.ts"
+import type { Logger } from "./logger.ts"
+import type { Metrics } from "./metrics.ts"
+import { adminRoutes } from "./routes/admin.ts"
+import { publicRoutes } from "./routes/public.ts"
+import type { CosignedLog, Services } from "./services.ts"
+import type { OwnRoster } from "./state/roster.ts"
+import { createStatus } from "./status.ts"
+import type { Timers } from "./timers.ts"
+
+/** What the service works with. */
+export interface NodeServiceOptions {
+  readonly services: Services
+  readonly metrics: Metrics
+  readonly own: OwnRoster
+  readonly operator: string
+  readonly registries: readonly string[]
+  readonly transport: HttpTransport
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly logger: Logger
+}
+
+/** A node without its listeners. */
+export interface NodeService {
+  readonly publicRouter: Router
+  readonly adminRouter: Router
+  readonly evidence: EvidenceService
+  /** Settles when a log cannot go on. */
+  readonly failed: Promise<VouchsafeError>
+  /** Ends waiting and observing, so that requests in work come to their answers. */
+  beginStop(): void
+  drain(): Promise<void>
+}
+
+/** @see NodeService */
+export function createNodeService(options: NodeServiceOptions): NodeService {
+  const { services, metrics, own, clock, timers, logger } = options
+  const { observations, notices, attester, blobs } = services
+  const stopping = new AbortController()
+  const failure = watchFailure(services)
+  const budget = createBudget(clock, OBSERVATIONS_PER_ADDRESS, OBSERVATIONS_GLOBAL)
+  const observer = createObserver({
+    observe: createObserve(attester, logger, stopping.signal, failure.check), budget, clock,
+    onOutcome: (outcome, seconds) => metrics.observed(outcome.kind, seconds),
+  })
+  const rechecker = createRechecker(attester, budget, clock, logger)
+  const served = ({ log, cosigner }: CosignedLog): ServedLog => ({ log, cosigner, entries: createEntryCache(log, blobs) })
+  const evidence = createEvidenceService({
+    observations: served(observations), notices: served(notices), observer, clock, timers, stopping: stopping.signal, registries: new Set(options.registries),
+    find: async (artifact) => {
+      const index = await attester.find(artifact)
+      return index === undefined ? [] : [index]
+    },
+    onKnown: rechecker.seen, onStatus: metrics.artifacts,
+  })
+  metrics.watch({
+    logSize: () => observations.log.size,
+    cosignedSize: () => observations.log.cosigned()?.size ?? 0,
+    noticesSize: () => notices.log.size,
+    noticesAgeSeconds: () => notices.cosigner.ageMs() / 1000,
+    queued: observer.queued, observing: observer.running,
+  })
+  const unhealthy = (): string | undefined => (observations.log.failure ?? notices.log.failure)?.message ?? (stopping.signal.aborted ? "the node is stopping" : undefined)
+  const shared = publicRoutes({
+    log: observations.log, notices: notices.log, witness: services.witness, evidence, blobs, metrics, unhealthy,
+    rosterText: own.text, status: createStatus({ ...options, observer }),
+  })
+  return {
+    publicRouter: createRouter(shared),
+    adminRouter: createRouter([...shared, ...adminRoutes({ attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport } })]),
+    evidence,
+    failed: failure.failed,
+    beginStop: () => stopping.abort(),
+    async drain() {
+      stopping.abort()
+      await Promise.all([observer.drain(), rechecker.drain()])
+    },
+  }
+}
+
+/** A log whose write ended with an unknown outcome serves what it has and takes nothing more: only a restart recovers. */
+function watchFailure({ observations, notices }: Services) {
+  let tell: (error: VouchsafeError) => void = () => undefined
+  const failed = new Promise<VouchsafeError>((resolve) => {
+    tell = resolve
+  })
+  const check = (): void => {
+    const failure = observations.log.failure ?? notices.log.failure
+    if (failure !== undefined) tell(failure)
+  }
+  return { failed, check }
+}

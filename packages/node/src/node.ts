@@ -1,0 +1,142 @@
+/**
+ * One running node: composition of its services, its two listeners, and the order in which they start and end.
+ *
+ * Start: folder → keys → listener bound (port known) → roster → services → routes open → ready.
+ * End: no new requests → requests in work → observations → cosigning → logs → folder.
+ *
+ * @packageDocumentation
+ */
+import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClock } from "@vouchsafe/client/node"
+import { VouchsafeError } from "@vouchsafe/core"
+import type { Clock } from "@vouchsafe/ports"
+import { linkForClients } from "./admin/socket.ts"
+import type { NodeConfig } from "./config/arguments.ts"
+import { openListeners } from "./listeners.ts"
+import { createLogger, type Logger } from "./logger.ts"
+import { createMetrics } from "./metrics.ts"
+import { createNodeService } from "./node-service.ts"
+import { createGuardedFetch } from "./registry/guarded-fetch.ts"
+import { type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
+import { createRegistrySource } from "./registry/source.ts"
+import { openServices } from "./services.ts"
+import { holdFolder, type HeldFolder } from "./state/folder.ts"
+import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
+import { ensureOwnRoster, loadRoster, type OwnRoster, registriesOf } from "./state/roster.ts"
+import { systemTimers, type Timers } from "./timers.ts"
+import { VERSION } from "./version.ts"
+
+/** What a node takes from its surroundings; tests give their own. */
+export interface NodeWorld {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock?: Clock
+  readonly timers?: Timers
+  readonly resolve?: ResolveHost
+  /** Where log lines go; standard error by default. */
+  readonly writeLog?: (line: string) => void
+}
+
+/** A node that answers. */
+export interface RunningNode {
+  readonly operator: string
+  /** Where its public listener is bound: `http://HOST:PORT/`. */
+  readonly listenUrl: string
+  readonly data: string
+  readonly rosterPath: string
+  readonly adminSocket: string
+  /** Settles with the reason when the node cannot go on: its storage failed with an unknown outcome. Restarting recovers. */
+  readonly failed: Promise<VouchsafeError>
+  /** Ends what is in work and gives the folder back. */
+  stop(): Promise<void>
+}
+
+/** Operator of a node that nobody named. */
+const OPERATOR_DEFAULT = "local"
+
+/**
+ * Starts a node.
+ * @throws VouchsafeError CONFIG_MALFORMED, ROSTER_MALFORMED, STATE_UNSAFE, LOG_BROKEN, DISK, UNREACHABLE (the address is taken).
+ */
+export async function startNode(config: NodeConfig, world: NodeWorld): Promise<RunningNode> {
+  const folder = holdFolder(config.data)
+  const closers: (() => unknown)[] = [() => folder.release()]
+  const stop = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    return await compose(config, world, folder, closers, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder, closers: (() => unknown)[], stop: () => Promise<void>): Promise<RunningNode> {
+  const clock = world.clock ?? systemClock
+  const timers = world.timers ?? systemTimers
+  const operator = checkOperatorName(config.operator ?? operatorOfKeys(config.data) ?? OPERATOR_DEFAULT)
+  const keys = loadOrCreateKeys(config.data, operator)
+  const npm = await loadNpmConfig({ dir: config.data, env: world.env })
+  const listeners = await openListeners(config.listen, folder.at("admin.sock"))
+  closers.push(() => listeners.close())
+  const own = ownRoster(config, folder, keys, operator, listeners.url, npm)
+  const registries = observedRegistries(config, own)
+  const credentials = credentialsOf(npm, registries)
+  const logger = createLogger({ level: config.logLevel, secrets: credentials.secrets, ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
+  for (const warning of own.roster.warnings) logger.warn({ roster: own.path }, warning)
+  const userAgent = `vouchsafe-node/${VERSION} (+${operator})`
+  const fetch = createGuardedFetch({ allowPrivateAddresses: config.allowPrivateAddresses, registries, resolve: world.resolve ?? resolveBySystem, userAgent })
+  closers.push(() => fetch.close())
+  const transport = httpTransport({ userAgent })
+  closers.push(() => transport.close())
+  const source = createRegistrySource({ fetch, authorizationFor: credentials.headerFor, clock, timers })
+  const metrics = createMetrics()
+  const services = await openServices({ folder, keys, own, registries, source, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned })
+  closers.push(() => services.close())
+  const service = createNodeService({ services, metrics, own, operator, registries, transport, clock, timers, logger })
+  closers.push(() => service.drain())
+  listeners.serve({ publicUrl: own.self.url, publicRouter: service.publicRouter, adminRouter: service.adminRouter, logger, onAnswer: metrics.answered })
+  const link = await linkForClients(folder.at("admin.sock"), world.env["XDG_RUNTIME_DIR"], logger)
+  closers.push(() => link.remove(), () => listeners.drain(), () => service.beginStop())
+  logStart(logger, { operator, url: own.self.url, registries, own })
+  return { operator, listenUrl: listeners.url, data: config.data, rosterPath: own.path, adminSocket: folder.at("admin.sock"), failed: service.failed, stop }
+}
+
+function logStart(logger: Logger, facts: { operator: string; url: string; registries: readonly string[]; own: OwnRoster }): void {
+  const { operator, url, registries, own } = facts
+  logger.info({ operator, url, version: VERSION, registries, roster: own.path, nodes: own.roster.nodes.length }, "ready")
+}
+
+/** The roster that was named, else the node's own; a listener on any free port decides the address of the latter. */
+function ownRoster(config: NodeConfig, folder: HeldFolder, keys: ReturnType<typeof loadOrCreateKeys>, operator: string, listenUrl: string, npm: NpmRegistries): OwnRoster {
+  if (config.roster !== undefined) return loadRoster(nodeCrypto, config.roster, keys, config.url)
+  const path = folder.at("roster.json")
+  const known = registriesOf(nodeCrypto, path)
+  const registries = config.registries.length > 0 ? config.registries : known.length > 0 ? known : [npm.default]
+  return ensureOwnRoster(nodeCrypto, path, keys, { operator, url: config.url ?? listenUrl }, registries)
+}
+
+/** The roster's registries, or those of them that the configuration names. */
+function observedRegistries(config: NodeConfig, { roster, path }: OwnRoster): readonly string[] {
+  const unknown = config.registries.find((registry) => !roster.registries.includes(registry))
+  if (unknown !== undefined) {
+    throw new VouchsafeError("CONFIG_MALFORMED", `registry ${unknown} is not in roster ${path}, which lists ${roster.registries.join(", ")}`, {
+      hint: "a node observes registries of its roster only; leave --registry out, or change the roster",
+    })
+  }
+  return config.registries.length > 0 ? config.registries : roster.registries
+}
+
+/** Credentials by registry id, and the secrets in them for the logger to leave out. */
+function credentialsOf(npm: NpmRegistries, registries: readonly string[]) {
+  const headers = new Map<string, string>()
+  const secrets: string[] = []
+  for (const registry of registries) {
+    const header = npm.credentialsFor(registry)?.header
+    if (header === undefined) continue
+    headers.set(registry, header)
+    const [scheme = "", value = ""] = header.split(" ", 2)
+    secrets.push(value)
+    if (scheme === "Basic") secrets.push(...Buffer.from(value, "base64").toString("utf8").split(":").slice(1))
+  }
+  return { secrets, headerFor: (registry: string): string | undefined => headers.get(registry) }
+}

@@ -1,0 +1,135 @@
+/**
+ * Opens what a node is made of: two logs, a witness, an attester; and keeps the logs cosigned.
+ *
+ * @packageDocumentation
+ */
+import { type Attester, createAttester } from "@vouchsafe/attester"
+import { type Crypto, eligibleWitnesses, quorumSatisfied } from "@vouchsafe/core"
+import { collectCosignatures, type Cosigners, openLog } from "@vouchsafe/log"
+import type { BlobStore, Clock, HttpTransport, Log, RegistrySource, StatementLog } from "@vouchsafe/ports"
+import { openWitness, type Witness } from "@vouchsafe/witness"
+import { type Cosigner, createCosigner } from "./cosign/cosigner.ts"
+import { NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
+import type { Logger } from "./logger.ts"
+import { createBlobStore } from "./state/blobs.ts"
+import type { HeldFolder } from "./state/folder.ts"
+import type { NodeKeys } from "./state/keys.ts"
+import type { OwnRoster } from "./state/roster.ts"
+import type { Timers } from "./timers.ts"
+
+/** A log and what keeps it cosigned. */
+export interface CosignedLog {
+  readonly log: Log
+  readonly cosigner: Cosigner
+  readonly witnesses: Cosigners
+}
+
+/** The parts of a running node. */
+export interface Services {
+  readonly observations: CosignedLog
+  readonly notices: CosignedLog
+  readonly witness: Witness
+  readonly attester: Attester
+  readonly blobs: BlobStore
+  /** In order: no more cosigning, then the logs, then the witness. */
+  close(): Promise<void>
+}
+
+/** What they are opened with. */
+export interface ServicesOptions {
+  readonly folder: HeldFolder
+  readonly keys: NodeKeys
+  readonly own: OwnRoster
+  /** Registry ids that this node observes. */
+  readonly registries: readonly string[]
+  readonly source: RegistrySource
+  readonly transport: HttpTransport
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly logger: Logger
+  readonly onCosigned: (log: "log" | "notices", reached: boolean) => void
+}
+
+/** Opens all parts, or none. @throws what opening a log or a witness throws. */
+export async function openServices(options: ServicesOptions): Promise<Services> {
+  const { folder, keys, crypto, clock } = options
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    const witness = await openWitness({ directory: folder.at("witness"), signer: keys.witness, logs: logKeysOf(options.own), crypto, clock })
+    closers.push(() => witness.close())
+    const open = async (role: "log" | "notices"): Promise<CosignedLog> => {
+      const log = await openLog({ directory: folder.at(role), origin: keys[role].verifier.name, signer: keys[role], crypto })
+      closers.push(() => log.close())
+      const witnesses = collectCosignatures({ log, ...witnessesFor(options.own), transport: withOwnWitness(options, witness), crypto, clock })
+      const cosigner = createCosigner({
+        name: role, log, witnesses, clock, timers: options.timers, logger: options.logger,
+        // The observation log's inclusion proofs do not expire; only notices must be fresh.
+        refreshMs: role === "notices" ? NOTICES_REFRESH_MS : undefined,
+        onRound: (reached) => options.onCosigned(role, reached),
+      })
+      closers.push(() => cosigner.stop())
+      return { log, cosigner, witnesses }
+    }
+    const observations = await open("log")
+    const notices = await open("notices")
+    const blobs = createBlobStore(folder.at("blobs"))
+    const attester = createAttester({
+      source: options.source, log: announced(observations), notices: announced(notices), blobs, clock, crypto,
+      registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
+    })
+    return { observations, notices, witness, attester, blobs, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Keys of all logs that this node's witness cosigns: those of the roster, its own included. */
+function logKeysOf({ roster }: OwnRoster) {
+  return roster.nodes.flatMap((node) => [node.log, node.notices])
+}
+
+/** The witnesses whose cosignatures count for this node's logs. A node that is alone has its own witness say the time. */
+function witnessesFor({ roster, self }: OwnRoster) {
+  const { policy, nodes } = roster
+  const counted = new Set(eligibleWitnesses(nodes, policy, self.operator))
+  const asked = roster.singleOperator ? policy.witnesses : policy.witnesses.filter(({ name }) => counted.has(name))
+  return {
+    witnesses: asked.map(({ name, key }) => {
+      const node = nodes.find(({ witness }) => witness.vkey === key.vkey)
+      return { name, key, submissionUrl: `${node?.url ?? ""}witness/` }
+    }),
+    quorum: (names: ReadonlySet<string>): boolean => (roster.singleOperator ? names.size > 0 : quorumSatisfied(policy, names)),
+  }
+}
+
+/** Takes the way inside the process to the node's own witness, which its public address may not lead back to. */
+function withOwnWitness({ own, transport }: ServicesOptions, witness: Witness): HttpTransport {
+  const ownUrl = `${own.self.url}witness/add-checkpoint`
+  return {
+    async request(request) {
+      if (request.url !== ownUrl || request.body === undefined) return await transport.request(request)
+      const { status, contentType, body } = await witness.addCheckpoint(request.body)
+      return { status, headers: { "content-type": contentType }, body }
+    },
+  }
+}
+
+/** A log as the attester sees it: every append asks for cosignatures. */
+function announced({ log, cosigner }: CosignedLog): StatementLog {
+  return {
+    origin: log.origin,
+    async append(entries) {
+      const appended = await log.append(entries)
+      cosigner.request()
+      return appended
+    },
+    entry: (index) => log.entry(index),
+    indicesByKey: (key) => log.indicesByKey(key),
+  }
+}
+
