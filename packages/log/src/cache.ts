@@ -15,8 +15,11 @@ export function createByteCache<V>(bytesMax: number, bytesOf: (value: V) => numb
   let bytes = 0
 
   const keep = (key: string, value: V): void => {
+    const cost = bytesOf(value)
+    // One value that fits in no case must not drive out all that do.
+    if (cost > bytesMax) return
     kept.set(key, value)
-    bytes += bytesOf(value)
+    bytes += cost
     // A Map iterates in order of insertion, and every use inserts anew: the first key is the one unused for longest.
     for (const [oldest, dropped] of kept) {
       if (bytes <= bytesMax) break

@@ -116,7 +116,6 @@ export function collectCosignatures(options: CosignersOptions): Cosigners {
   }
 
   const settle = async (round: Round, worker: Worker, answer: CosignatureLine | undefined): Promise<void> => {
-    round.open.delete(worker.witness.name)
     try {
       if (answer !== undefined) {
         round.lines.set(worker.witness.name, answer)
@@ -125,6 +124,8 @@ export function collectCosignatures(options: CosignersOptions): Cosigners {
     } catch (error) {
       round.fail(error)
     }
+    // Only now: while a publication runs, the round may still succeed.
+    round.open.delete(worker.witness.name)
     if (round.open.size === 0 && !round.decided) round.decide(false)
   }
 
