@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander"
 import { VouchsafeError } from "@vouchsafe/core"
-import { COMMANDS } from "./commands/index.ts"
+import { COMMANDS } from "./commands/all.ts"
 import { type CliIo, EXIT } from "./io.ts"
 import { printError } from "./output.ts"
 import { VERSION } from "./version.ts"

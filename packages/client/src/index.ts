@@ -8,3 +8,4 @@ export { mergeProofs, type SinglePath } from "./merge-proofs.ts"
 export type {
   CheckOptions, CheckResult, CheckStats, Client, ClientOptions, Failure, FoundMisbehavior, NodeFailure, Progress,
 } from "./types.ts"
+export type { HttpTransport, StateStore } from "@vouchsafe/ports"

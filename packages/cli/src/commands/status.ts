@@ -1,6 +1,6 @@
 import { httpTransport, openProject } from "@vouchsafe/client/node"
 import { escapeForDisplay, isVouchsafeError, parseJson, utf8Decode } from "@vouchsafe/core"
-import type { HttpTransport } from "@vouchsafe/ports"
+import type { HttpTransport } from "@vouchsafe/client"
 import { EXIT } from "../io.ts"
 import { printJson, printLines, table } from "../output.ts"
 import type { Register } from "./types.ts"

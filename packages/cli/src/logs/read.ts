@@ -1,5 +1,5 @@
 import { type Bytes, type Checkpoint, type Crypto, entriesPath, equalBytes, isVouchsafeError, leafHash, openCheckpoint, parseEntryBundle, rootOfLeaves, tilesForSize, tilePath, TILE_WIDTH, utf8Decode, type VerifierKey, VouchsafeError } from "@vouchsafe/core"
-import type { HttpTransport } from "@vouchsafe/ports"
+import type { HttpTransport } from "@vouchsafe/client"
 
 /** Largest log that a command reads whole. */
 export const LOG_ENTRIES_MAX = 10_000_000

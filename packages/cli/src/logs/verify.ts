@@ -1,5 +1,5 @@
 import { buildForkProof, type Bytes, type Crypto, equalBytes, formatMisbehavior, headChecker, isVouchsafeError, type MisbehaviorProof, nodeReaderFromLeaves, openCheckpoint, proveFork, type Roster, type RosterNode, rootOfLeaves, type VerifierKey } from "@vouchsafe/core"
-import type { HttpTransport, StateStore } from "@vouchsafe/ports"
+import type { HttpTransport, StateStore } from "@vouchsafe/client"
 import { readWholeLog, type WholeLog } from "./read.ts"
 
 /** What became of one log. */

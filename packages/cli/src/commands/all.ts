@@ -1,4 +1,4 @@
-/** All commands, in the order that help lists them. @packageDocumentation */
+/** Every command of the program. @packageDocumentation */
 import { registerCheck } from "./check.ts"
 import { registerDoctor } from "./doctor.ts"
 import { registerExplain } from "./explain.ts"
