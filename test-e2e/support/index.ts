@@ -1,0 +1,12 @@
+/** What end-to-end tests and the demo share: real package managers, an installed Vouchsafe, a network of processes, a registry that lies. @packageDocumentation */
+export { cacheFolder, removeFolder, ROOT, temporaryFolder } from "./folders.ts"
+export { FIXTURES, TAMPER } from "./fixtures.ts"
+export { familyOf, getManager, MANAGER_IDS, type Family, type Manager, type ManagerId } from "./managers.ts"
+export { OPERATORS, startNetwork, type Network, type Operator, type RunningNode } from "./network.ts"
+export { packAll, type Packed } from "./packed.ts"
+export { describeRun, run, runOk, type Ran, type RunOptions } from "./process.ts"
+export { startWorldRegistry, upstreamRegistry } from "./registry.ts"
+export { node20, node24, type Runtime } from "./runtimes.ts"
+export { createSandbox, MARKER_VARIABLE, type Sandbox, type SandboxOptions } from "./sandbox.ts"
+export { installTool, type Tool } from "./tool.ts"
+export { openWorld, type World } from "./world.ts"

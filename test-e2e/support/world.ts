@@ -1,0 +1,50 @@
+import type { FakeRegistry, FixturePackage } from "@vouchsafe/testkit/registry"
+import { join } from "node:path"
+import { FIXTURES } from "./fixtures.ts"
+import { removeFolder, temporaryFolder } from "./folders.ts"
+import { type Network, startNetwork } from "./network.ts"
+import { startWorldRegistry } from "./registry.ts"
+import { node24, type Runtime } from "./runtimes.ts"
+import { createSandbox, type Sandbox } from "./sandbox.ts"
+import { installTool, type Tool } from "./tool.ts"
+
+/** Everything that a scenario needs: a registry that can lie, an installed Vouchsafe, and four nodes of four operators. */
+export interface World {
+  readonly dir: string
+  readonly registry: FakeRegistry
+  readonly tool: Tool
+  readonly network: Network
+  readonly runtime: Runtime
+  /** A further account on the same machine. */
+  sandbox(name: string, more?: { readonly npmrc?: readonly string[]; readonly yarnrc?: readonly string[]; readonly registry?: string }): Sandbox
+  close(): Promise<void>
+}
+
+export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[] } = {}): Promise<World> {
+  const runtime = node24()
+  const registry = await startWorldRegistry([...FIXTURES, ...more.packages ?? []])
+  const dir = temporaryFolder(name)
+  const sandbox: World["sandbox"] = (account, options = {}) => createSandbox(join(dir, account), { registry: registry.url, nodeRuntime: runtime, ...options })
+  const operator = sandbox("op")
+  const cleanUp = async (): Promise<void> => {
+    await registry.close()
+    removeFolder(dir)
+  }
+  try {
+    const tool = await installTool(operator, runtime)
+    const network = await startNetwork({ tool, sandbox: operator, runtime, registry: registry.url, folder: join(dir, "net"), more: more.network ?? [] })
+    return {
+      dir, registry, tool, network, runtime, sandbox,
+      async close() {
+        try {
+          await network.stop()
+        } finally {
+          await cleanUp()
+        }
+      },
+    }
+  } catch (error) {
+    await cleanUp()
+    throw error
+  }
+}
