@@ -1,31 +1,40 @@
 import { Command, CommanderError } from "commander"
-import { VouchsafeError } from "@vouchsafe/core"
-import { COMMANDS } from "./commands/all.ts"
+import { COMMANDS, commandsFor } from "./commands/all.ts"
 import { type CliIo, EXIT } from "./io.ts"
-import { printError } from "./output.ts"
 import { VERSION } from "./version.ts"
+
+const AFTER_HELP = `
+A project is set up with \`vouchsafe init\`; \`vouchsafe doctor\` tells whether its guards are in force.
+Exit status: 0 allowed or done, 1 refused, 2 wrong usage or unreadable input, 3 the world failed, 4 a log was proven to have lied.`
 
 /** Runs one command line and gives its exit status. Never throws: whatever fails ends in a message and a status above 0. */
 export async function main(argv: readonly string[], io: CliIo): Promise<number> {
   let status: number = EXIT.done
   const program = new Command("vouchsafe")
-    .description("npm, pnpm and Yarn refuse any package that a quorum of independent nodes cannot vouch for")
+    .description("npm, pnpm and Yarn refuse any package that a quorum of independent nodes cannot vouch for.")
     .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError("(vouchsafe --help lists the commands)")
-  for (const register of COMMANDS) register(program, io, (result) => { status = result })
+    .addHelpText("after", AFTER_HELP)
   try {
+    for (const name of commandsFor(argv)) {
+      const register = await COMMANDS[name]?.()
+      register?.(program, io, (result) => { status = result })
+    }
     await program.parseAsync([...argv], { from: "user" })
     return status
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
-    return printError(io, error, argv.includes("--json"))
+    const { printError, printUsageError } = await import("./output.ts")
+    const json = wantsJson(argv)
+    if (!(error instanceof CommanderError)) return printError(io, error, json)
+    return error.exitCode === 0 ? EXIT.done : printUsageError(io, error.message, json)
   }
 }
 
-/** A command that needs an argument of another form. */
-export function usage(message: string, hint?: string): VouchsafeError {
-  return new VouchsafeError("USAGE", message, { hint })
+/** What follows `--` belongs to another program. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--")
+  return (end < 0 ? argv : argv.slice(0, end)).includes("--json")
 }

@@ -1,4 +1,4 @@
-import { escapeForDisplay, isVouchsafeError, type VouchsafeError } from "@vouchsafe/core"
+import { escapeForDisplay, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import { type CliIo, EXIT } from "./io.ts"
 
 /** The one document that `--json` prints on stdout. */
@@ -30,11 +30,28 @@ export function exitOf(error: VouchsafeError): number {
 
 /** Prints an error as every command does: code, message and next step. Anything untyped is a bug and keeps its stack. */
 export function printError(io: CliIo, error: unknown, json: boolean): number {
-  if (!isVouchsafeError(error)) {
-    io.stderr.write(`vouchsafe: internal error, nothing was decided: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
+  const typed = isVouchsafeError(error) ? error : diskError(error)
+  if (typed === undefined) {
+    const message = "internal error, nothing was decided"
+    if (json) printJson(io, { error: { code: "INTERNAL", message } })
+    say(io, `vouchsafe: ${message}: ${error instanceof Error ? error.stack ?? error.message : String(error)}`)
     return EXIT.world
   }
-  if (json) printJson(io, { error: { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) } })
-  io.stderr.write(`vouchsafe: ${error.code}: ${escapeForDisplay(error.message)}\n${error.hint === undefined ? "" : `  next: ${escapeForDisplay(error.hint)}\n`}`)
-  return exitOf(error)
+  const { code, message, hint } = typed
+  if (json) printJson(io, { error: { code, message, ...(hint === undefined ? {} : { hint }) } })
+  say(io, `vouchsafe: ${code}: ${escapeForDisplay(message)}${hint === undefined ? "" : `\n  next: ${escapeForDisplay(hint)}`}`)
+  return exitOf(typed)
+}
+
+/** The parser of the command line has printed its complaint by now; programs get it as a document too. */
+export function printUsageError(io: CliIo, complaint: string, json: boolean): number {
+  if (json) printJson(io, { error: { code: "USAGE", message: complaint.replace(/^error: /, "") } })
+  return EXIT.usage
+}
+
+/** What the system refused: a file that may not be written, a full disk. undefined for errors of this program's own. */
+function diskError(error: unknown): VouchsafeError | undefined {
+  if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined
+  const at = "path" in error && typeof error.path === "string" ? ` ${error.path}` : ""
+  return new VouchsafeError("DISK", `${String(error.syscall)}${at} failed: ${String(error.code)}`, { cause: error, hint: "check that the place is there and yours to write" })
 }

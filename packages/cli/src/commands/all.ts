@@ -1,13 +1,25 @@
-/** Every command of the program. @packageDocumentation */
-import { registerCheck } from "./check.ts"
-import { registerDoctor } from "./doctor.ts"
-import { registerExplain } from "./explain.ts"
-import { registerInit } from "./init.ts"
-import { registerLockfile } from "./lockfile.ts"
-import { registerLog } from "./log.ts"
-import { registerNetwork } from "./network.ts"
-import { registerKeys, registerNode } from "./node.ts"
-import { registerStatus } from "./status.ts"
 import type { Register } from "./types.ts"
 
-export const COMMANDS: readonly Register[] = [registerInit, registerCheck, registerExplain, registerLog, registerDoctor, registerNode, registerNetwork, registerStatus, registerKeys, registerLockfile]
+/**
+ * Every command, in the order in which help lists them. A command's code is loaded when it is asked for: most of them
+ * need the client, which takes longer to load than `--version` to answer.
+ */
+export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  init: async () => (await import("./init.ts")).registerInit,
+  check: async () => (await import("./check.ts")).registerCheck,
+  explain: async () => (await import("./explain.ts")).registerExplain,
+  doctor: async () => (await import("./doctor.ts")).registerDoctor,
+  log: async () => (await import("./log.ts")).registerLog,
+  node: async () => (await import("./node.ts")).registerNode,
+  network: async () => (await import("./network.ts")).registerNetwork,
+  status: async () => (await import("./status.ts")).registerStatus,
+  keys: async () => (await import("./node.ts")).registerKeys,
+  lockfile: async () => (await import("./lockfile.ts")).registerLockfile,
+}
+
+/** Names of the commands that a command line can mean: one where it names one, none where it only asks for the version, else all of them. */
+export function commandsFor(argv: readonly string[]): readonly string[] {
+  const [first] = argv
+  if (first !== undefined && Object.hasOwn(COMMANDS, first)) return [first]
+  return first === "--version" || first === "-V" ? [] : Object.keys(COMMANDS)
+}

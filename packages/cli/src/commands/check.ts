@@ -1,7 +1,7 @@
 import { openProject } from "@vouchsafe/client/node"
 import { resolve } from "node:path"
 import { findLockfile, formatLockfileReport, judgeLockfile } from "../check/lockfile.ts"
-import { usage } from "../main.ts"
+import { usage } from "../usage.ts"
 import { printJson, printLines } from "../output.ts"
 import { progressOn } from "../progress.ts"
 import { readLockfile } from "./lockfile.ts"

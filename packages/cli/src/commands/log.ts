@@ -6,7 +6,7 @@ import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { readWholeLog } from "../logs/read.ts"
 import { type LogReport, verifyLog } from "../logs/verify.ts"
-import { usage } from "../main.ts"
+import { usage } from "../usage.ts"
 import { printJson, printLines, table } from "../output.ts"
 import type { Register } from "./types.ts"
 
