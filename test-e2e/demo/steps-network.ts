@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Report } from "./report.ts"
+import { codeIn, guardedProject } from "./steps-install.ts"
+import type { Project, World } from "./world.ts"
+
+interface RunningNode {
+  readonly operator: string
+  readonly url: string
+  readonly pid: number
+}
+
+function nodes(world: World): RunningNode[] {
+  return (JSON.parse(readFileSync(join(world.networkFolder, "network.json"), "utf8")) as { nodes: RunningNode[] }).nodes
+}
+
+function nodeOf(world: World, operator: string): RunningNode {
+  const node = nodes(world).find((candidate) => candidate.operator === operator)
+  if (node === undefined) throw new Error(`no node of ${operator} runs`)
+  return node
+}
+
+/** Every file below a folder. */
+function files(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+}
+
+/** A byte of every tarball that the shim keeps is changed; npm's own cache is emptied, so that it asks the shim. */
+export async function spoilCache(world: World, report: Report): Promise<void> {
+  await report.step("every tarball in the shim's warm cache is changed by one byte; npm ci, guarded", "no changed byte is installed: each is noticed, dropped and fetched anew", async () => {
+    const project = await guardedProject(world, "spoiled", "npm")
+    const first = await world.install(project)
+    const kept = files(join(project.own, "vouchsafe")).filter((file) => isGzip(file))
+    for (const file of kept) flipByte(file)
+    rmSync(join(project.own, "npm-cache"), { recursive: true, force: true })
+    rmSync(join(project.dir, "node_modules"), { recursive: true, force: true })
+    const ran = await world.vouchsafe(project, "run", "--", "npm", "ci")
+    const app = await project.run(["node", "app.js"])
+    const left = files(join(project.own, "vouchsafe")).filter((file) => isGzip(file) && kept.includes(file)).length
+    return {
+      ran: [first, ran], cameOut: `${kept.length} tarballs spoiled, then exit ${String(ran.status)}, the app says ${JSON.stringify(app.stdout.trim())}`,
+      checks: [
+        { what: "the cache held tarballs", holds: kept.length > 10 }, { what: "exit status 0", holds: ran.status === 0 },
+        { what: "the app answers", holds: app.stdout.trim() === "hello from express" }, { what: "the cache holds good ones again", holds: left === kept.length },
+      ],
+    }
+  })
+}
+
+function isGzip(file: string): boolean {
+  const start = readFileSync(file).subarray(0, 2)
+  return statSync(file).size > 100 && start[0] === 0x1f && start[1] === 0x8b
+}
+
+function flipByte(file: string): void {
+  const bytes = readFileSync(file)
+  const at = Math.floor(bytes.length / 2)
+  bytes[at] = (bytes[at] as number) ^ 1
+  writeFileSync(file, bytes)
+}
+
+/** kill -9 of one of four. */
+export async function killNode(world: World, report: Report): Promise<void> {
+  await report.step("the node of alpha is killed; npm, guarded, a package that nobody has seen yet", "the install goes on with three of four", async () => {
+    process.kill(nodeOf(world, "alpha").pid, "SIGKILL")
+    const project = await guardedProject(world, "one-dead", "npm")
+    const ran = await world.install(project, "left-pad@1.3.0")
+    return {
+      ran: [ran], cameOut: `exit ${String(ran.status)}, ${project.has("node_modules/left-pad/package.json") ? "installed" : "not installed"}`,
+      checks: [{ what: "exit status 0", holds: ran.status === 0 }, { what: "left-pad is installed", holds: project.has("node_modules/left-pad/package.json") }],
+    }
+  })
+}
+
+/** beta throws its log away and writes another history under the same key. */
+export async function rewriteHistory(world: World, report: Report): Promise<void> {
+  let witness: Project | undefined
+  await report.step("the log of beta rewrites its history; vouchsafe log verify, by somebody who saw it before", "exit 4, with a proof that stands alone", async () => {
+    const project = await guardedProject(world, "auditor", "npm")
+    witness = project
+    const before = await world.vouchsafe(project, "log", "verify", "--operator", "beta")
+    await world.network("down")
+    rmSync(join(world.networkFolder, "beta", "log"), { recursive: true })
+    await world.network("up", "--operators", "alpha,beta,gamma,delta", "--registry", world.registry.url, "--allow-private-addresses")
+    await growLog(world)
+    const after = await world.vouchsafe(project, "log", "verify", "--operator", "beta")
+    const file = /proof: (\S+)/.exec(after.output)?.[1]
+    const alone = file === undefined ? undefined : await world.vouchsafe(project, "log", "verify", file)
+    return {
+      ran: [before, after, ...(alone === undefined ? [] : [alone])], cameOut: `before ${String(before.status)}, after ${String(after.status)}, the proof alone ${String(alone?.status)}`,
+      checks: [
+        { what: "before the rewrite, exit status 0", holds: before.status === 0 }, { what: "after it, exit status 4", holds: after.status === 4 },
+        { what: "the proof file convicts beta, exit status 4", holds: alone?.status === 4 && alone.output.includes("beta") },
+      ],
+    }
+  })
+  await report.step("the same person installs with npm, guarded", "the install goes on with the three others, and beta is named", async () => {
+    if (witness === undefined) throw new Error("the step before did not get so far")
+    const ran = await world.install(witness)
+    return {
+      ran: [ran], cameOut: `exit ${String(ran.status)}, ${/LOG_MISBEHAVED[^\n]*\bbeta\b/.test(ran.output) ? "beta is named" : "beta is not named"}`,
+      checks: [{ what: "exit status 0", holds: ran.status === 0 }, { what: "beta is named with LOG_MISBEHAVED", holds: /LOG_MISBEHAVED[^\n]*\bbeta\b/.test(ran.output) }],
+    }
+  })
+}
+
+/** Lets beta observe what it had observed, in another order, so that its new log is as long as the old one. */
+async function growLog(world: World): Promise<void> {
+  const lock = JSON.parse(readFileSync(join(world.networkFolder, "..", "honest-npm", "package-lock.json"), "utf8")) as { packages: Record<string, { version?: string }> }
+  const names = Object.entries(lock.packages).filter(([place]) => place !== "").map(([place, entry]) => `${place.slice(place.lastIndexOf("node_modules/") + 13)}@${entry.version ?? ""}`)
+  const artifacts = [...new Set([...names, "is-odd@3.0.1", "is-even@1.0.0", "left-pad@1.3.0", "picocolors@1.1.1", "is-number@7.0.0", "once@1.4.0"])].reverse()
+    .map((spec) => ({ purl: `pkg:npm/${spec.replace(/^@/, "%40")}`, registry: world.registry.url }))
+  const { url } = nodeOf(world, "beta")
+  const body = JSON.stringify({ format: "vouchsafe-evidence-request/v1", artifacts, deadlineMs: 30_000, knownSize: 0, noticesFrom: 0 })
+  const answer = await fetch(`${url}v1/evidence`, { method: "POST", headers: { "content-type": "application/json" }, body })
+  await answer.arrayBuffer()
+}
+
+/** Nobody left to ask. */
+export async function loseAllNodes(world: World, report: Report): Promise<void> {
+  for (const family of ["npm", "pnpm", "yarn"] as const) {
+    await report.step(`all nodes are gone; ${family}, guarded`, "refused with UNREACHABLE, nothing installed", async () => {
+      if (family === "npm") await world.network("down")
+      const project = await guardedProject(world, `alone-${family}`, family)
+      const ran = await world.install(project)
+      return {
+        ran: [ran], cameOut: `exit ${String(ran.status)}, ${codeIn(ran.output)}`,
+        checks: [
+          { what: "exit status is not 0", holds: ran.status !== 0 }, { what: "the output says UNREACHABLE", holds: ran.output.includes("UNREACHABLE") },
+          { what: "express is not installed", holds: !project.has("node_modules/express/package.json") },
+        ],
+      }
+    })
+  }
+}
