@@ -7,15 +7,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { acceptsAbbreviated, parseRegistryRequest, type RegistryRequest } from "@vouchsafe/registry-view"
 import { createAsker } from "./batch.ts"
-import { createDenials, type Denials, ownRefusal } from "./denials.ts"
-import { createGuard } from "./guard.ts"
+import { createDenials, type Denials, ownRefusal, printable } from "./denials.ts"
+import { createGuard, type GuardRefusal } from "./guard.ts"
 import { TOKEN_LENGTH_MIN } from "./limits.ts"
 import { createPackuments, type Packuments } from "./packuments.ts"
 import { passThrough, refuseUnknown } from "./passthrough.ts"
 import { sendBytes, sendEncoded, sendFailure, sendJson, sendPackument, sendRefusal, sendTarball } from "./send.ts"
 import { openStore, type TarballStore } from "./store.ts"
 import { createTarballs, type Tarballs } from "./tarballs.ts"
-import type { Check, Registries, ShimClock, ShimEvent } from "./types.ts"
+import type { Check, Refusal, Registries, ShimClock, ShimEvent } from "./types.ts"
 import { createUpstream, type Upstream, type UpstreamOptions } from "./upstream.ts"
 
 export interface ShimOptions {
@@ -47,7 +47,7 @@ export interface Shim {
   close(): Promise<void>
 }
 
-interface Parts { readonly registries: Registries; readonly upstream: Upstream; readonly packuments: Packuments; readonly tarballs: Tarballs; readonly store: TarballStore; readonly denials: Denials; readonly exoticCode: string | undefined; readonly emit: (event: ShimEvent) => void }
+interface Parts { readonly registries: Registries; readonly upstream: Upstream; readonly packuments: Packuments; readonly tarballs: Tarballs; readonly store: TarballStore; readonly denials: Denials; readonly emit: (event: ShimEvent) => void }
 
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"])
 const HEADERS_TIMEOUT_MS = 30_000
@@ -65,7 +65,7 @@ export async function startShim(options: ShimOptions): Promise<Shim> {
   const packuments = createPackuments({ upstream, registries, clock, base: () => url, denied: denials.of, exoticCode: options.exoticCode })
   const asker = createAsker({ check: options.check, clock, emit, ...(options.defer === undefined ? {} : { defer: options.defer }) })
   const tarballs = createTarballs({ registries, upstream, packuments, asker, store, denials, emit })
-  const parts: Parts = { registries, upstream, packuments, tarballs, store, denials, exoticCode: options.exoticCode, emit }
+  const parts: Parts = { registries, upstream, packuments, tarballs, store, denials, emit }
 
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0 })
   await new Promise<void>((resolve, reject) => { server.on("error", reject).listen(options.port ?? 0, host, resolve) })
@@ -75,11 +75,12 @@ export async function startShim(options: ShimOptions): Promise<Shim> {
   const guard = createGuard(new Set([authority, `127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]), options.token)
   const prefixes = basePaths(registries)
   server.on("request", (request, response) => {
-    const refused = guard.refuse(request)
-    if (refused) { sendJson(response, refused.status, { error: refused.error }, { connection: "close" }); return }
     const target = withoutBase(request.url ?? "/", prefixes)
+    const asked = parseRegistryRequest(request.method ?? "GET", target)
+    const refused = guard.refuse(request)
+    if (refused) { refuseStranger(response, refused, asked); return }
     // a plain answer in memory takes no promise: this is most of the requests of a warm install
-    const answered = route(parts, request, response, parseRegistryRequest(request.method ?? "GET", target), target)
+    const answered = route(parts, request, response, asked, target)
     answered?.catch((error: unknown) => sendFailure(response, error))
   })
   return {
@@ -108,7 +109,9 @@ function route(parts: Parts, request: IncomingMessage, response: ServerResponse,
       const hot = tarballs.hot(asked.name, asked.version)
       return hot ? sendBytes(request, response, hot) : serveTarball(parts, request, response, asked)
     }
-    case "denied": return serveDenied(parts, response, asked)
+    // asked about again, not refused by its address: the document that shows it may be older than the verdict
+    case "denied": return serveTarball(parts, request, response, asked)
+    case "denied-source": return serveDeniedSource(parts, response, asked)
     case "write": return passTo(registries.registryFor(asked.name)).finally(() => packuments.forget(asked.name))
     case "endpoint": return passTo(asked.name === undefined ? registries.default : registries.registryFor(asked.name))
     case "root": return passTo(registries.default)
@@ -124,12 +127,21 @@ async function serveTarball({ tarballs, store, emit }: Parts, request: IncomingM
   })
 }
 
-/** The address of a denied version in a document, or of a dependency that no registry holds. */
-function serveDenied({ denials, exoticCode }: Parts, response: ServerResponse, { code, file }: { readonly code: string; readonly file: string }): void {
-  if (code !== exoticCode) { sendRefusal(response, { code, reason: `${code}: ${file} was refused by vouchsafe` }); return }
-  const refusal = { code, reason: `${code}: ${file.replace(/\.tgz$/, "")} comes from git, a URL or a file, which nobody attests` }
-  denials.addOther(`pkg:generic/${encodeURIComponent(file)}`, refusal)
+/** Yarn sends no token to an address that it takes for a foreign one: it is told the reason, and nothing is counted. */
+function refuseStranger(response: ServerResponse, refused: GuardRefusal, asked: RegistryRequest): void {
+  if (refused.status === 401 && asked.kind === "denied-source") sendRefusal(response, sourceRefusal(asked))
+  else sendJson(response, refused.status, { error: refused.error }, { connection: "close" })
+}
+
+/** A dependency from git, a URL or a file, whose address the packument's rewriting put here. */
+function serveDeniedSource({ denials }: Parts, response: ServerResponse, { code, name }: { readonly code: string; readonly name: string }): void {
+  const refusal = sourceRefusal({ code, name })
+  denials.addOther(`pkg:generic/${encodeURIComponent(name)}`, refusal)
   sendRefusal(response, refusal)
+}
+
+function sourceRefusal({ code, name }: { readonly code: string; readonly name: string }): Refusal {
+  return { code, reason: printable(`${code}: ${name} comes from git, a URL or a file, which nobody attests`) }
 }
 
 /** Paths of the configured registries: some clients keep them when they swap a lockfile's host for ours. */

@@ -64,7 +64,12 @@ export function createTarballs(options: TarballsOptions): Tarballs {
     if (verdict.sha512 !== sha512) return refuse(wanted, ownRefusal("PROOF_INVALID", wanted.purl, "was allowed without a digest"))
     return undefined
   }
+  const tellAddress = ({ name, version, purl, registry }: Wanted): void => {
+    const tarball = packuments.knownDist(name, version)?.tarball
+    if (tarball !== undefined && tarball !== `${registry}${tarballPath(name, version)}`) emit({ event: "address", purl, tarball })
+  }
   const pass = (wanted: Wanted, sha512: string, found: { readonly bytes: Buffer } | { readonly path: string; readonly size: number }): TarballOutcome => {
+    if (!allowed.has(wanted.purl)) tellAddress(wanted)
     allowed.add(wanted.purl)
     if (denials.clear(wanted.purl)) packuments.forget(wanted.name)
     if (!("bytes" in found)) return { kind: "file", sha512, ...found }

@@ -25,6 +25,8 @@ export type ShimEvent =
   | { readonly event: "ready"; readonly port: number; readonly url: string }
   | { readonly event: "denied"; readonly purl: string; readonly code: string; readonly reason: string; readonly detail?: string }
   | { readonly event: "warning"; readonly code: string; readonly message: string; readonly purl?: string }
+  /** A tarball that lies elsewhere than registries keep them; a lockfile that recorded our address needs it to be undone. */
+  | { readonly event: "address"; readonly purl: string; readonly tarball: string }
   | { readonly event: "misbehavior"; readonly origin: string; readonly path?: string }
   | { readonly event: "summary"; readonly allowed: number; readonly denied: number }
 

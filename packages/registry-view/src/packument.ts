@@ -7,7 +7,7 @@ import { VouchsafeError } from "@vouchsafe/core"
 import { abbreviateManifest, ABBREVIATED_TOP_FIELDS } from "./abbreviated.ts"
 import { exoticDependencies } from "./exotic.ts"
 import { deniedPath } from "./path.ts"
-import { isVersion, tarballFile, tarballPath } from "./tarball-name.ts"
+import { isVersion, tarballPath } from "./tarball-name.ts"
 
 /** Longest packument accepted, in bytes. The largest of well-known packages are near 100 MB in full form. */
 export const PACKUMENT_BYTES_MAX = 192 * 1024 * 1024
@@ -103,10 +103,9 @@ export function retarget(tags: Json, versions: readonly string[]): Record<string
 
 function rewriteManifest(manifest: Json, version: string, { name, base, denied, exoticCode }: RewriteOptions): Json {
   const denial = denied?.get(version)
-  const file = tarballFile(name, version)
   const dist: Json = { ...(isObject(manifest["dist"]) ? manifest["dist"] : {}) }
-  dist["tarball"] = `${base}${denial ? deniedPath(denial.code, file) : tarballPath(name, version)}`
-  const exotic = exoticCode === undefined ? {} : exoticDependencies(manifest, (dependency) => `${base}${deniedPath(exoticCode, `${dependency.replace("/", "-")}.tgz`)}`)
+  dist["tarball"] = `${base}${denial ? deniedPath(denial.code, name, version) : tarballPath(name, version)}`
+  const exotic = exoticCode === undefined ? {} : exoticDependencies(manifest, (dependency) => `${base}${deniedPath(exoticCode, dependency)}`)
   return { ...manifest, ...exotic, dist, ...(denial ? { deprecated: denial.reason } : {}) }
 }
 

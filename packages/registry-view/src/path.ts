@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { isVersion, tarballFile, tarballVersion } from "./tarball-name.ts"
+import { isVersion, tarballFile, tarballPath, tarballVersion } from "./tarball-name.ts"
 
 /** Longest request target accepted, in UTF-16 units. */
 export const TARGET_LENGTH_MAX = 8192
@@ -19,8 +19,10 @@ export type RegistryRequest =
   | { readonly kind: "manifest"; readonly name: string; readonly selector: string }
   /** A tarball; `version` is what the file name says. */
   | { readonly kind: "tarball"; readonly name: string; readonly version: string; readonly file: string }
-  /** The address that {@link deniedPath} makes. */
-  | { readonly kind: "denied"; readonly code: string; readonly file: string }
+  /** The address that {@link deniedPath} makes of a version. */
+  | { readonly kind: "denied"; readonly code: string; readonly name: string; readonly version: string }
+  /** The address that {@link deniedPath} makes of a dependency that no registry holds. */
+  | { readonly kind: "denied-source"; readonly code: string; readonly name: string }
   /** Publish, unpublish, deprecate. */
   | { readonly kind: "write"; readonly name: string }
   /** `/-/…`; `name` where the path tells which package it is about. */
@@ -34,7 +36,7 @@ const READS = new Set(["GET", "HEAD"])
 const NAME = String.raw`(?:@[^/@\s]+/)?[^/@\s]+`
 const ATTESTATIONS = new RegExp(`^-/npm/v1/attestations/(${NAME})@[^/@]+$`)
 const PACKAGE_ENDPOINT = new RegExp(`^-/(?:package|collaborators)/(${NAME})(?:/|$)`)
-const DENIED = /^-\/DENIED-([A-Za-z0-9_-]{1,64})(?:\/([^/]+))?$/
+const DENIED = new RegExp(`^-/DENIED-([A-Za-z0-9_-]{1,64})/(${NAME})(?:/-/([^/]+))?$`)
 /** Where some registries keep tarballs; lockfiles made from them record it. */
 const DOWNLOAD = new RegExp(`^download/(${NAME})/([^/]+)/[0-9a-f]{40,128}$`)
 const PACKAGE = new RegExp(`^(${NAME})(?:/(.*))?$`, "s")
@@ -77,10 +79,17 @@ function decodePath(raw: string): string | undefined {
 }
 
 function parseEndpoint(path: string): RegistryRequest {
-  const denied = DENIED.exec(path)
-  if (denied) return { kind: "denied", code: denied[1] as string, file: denied[2] ?? "" }
+  const [, code, deniedName, file] = DENIED.exec(path) ?? []
+  if (code !== undefined && deniedName !== undefined) return parseDenied(code, deniedName, file)
   const name = ATTESTATIONS.exec(path)?.[1] ?? PACKAGE_ENDPOINT.exec(path)?.[1]
   return { kind: "endpoint", path, ...(name === undefined ? {} : { name }) }
+}
+
+function parseDenied(code: string, name: string, file: string | undefined): RegistryRequest {
+  if (!isPackageName(name.replace(/\.tgz$/, ""))) return unknown("denied address that names no package")
+  if (file === undefined) return { kind: "denied-source", code, name: name.replace(/\.tgz$/, "") }
+  const version = tarballVersion(name, file)
+  return version === undefined ? unknown(`file name that is not a tarball of ${name}`) : { kind: "denied", code, name, version }
 }
 
 function parsePackagePath(method: string, path: string, query: string): RegistryRequest {
@@ -105,9 +114,13 @@ export function isPackageName(name: string): boolean {
   return name.length <= NAME_LENGTH_MAX && !NEVER_NAMES.test(name) && /^(?:@[A-Za-z0-9._~!'()*-]+\/)?[A-Za-z0-9._~!'()*-]+$/.test(name)
 }
 
-/** Path below the registry's base at which a denied version is shown to lie: some clients print nothing but the address. */
-export function deniedPath(code: string, file: string): string {
-  return `${DENIED_PREFIX}${code.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 64)}/${encodeURIComponent(file)}`
+/**
+ * Path below the registry's base at which a denied version is shown to lie: some clients print nothing but the address.
+ * Without a version: a dependency that comes from elsewhere.
+ */
+export function deniedPath(code: string, name: string, version?: string): string {
+  const shown = `${DENIED_PREFIX}${code.replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 64)}`
+  return version === undefined ? `${shown}/${name}.tgz` : `${shown}/${tarballPath(name, version)}`
 }
 
 function unknown(why: string): RegistryRequest {

@@ -27,7 +27,8 @@ describe("reads every spelling that clients use", () => {
     { target: "/-/v1/search?text=x", is: { kind: "endpoint", path: "-/v1/search" } },
     { target: "/-/ping?write=true", is: { kind: "endpoint", path: "-/ping" } },
     { target: "/", is: { kind: "root" } },
-    { target: "/-/DENIED-NOT_VOUCHED/x-1.0.0.tgz", is: { kind: "denied", code: "NOT_VOUCHED", file: "x-1.0.0.tgz" } },
+    { target: "/-/DENIED-NOT_VOUCHED/@s/x/-/x-1.0.0.tgz", is: { kind: "denied", code: "NOT_VOUCHED", name: "@s/x", version: "1.0.0" } },
+    { target: "/-/DENIED-EXOTIC_SOURCE/@s/x.tgz", is: { kind: "denied-source", code: "EXOTIC_SOURCE", name: "@s/x" } },
     { target: `/download/@s/x/1.0.0/${"a".repeat(40)}`, is: { kind: "tarball", name: "@s/x", version: "1.0.0", file: "x-1.0.0.tgz" } },
   ])("$target", ({ target, is }) => expect(parseRegistryRequest("GET", target)).toEqual(is))
 
@@ -43,7 +44,7 @@ describe("refuses what two readers could read differently", () => {
     "/left-pad/-/a/b/left-pad-1.3.0.tgz", "/left-pad/1.3.0/extra", "/.hidden", "/_session", "/node_modules", "/@/x", "/@s%2f.hidden", `/${"a".repeat(215)}`, `/${"a/".repeat(5000)}`, "/a b", "/a%23b", "/a%3Fb",
     "/x/-/x-1.0.0.tgz%00.tgz", "/x/-/x-1.0.0.tgz%2f", "/x/download/1.0.0.tgz", "/download/x/1.0.0/abc", `/download/x/v1/${"a".repeat(40)}`,
   ])("%s", (target) => expect(parseRegistryRequest("GET", target).kind).toBe("unknown"))
-  test.each(["/-/DENIED-", "/-/DENIED-<b>/x.tgz", "/-/DENIED-A/b/c"])("%s is no denied address", (target) => expect(parseRegistryRequest("GET", target).kind).not.toBe("denied"))
+  test.each(["/-/DENIED-", "/-/DENIED-<b>/x.tgz", "/-/DENIED-A/b/c", "/-/DENIED-A", "/-/DENIED-A/x/-/y-1.0.0.tgz", "/-/DENIED-A/.x.tgz"])("%s is no denied address", (target) => expect(parseRegistryRequest("GET", target).kind).not.toMatch(/^denied/))
   test("throws for no target at all", () => {
     fc.assert(fc.property(fc.string(), (text) => { expect(parseRegistryRequest("GET", `/${text}`).kind).toBeTypeOf("string") }))
   })
@@ -61,5 +62,5 @@ describe("names and versions", () => {
   })
   test.each(["1.0", "v1.0.0", "1.0.0-", "1.0.0-01", "1.0.0 ", "latest", "", "1.0.0+", `1.0.0-${"a".repeat(300)}`])("%j is no version", (text) => expect(isVersion(text)).toBe(false))
   test.each(["", "a/b", "@s", "@s/", "a b", "a%2fb", "..", ".a", "_a", "a\n", "ä"])("%j is no package name", (name) => expect(isPackageName(name)).toBe(false))
-  test("a denied address survives any code", () => expect(parseRegistryRequest("GET", `/${deniedPath("A<b>/..", "x-1.0.0.tgz")}`)).toEqual({ kind: "denied", code: "A-b----", file: "x-1.0.0.tgz" }))
+  test("a denied address survives any code", () => expect(parseRegistryRequest("GET", `/${deniedPath("A<b>/..", "x", "1.0.0")}`)).toEqual({ kind: "denied", code: "A-b----", name: "x", version: "1.0.0" }))
 })
