@@ -129,7 +129,8 @@ function binMap(json: ForeignObject, name: string, files: Iterable<string>): Rea
 
 /** A path as npm secures it: slashes only, no way upwards, relative. */
 function inside(path: string): string {
-  return posix.join("/", path.replace(/[\\:]/g, "/")).slice(1).replace(/\/+$/, "")
+  const joined = posix.join("/", path.replace(/[\\:]/g, "/")).slice(1)
+  return joined.endsWith("/") ? joined.slice(0, -1) : joined
 }
 
 function wellFormed(text: string): string {

@@ -72,10 +72,13 @@ export function createGunzip(onData: (bytes: Uint8Array) => void): Gunzip {
       if (failure !== undefined) throw failure
       let rest = bytes
       if (part === "header") {
-        held = joined(held, rest)
-        const headerBytes = gzipHeaderLength(held)
-        if (headerBytes === undefined) return
-        rest = held.subarray(headerBytes)
+        const start = held.length === 0 ? rest : Buffer.concat([held, rest])
+        const headerBytes = gzipHeaderLength(start)
+        if (headerBytes === undefined) {
+          held = new Uint8Array(start)
+          return
+        }
+        rest = start.subarray(headerBytes)
         held = NOTHING
         part = "deflate"
       }
@@ -89,8 +92,8 @@ export function createGunzip(onData: (bytes: Uint8Array) => void): Gunzip {
         part = "trailer"
       }
       if (part !== "trailer") return
-      held = joined(held, rest)
-      if (held.length > TRAILER_BYTES) throw ambiguous(`data follows the end of the gzip member, expected the file to end there`)
+      if (held.length + rest.length > TRAILER_BYTES) throw ambiguous("data follows the end of the gzip member, expected the file to end there")
+      held = Buffer.concat([held, rest])
     },
     async end() {
       if (failure !== undefined) throw failure
@@ -106,10 +109,6 @@ export function createGunzip(onData: (bytes: Uint8Array) => void): Gunzip {
       inflater.destroy()
     },
   }
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  return first.length === 0 ? Uint8Array.from(second) : Buffer.concat([first, second])
 }
 
 /** Length of the member's header, undefined while it is not complete. */

@@ -101,7 +101,9 @@ export function createPathIndex(limits: TarballLimits): PathIndex {
 
 /** One key for all names that some disk takes for the same. Windows drops dots and spaces at the end. */
 function folded(part: string): string {
-  const spelled = part.replace(/[. ]+$/, "") || part
+  let end = part.length
+  while (end > 0 && (part[end - 1] === "." || part[end - 1] === " ")) end -= 1
+  const spelled = end === 0 ? part : part.slice(0, end)
   if (PLAIN_ASCII.test(spelled)) return spelled.toUpperCase()
   return spelled.normalize("NFD").toLowerCase().toUpperCase().normalize("NFD")
 }

@@ -73,7 +73,7 @@ export function createTarReader(limits: TarballLimits, sink: TarSink): TarReader
     if (header.type === "pax" || header.type === "pax-global" || header.type === "long-path") {
       if (pending !== undefined) throw ambiguous("two extensions describe one entry, and readers disagree on which counts")
       if (header.size > limits.paxBytesMax) throw tooLarge(`an extension has ${header.size} bytes, expected at most ${limits.paxBytesMax}`)
-      extension = { header: Uint8Array.from(block), fields: header, parts: [] }
+      extension = { header: new Uint8Array(block), fields: header, parts: [] }
     } else {
       const entry = entryOf(header, pending)
       pending = undefined
@@ -83,7 +83,7 @@ export function createTarReader(limits: TarballLimits, sink: TarSink): TarReader
   }
   const takeBody = (blocks: Uint8Array): void => {
     if (extension === undefined) sink.content(blocks)
-    else extension.parts.push(Uint8Array.from(blocks))
+    else extension.parts.push(new Uint8Array(blocks))
     remaining -= blocks.length
     if (remaining === 0) endBody()
   }
@@ -101,7 +101,7 @@ export function createTarReader(limits: TarballLimits, sink: TarSink): TarReader
         else if (remaining === 0) takeHeader(part)
         else takeBody(part)
       }
-      carried = Uint8Array.from(all.subarray(usable))
+      carried = new Uint8Array(all.subarray(usable))
     },
     end() {
       if (!ended) throw ambiguous("the archive is cut off: it has no end-of-archive marker")
