@@ -2,13 +2,31 @@ import { existsSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
+const HERE = dirname(fileURLToPath(import.meta.url))
+/** Material that this repository holds itself. */
+const OWN = resolve(HERE, "../spec")
+
 /**
- * Finds the material that tests share with other projects: conformance vectors and recorded data.
- * `VOUCHSAFE_SHARED` names the folder; by default it lies beside the repository.
+ * Finds material of tests: conformance vectors and recorded data. What this repository holds comes first
+ * (`packages/spec/vectors`); the rest is shared with other projects, in the folder that `VOUCHSAFE_SHARED` names, by
+ * default `shared` beside the repository.
+ *
+ * @throws Error where neither has it
  */
 export function sharedPath(...parts: string[]): string {
-  const root = process.env["VOUCHSAFE_SHARED"] ?? resolve(dirname(fileURLToPath(import.meta.url)), "../../../shared")
-  const path = join(root, ...parts)
-  if (!existsSync(path)) throw new Error(`shared material ${parts.join("/")} is missing: expected it under ${root}; set VOUCHSAFE_SHARED`)
+  const own = join(OWN, ...parts)
+  if (parts[0] === "vectors" && existsSync(own)) return own
+  const path = join(sharedRoot(), ...parts)
+  if (!existsSync(path)) throw new Error(`material of tests ${parts.join("/")} is neither in packages/spec nor under ${sharedRoot()}; set VOUCHSAFE_SHARED`)
   return path
+}
+
+/** The same for material that only widens a run: undefined where it is not at hand. */
+export function sharedPathIfPresent(...parts: string[]): string | undefined {
+  const path = join(sharedRoot(), ...parts)
+  return existsSync(path) ? path : undefined
+}
+
+function sharedRoot(): string {
+  return process.env["VOUCHSAFE_SHARED"] ?? resolve(HERE, "../../../shared")
 }
