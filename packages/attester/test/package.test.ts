@@ -21,6 +21,7 @@ describe("THREATS A11: a packument that tells another story", () => {
     { name: "an install script that is not there", packument: { scripts: { install: "x" } }, expected: ["scripts"] },
     { name: "node-gyp claimed without any gyp", packument: { scripts: { install: "node-gyp rebuild" } }, expected: ["scripts"] },
     { name: "a gyp file beside another install script", own: {}, gyp: ["binding.gyp"], packument: { scripts: { install: "x" } }, expected: ["scripts"] },
+    { name: "a build claimed for a package that says it has none", own: { gypfile: false }, gyp: ["binding.gyp"], packument: { scripts: { install: "node-gyp rebuild" } }, expected: ["scripts"] },
     { name: "a hidden dependency", own: { dependencies: { evil: "1" } }, packument: {}, expected: ["dependencies"] },
     { name: "another range", own: { dependencies: { a: "^1.0.0" } }, packument: { dependencies: { a: "^2.0.0" } }, expected: ["dependencies"] },
     { name: "another repository", own: { dependencies: { a: "u/r" } }, packument: { dependencies: { a: "github:u/other" } }, expected: ["dependencies"] },
