@@ -13,7 +13,7 @@ export interface SinglePath {
  * Worth it because 500 paths of 17 hashes share most of their nodes: checking the joined proof takes about two hashes an entry.
  *
  * @param paths - strictly ascending by index, all below `size`
- * @returns undefined when a path has not the length that its place in the tree gives
+ * @returns undefined when they are not, or a path has not the length that its place in the tree gives
  */
 export function mergeProofs(size: number, paths: readonly SinglePath[]): Bytes[] | undefined {
   const merged: Bytes[] = []
@@ -38,5 +38,7 @@ export function mergeProofs(size: number, paths: readonly SinglePath[]): Bytes[]
     merged.push(other)
     return visit(middle, end, low, high, depth + 1)
   }
-  return paths.length > 0 && visit(0, size, 0, paths.length, 0) ? merged : undefined
+  // Sizes come from files and may be anything; splitting an empty range never ends.
+  const isPlausible = Number.isSafeInteger(size) && paths.length > 0 && paths.every(({ index }) => index < size)
+  return isPlausible && visit(0, size, 0, paths.length, 0) ? merged : undefined
 }
