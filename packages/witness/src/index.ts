@@ -1,6 +1,4 @@
-/** Cosigns only heads that extend what was cosigned before. Runs without a log. Start at {@link openWitness}. @packageDocumentation */
+/** Cosigns only consistent heads of other logs. Start at `openWitness`. @packageDocumentation */
 export * from "./limits.ts"
-export { openWitness } from "./open.ts"
-export { type AddCheckpoint, parseAddCheckpoint } from "./request.ts"
-export { sqliteWitnessStore } from "./sqlite-store.ts"
-export { createWitness, type Witness, type WitnessAnswer, type WitnessOptions } from "./witness.ts"
+export { openSqliteWitnessStore } from "./sqlite-store.ts"
+export { openWitness, type Witness, type WitnessAnswer, type WitnessedLog, type WitnessOptions, type WitnessRole } from "./witness.ts"

@@ -1,8 +1,16 @@
-/** Largest add-checkpoint body: 63 proof hashes and a checkpoint with many signatures fit (other witnesses use the same cap). */
-export const BODY_BYTES_MAX = 131_072
-/** Most hashes of a consistency proof (C2SP tlog-witness). */
+/**
+ * Limits of a witness.
+ *
+ * @packageDocumentation
+ */
+
+/** Bytes of an add-checkpoint request; public witnesses have the same limit. */
+export const ADD_CHECKPOINT_BYTES_MAX = 128 * 1024
+/** Hashes of a consistency proof (STANDARDS §6). */
 export const PROOF_HASHES_MAX = 63
-/** Pieces of evidence of misbehavior kept for one log: enough to convict, too few to fill a disk. */
-export const MISBEHAVIOR_PER_LOG_MAX = 4
-/** Times that a lost race for one log is tried anew. */
-export const SWAP_ATTEMPTS_MAX = 3
+/** Pieces of evidence kept for one log: the first ones prove as much as all. */
+export const MISBEHAVIOR_PER_LOG_MAX = 16
+/** Seconds that the clock may step back without the witness naming an earlier time than it named before. */
+export const CLOCK_STEP_BACK_SECONDS_MAX = 300
+/** Times that a request is judged anew because another one moved the head meanwhile. */
+export const RACES_MAX = 8

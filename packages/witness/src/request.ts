@@ -1,48 +1,59 @@
-import { base64Decode, type Bytes, isVouchsafeError, parseCheckpoint, parseDecimal, parseNote, type Checkpoint, type Note, shown, utf8Decode, VouchsafeError } from "@vouchsafe/core"
-import { BODY_BYTES_MAX, PROOF_HASHES_MAX } from "./limits.ts"
+/**
+ * The body of add-checkpoint (C2SP tlog-witness; STANDARDS §6).
+ *
+ * @packageDocumentation
+ */
+import {
+  base64Decode, type Bytes, type Checkpoint, HASH_BYTES, isVouchsafeError, type Note, parseCheckpoint, parseDecimal, parseNote, shown, utf8Decode,
+  VouchsafeError,
+} from "@vouchsafe/core"
+import { ADD_CHECKPOINT_BYTES_MAX, PROOF_HASHES_MAX } from "./limits.ts"
 
-/** An add-checkpoint body, read but not checked. */
+/** A request, read but not checked against anything. */
 export interface AddCheckpoint {
   readonly oldSize: number
   readonly proof: readonly Bytes[]
-  /** The signed checkpoint, verbatim. */
-  readonly signed: string
   readonly note: Note
   readonly checkpoint: Checkpoint
 }
 
 function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("REQUEST_MALFORMED", `add-checkpoint: ${why}`, { cause })
+  return new VouchsafeError("REQUEST_MALFORMED", why, { cause })
+}
+
+/** Turns a parser's refusal into one that begins with `what`. */
+function read<T>(what: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (cause) {
+    if (!isVouchsafeError(cause)) throw cause
+    throw refuse(`${what}: ${cause.message}`, cause)
+  }
+}
+
+function parseHash(line: string, number: number): Bytes {
+  const hash = read(`invalid input: proof line ${number}`, () => base64Decode(line))
+  if (hash.length !== HASH_BYTES) throw refuse(`invalid input: proof line ${number} holds ${hash.length} bytes, expected ${HASH_BYTES}`)
+  return hash
 }
 
 /**
- * Reads `old <size>`, proof lines, an empty line and a signed checkpoint (C2SP tlog-witness, "add-checkpoint"; STANDARDS §6).
- * Base64 is strict: what other implementations decode leniently and then find unsigned is malformed here.
+ * Reads the body of add-checkpoint. Extension lines are refused: no cosignature should cover what no verifier reads.
  *
  * @throws VouchsafeError REQUEST_MALFORMED.
  */
 export function parseAddCheckpoint(body: Bytes): AddCheckpoint {
-  if (body.length > BODY_BYTES_MAX) throw refuse(`has ${body.length} bytes, expected at most ${BODY_BYTES_MAX}`)
-  try {
-    return read(utf8Decode(body))
-  } catch (error) {
-    if (!isVouchsafeError(error) || error.code === "REQUEST_MALFORMED") throw error
-    throw refuse(error.message, error)
-  }
-}
-
-function read(text: string): AddCheckpoint {
-  const end = text.indexOf("\n\n")
-  if (end < 0) throw refuse("has no empty line before its checkpoint")
-  const [first = "", ...lines] = text.slice(0, end).split("\n")
-  if (!first.startsWith("old ")) throw refuse(`line 1 is ${shown(first)}, expected "old <size>"`)
-  if (lines.length > PROOF_HASHES_MAX) throw refuse(`has ${lines.length} proof lines, expected at most ${PROOF_HASHES_MAX}`)
-  const proof = lines.map((line, i) => {
-    const hash = base64Decode(line)
-    if (hash.length !== 32) throw refuse(`proof line ${i + 1} holds ${hash.length} bytes, expected 32`)
-    return hash
-  })
-  const signed = text.slice(end + 2)
-  const note = parseNote(signed)
-  return { oldSize: parseDecimal(first.slice("old ".length)), proof, signed, note, checkpoint: parseCheckpoint(note.text) }
+  if (body.length > ADD_CHECKPOINT_BYTES_MAX) throw refuse(`invalid input: ${body.length} bytes, expected at most ${ADD_CHECKPOINT_BYTES_MAX}`)
+  const text = read("invalid input", () => utf8Decode(body))
+  const separator = text.indexOf("\n\n")
+  if (separator < 0) throw refuse("invalid input: no empty line before the checkpoint")
+  const [first = "", ...proofLines] = text.slice(0, separator).split("\n")
+  if (!first.startsWith("old ")) throw refuse(`invalid input: line 1 is ${shown(first)}, expected "old " and a size`)
+  const oldSize = read("invalid input: line 1 (old size)", () => parseDecimal(first.slice("old ".length)))
+  if (proofLines.length > PROOF_HASHES_MAX) throw refuse(`invalid input: ${proofLines.length} proof lines, expected at most ${PROOF_HASHES_MAX}`)
+  const proof = proofLines.map((line, i) => parseHash(line, i + 1))
+  const note = read("invalid input", () => parseNote(text.slice(separator + 2)))
+  const checkpoint = read("invalid checkpoint", () => parseCheckpoint(note.text))
+  if (checkpoint.extensions.length > 0) throw refuse(`invalid checkpoint: ${checkpoint.extensions.length} extension lines, expected none`)
+  return { oldSize, proof, note, checkpoint }
 }

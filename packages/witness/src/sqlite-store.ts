@@ -1,80 +1,152 @@
-import { base64Decode, base64Encode, equalBytes, VouchsafeError } from "@vouchsafe/core"
+/**
+ * A witness's memory in one SQLite file of its own.
+ *
+ * @packageDocumentation
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs"
+import { dirname } from "node:path"
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite"
+import { type Bytes, concatBytes, HASH_BYTES, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import type { WitnessedHead, WitnessedMisbehavior, WitnessStore } from "@vouchsafe/ports"
-import { chmodSync, mkdirSync } from "node:fs"
-import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
 
-const FOLDER_MODE = 0o700
-const FILE_MODE = 0o600
-/** How long a write waits for another process. */
-const BUSY_MS = 5_000
+/** Milliseconds to wait for another process that writes. */
+const BUSY_TIMEOUT_MS = 1000
+/** Version of the tables below, kept in the file. */
+const SCHEMA_VERSION = 1
+const DIRECTORY_MODE = 0o700
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS head (origin_hash TEXT PRIMARY KEY, origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, text TEXT NOT NULL, time INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS misbehavior (id INTEGER PRIMARY KEY, origin_hash TEXT NOT NULL, origin TEXT NOT NULL, older TEXT NOT NULL, newer TEXT NOT NULL,
-    consistency TEXT NOT NULL, seen_at INTEGER NOT NULL, UNIQUE (origin_hash, older, newer)) STRICT;
+const TABLES = `
+CREATE TABLE heads (originHash TEXT PRIMARY KEY, origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, text TEXT NOT NULL,
+  timeSeconds INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE misbehavior (number INTEGER PRIMARY KEY, originHash TEXT NOT NULL, origin TEXT NOT NULL, older TEXT NOT NULL, newer TEXT NOT NULL,
+  consistency BLOB NOT NULL, seenAtSeconds INTEGER NOT NULL, UNIQUE (originHash, older, newer));
 `
 
-interface HeadRow { readonly origin: string; readonly size: number; readonly root: Uint8Array; readonly text: string; readonly time: number }
-interface MisbehaviorRow { readonly origin: string; readonly older: string; readonly newer: string; readonly consistency: string; readonly seen_at: number }
+type Row = Record<string, SQLOutputValue>
 
-/** A witness's memory in one SQLite file: every write is one durable transaction. @throws VouchsafeError DISK. */
-export function sqliteWitnessStore(directory: string): WitnessStore {
-  const database = onDisk(() => {
-    mkdirSync(directory, { recursive: true, mode: FOLDER_MODE })
-    const path = join(directory, "witness.sqlite")
-    const opened = new DatabaseSync(path)
-    chmodSync(path, FILE_MODE)
-    opened.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`)
-    return opened
-  })
-  const selectHead = database.prepare("SELECT origin, size, root, text, time FROM head WHERE origin_hash = ?")
-  const putHead = database.prepare("INSERT INTO head VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (origin_hash) DO UPDATE SET origin = excluded.origin, size = excluded.size, root = excluded.root, text = excluded.text, time = excluded.time")
-  const countMisbehavior = database.prepare("SELECT count(*) AS n FROM misbehavior WHERE origin_hash = ?")
-  const putMisbehavior = database.prepare("INSERT OR IGNORE INTO misbehavior (origin_hash, origin, older, newer, consistency, seen_at) VALUES (?, ?, ?, ?, ?, ?)")
-  const selectMisbehavior = database.prepare("SELECT origin, older, newer, consistency, seen_at FROM misbehavior ORDER BY id")
+function textIn(row: Row, column: string): string {
+  const value = row[column]
+  if (typeof value !== "string") throw new VouchsafeError("DISK", `witness database: column ${column} holds ${typeof value}, expected text`)
+  return value
+}
 
-  const headOf = (originHash: string): WitnessedHead | undefined => {
-    const row = selectHead.get(originHash) as HeadRow | undefined
-    return row === undefined ? undefined : { origin: row.origin, size: row.size, root: new Uint8Array(row.root), text: row.text, timeSeconds: row.time }
-  }
-  const transaction = <T>(action: () => T): T => onDisk(() => {
-    database.exec("BEGIN IMMEDIATE")
-    try {
-      const result = action()
-      database.exec("COMMIT")
-      return result
-    } catch (error) {
-      if (database.isTransaction) database.exec("ROLLBACK")
-      throw error
-    }
-  })
+function numberIn(row: Row, column: string): number {
+  const value = row[column]
+  if (typeof value !== "number") throw new VouchsafeError("DISK", `witness database: column ${column} holds ${typeof value}, expected a number`)
+  return value
+}
+
+function bytesIn(row: Row, column: string): Bytes {
+  const value = row[column]
+  if (!(value instanceof Uint8Array)) throw new VouchsafeError("DISK", `witness database: column ${column} holds ${typeof value}, expected bytes`)
+  return value
+}
+
+function headIn(row: Row): WitnessedHead {
   return {
-    read: async (originHash) => onDisk(() => headOf(originHash)),
-    compareAndSet: async (originHash, expected, next) => transaction(() => {
-      const known = headOf(originHash)
-      const isExpected = known === undefined ? expected === undefined : expected !== undefined && known.size === expected.size && equalBytes(known.root, expected.root)
-      if (isExpected) putHead.run(originHash, next.origin, next.size, next.root, next.text, next.timeSeconds)
-      return isExpected
-    }),
-    addMisbehavior: async (originHash, evidence, limit) => transaction(() => {
-      if ((countMisbehavior.get(originHash) as { n: number }).n >= limit) return
-      putMisbehavior.run(originHash, evidence.origin, evidence.older, evidence.newer, JSON.stringify(evidence.consistency.map(base64Encode)), evidence.seenAtSeconds)
-    }),
-    misbehavior: async () => onDisk(() => (selectMisbehavior.all() as unknown as MisbehaviorRow[]).map(misbehaviorOf)),
-    close: async () => onDisk(() => database.close()),
+    origin: textIn(row, "origin"), size: numberIn(row, "size"), root: bytesIn(row, "root"), text: textIn(row, "text"),
+    timeSeconds: numberIn(row, "timeSeconds"),
   }
 }
 
-function misbehaviorOf(row: MisbehaviorRow): WitnessedMisbehavior {
-  const consistency = (JSON.parse(row.consistency) as string[]).map(base64Decode)
-  return { origin: row.origin, older: row.older, newer: row.newer, consistency, seenAtSeconds: row.seen_at }
+function evidenceIn(row: Row): WitnessedMisbehavior {
+  const hashes = bytesIn(row, "consistency")
+  const consistency = Array.from({ length: hashes.length / HASH_BYTES }, (_, i) => hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES))
+  return {
+    origin: textIn(row, "origin"), older: textIn(row, "older"), newer: textIn(row, "newer"), consistency, seenAtSeconds: numberIn(row, "seenAtSeconds"),
+  }
 }
 
-function onDisk<T>(action: () => T): T {
+function asDiskError(what: string, error: unknown): Error {
+  if (isVouchsafeError(error)) return error
+  return new VouchsafeError("DISK", `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+}
+
+/** The name of a new file is durable only once its directory is; Windows opens no directories and journals names. */
+function syncDirectory(directory: string): void {
+  if (process.platform === "win32") return
+  const descriptor = openSync(directory, "r")
   try {
-    return action()
-  } catch (cause) {
-    throw new VouchsafeError("DISK", `the witness's memory cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function prepareTables(database: DatabaseSync, file: string): void {
+  database.exec(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON`)
+  database.exec("BEGIN IMMEDIATE")
+  try {
+    const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"])
+    if (version === 0) database.exec(`${TABLES} PRAGMA user_version=${SCHEMA_VERSION}`)
+    else if (version !== SCHEMA_VERSION) {
+      throw new VouchsafeError("STATE_UNSAFE", `${file} has tables of version ${version}, expected ${SCHEMA_VERSION}`, {
+        hint: "it was written by another version of this program",
+      })
+    }
+  } catch (error) {
+    database.exec("ROLLBACK")
+    throw error
+  }
+  database.exec("COMMIT")
+}
+
+function prepareAll(database: DatabaseSync) {
+  return {
+    head: database.prepare("SELECT origin, size, root, text, timeSeconds FROM heads WHERE originHash = ?"),
+    insert: database.prepare("INSERT OR IGNORE INTO heads (originHash, origin, size, root, text, timeSeconds) VALUES (?, ?, ?, ?, ?, ?)"),
+    update: database.prepare(
+      "UPDATE heads SET origin = ?2, size = ?3, root = ?4, text = ?5, timeSeconds = ?6 WHERE originHash = ?1 AND size = ?7 AND root = ?8"),
+    addEvidence: database.prepare(`INSERT OR IGNORE INTO misbehavior (originHash, origin, older, newer, consistency, seenAtSeconds)
+      SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM misbehavior WHERE originHash = ?1) < ?7`),
+    evidence: database.prepare("SELECT origin, older, newer, consistency, seenAtSeconds FROM misbehavior ORDER BY number"),
+  }
+}
+
+function storeOver(database: DatabaseSync, file: string): WitnessStore {
+  const statements = prepareAll(database)
+  const run = async <T>(what: string, work: () => T): Promise<T> => {
+    try {
+      return work()
+    } catch (error) {
+      throw asDiskError(`cannot ${what} ${file}`, error)
+    }
+  }
+  return {
+    read: (originHash) => run("read", () => {
+      const row = statements.head.get(originHash)
+      return row === undefined ? undefined : headIn(row)
+    }),
+    // One statement each, so that the comparison and the write are one transaction, between processes too.
+    compareAndSet: (originHash, expected, { origin, size, root, text, timeSeconds }) => run("write", () => {
+      const { changes } = expected === undefined
+        ? statements.insert.run(originHash, origin, size, root, text, timeSeconds)
+        : statements.update.run(originHash, origin, size, root, text, timeSeconds, expected.size, expected.root)
+      return Number(changes) === 1
+    }),
+    addMisbehavior: (originHash, { origin, older, newer, consistency, seenAtSeconds }, limit) => run("write", () => {
+      statements.addEvidence.run(originHash, origin, older, newer, concatBytes(...consistency), seenAtSeconds, limit)
+    }),
+    misbehavior: () => run("read", () => statements.evidence.all().map(evidenceIn)),
+    close: () => run("close", () => database.close()),
+  }
+}
+
+/**
+ * Opens the store, creating file and folder when missing. Several processes may have it open.
+ *
+ * @throws VouchsafeError DISK when it cannot be opened; STATE_UNSAFE when it is of another version.
+ */
+export async function openSqliteWitnessStore(file: string): Promise<WitnessStore> {
+  let database: DatabaseSync | undefined
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: DIRECTORY_MODE })
+    database = new DatabaseSync(file)
+    prepareTables(database, file)
+    syncDirectory(dirname(file))
+    return storeOver(database, file)
+  } catch (error) {
+    database?.close()
+    throw asDiskError(`cannot open the witness's memory ${file}`, error)
   }
 }

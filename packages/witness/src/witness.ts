@@ -1,129 +1,213 @@
 /**
- * A witness: cosigns the heads of known logs, and of each log only heads that extend the one it cosigned before (C2SP tlog-witness;
- * STANDARDS §6). The new head is durable before the cosignature leaves.
+ * A witness: cosigns a log's checkpoint when it extends the one cosigned before (C2SP tlog-witness, main of 2026; STANDARDS §6).
  *
  * @packageDocumentation
  */
+import { join } from "node:path"
 import {
-  type Bytes, checkConsistency, cosign, type Crypto, emptyRoot, equalBytes, hexEncode, isVouchsafeError, openNote, type Signer, utf8Encode, type VerifierKey,
+  type Bytes, checkConsistency, cosign, type Crypto, emptyRoot, equalBytes, formatNote, formatSignatureLine, hexEncode, isVouchsafeError, KEY_TYPE,
+  openNote, shown, type Signer, utf8Encode, type VerifierKey, VouchsafeError,
 } from "@vouchsafe/core"
 import type { Clock, WitnessedHead, WitnessedMisbehavior, WitnessStore } from "@vouchsafe/ports"
-import { MISBEHAVIOR_PER_LOG_MAX, SWAP_ATTEMPTS_MAX } from "./limits.ts"
+import { CLOCK_STEP_BACK_SECONDS_MAX, MISBEHAVIOR_PER_LOG_MAX, RACES_MAX } from "./limits.ts"
 import { type AddCheckpoint, parseAddCheckpoint } from "./request.ts"
+import { openSqliteWitnessStore } from "./sqlite-store.ts"
 
-/** An answer, as HTTP has it. */
-export interface WitnessAnswer {
-  readonly status: 200 | 400 | 403 | 404 | 409 | 422 | 503
-  readonly contentType: string
-  readonly body: Bytes
+/** A log to cosign for whose origin is not the name of its key. */
+export interface WitnessedLog {
+  readonly origin: string
+  /** Type 0x01. */
+  readonly key: VerifierKey
 }
 
-export interface WitnessOptions {
-  readonly store: WitnessStore
-  /** Of type 0x04. */
+type Logs = Iterable<VerifierKey | WitnessedLog>
+
+/** What a witness needs besides its memory. */
+export interface WitnessRole {
+  /** Cosigns: type 0x04. One key MUST NOT be used with two stores: the store is what keeps it honest. */
   readonly signer: Signer
-  /** Keys of the logs that are cosigned; a function where they change. */
-  readonly logs: Iterable<VerifierKey> | (() => Iterable<VerifierKey>)
+  /** The logs, by key or by key and origin; a function is asked at each request. Several keys of one origin are each enough. */
+  readonly logs: Logs | (() => Logs)
   readonly crypto: Crypto
   readonly clock: Clock
 }
 
+/** What a witness needs. Its memory is a folder of its own, or a store. */
+export type WitnessOptions = WitnessRole & ({ readonly directory: string } | { readonly store: WitnessStore })
+
+/** An HTTP answer. `body` is prose, but for 200 (signature lines) and 409 (a size). */
+export interface WitnessAnswer {
+  readonly status: 200 | 400 | 403 | 404 | 409 | 422
+  readonly contentType: string
+  readonly body: Bytes
+}
+
+/** See {@link openWitness}. */
 export interface Witness {
   readonly verifier: VerifierKey
-  /** `POST add-checkpoint`. Never throws for what a caller sent. */
+  /**
+   * Answers add-checkpoint. Checks in this order, each failure ends the request: 400 unreadable, 404 unknown log, 403 not its signature,
+   * 400 `old` beyond the checkpoint, 409 `old` is not the size cosigned last, 422 wrong proof or another root at the same size.
+   * Before 200 is answered the new head is durable. Rejects with DISK when it cannot be stored, CLOCK_BEHIND when the clock shows no time
+   * at all: nothing was cosigned then.
+   */
   addCheckpoint(body: Bytes): Promise<WitnessAnswer>
-  /** Monitoring: `<hex sha256(origin)>/checkpoint` gives the last cosigned head. */
+  /** The last checkpoint cosigned, with the log's and the witness's signatures, by lower-case hexadecimal SHA-256 of the origin. */
+  checkpoint(originHashHex: string): Promise<string | undefined>
+  /** Answers a GET of `<hex sha256(origin)>/checkpoint`, below the witness's prefix: 200 with that checkpoint, or 404. */
   monitor(path: string): Promise<WitnessAnswer>
-  /** Two signed heads of one log that cannot both be true, kept for people. */
+  /** Signed checkpoints that contradict each other, for the operator. */
   misbehavior(): Promise<WitnessedMisbehavior[]>
   close(): Promise<void>
 }
 
 const TEXT = "text/plain; charset=utf-8"
-const SIZE_TEXT = "text/x.tlog.size"
-const MONITOR_PATH = /^([0-9a-f]{64})\/checkpoint$/
+const SIZE = "text/x.tlog.size"
+const MONITOR_SUFFIX = "/checkpoint"
+/** The store's file inside a witness's directory. */
+const DATABASE_NAME = "witness.sqlite"
 
 function answer(status: WitnessAnswer["status"], text: string, contentType = TEXT): WitnessAnswer {
   return { status, contentType, body: utf8Encode(text) }
 }
 
-/** Makes a witness over a store. */
-export function createWitness(options: WitnessOptions): Witness {
-  const { store, signer, crypto, clock } = options
-  const keysFor = (origin: string): VerifierKey[] => [...(typeof options.logs === "function" ? options.logs() : options.logs)].filter((key) => key.name === origin)
+function keyOf(log: VerifierKey | WitnessedLog): WitnessedLog {
+  const { origin, key } = "origin" in log ? log : { origin: log.name, key: log }
+  // A cosigner's key would let a witness speak for the log.
+  if (key.type !== KEY_TYPE.ed25519) throw new TypeError(`the key ${key.vkey} of log ${origin} has type ${key.type}, expected ${KEY_TYPE.ed25519}`)
+  return { origin, key }
+}
+
+/** What is judged: the request, and the head that the witness cosigned last. */
+interface Case {
+  readonly request: AddCheckpoint
+  readonly known: WitnessedHead | undefined
+  readonly empty: Bytes
+}
+
+/** The refusal of a consistent-looking request, or undefined when it may be cosigned. */
+function refusalOf(crypto: Crypto, { request, known, empty }: Case): WitnessAnswer | undefined {
+  const { oldSize, proof, checkpoint: { size, root } } = request
+  const knownSize = known?.size ?? 0
+  if (oldSize !== knownSize) return answer(409, `${knownSize}\n`, SIZE)
+  if (size === 0 && !equalBytes(root, empty)) return answer(422, "the root of size 0 is not the empty tree's\n")
+  const oldRoot = known?.root ?? empty
+  if (oldSize === size && !equalBytes(root, oldRoot)) return answer(422, `another root was cosigned at size ${size}: consistency proof impossible\n`)
+  const outcome = checkConsistency(crypto, { oldSize, newSize: size, oldRoot, newRoot: root, proof })
+  return outcome === "consistent" ? undefined : answer(422, `consistency proof from ${oldSize} to ${size} does not verify\n`)
+}
+
+/** Evidence in the request that its log signed two histories. */
+function evidenceIn(crypto: Crypto, { request, known }: Case): readonly Bytes[] | undefined {
+  const { proof, checkpoint: { size, root } } = request
+  if (known === undefined || known.size === 0 || size < known.size) return undefined
+  // Two roots at one size speak for themselves, whatever else the request says.
+  const consistency = size === known.size ? [] : proof
+  const claim = { oldSize: known.size, newSize: size, oldRoot: known.root, newRoot: root, proof: consistency }
+  return checkConsistency(crypto, claim) === "fork" ? consistency : undefined
+}
+
+function listLogs(logs: WitnessRole["logs"]): WitnessedLog[] {
+  return [...typeof logs === "function" ? logs() : logs].map(keyOf)
+}
+
+function readRequest(body: Bytes): AddCheckpoint | WitnessAnswer {
+  try {
+    return parseAddCheckpoint(body)
+  } catch (error) {
+    if (!isVouchsafeError(error, "REQUEST_MALFORMED")) throw error
+    return answer(400, `${error.message}\n`)
+  }
+}
+
+function checkSignature(crypto: Crypto, request: AddCheckpoint, keys: readonly VerifierKey[]): readonly VerifierKey[] | WitnessAnswer {
+  try {
+    return openNote(crypto, request.note, keys).verified
+  } catch (error) {
+    if (!isVouchsafeError(error, "NOTE_UNVERIFIED")) throw error
+    return answer(403, `invalid signature: ${error.message}\n`)
+  }
+}
+
+/** The checkpoint with the lines that were checked and no others: a submitter could add any, even one in the witness's own name. */
+function signedText({ note }: AddCheckpoint, verified: readonly VerifierKey[], ownLine: string): string {
+  const logLines = verified.flatMap(({ name, keyId }) => {
+    const found = note.signatures.find((one) => one.name === name && one.keyId === keyId)
+    return found === undefined ? [] : [formatSignatureLine(name, keyId, found.signature)]
+  })
+  return formatNote(note.text, ownLine === "" ? logLines : [...logLines, ownLine])
+}
+
+/** A time for a cosignature. It says "the largest tree I had seen by then", so a later one must not name an earlier time. */
+function timeFor(clock: Clock, known: WitnessedHead | undefined): number {
+  const now = Math.floor(clock.nowMs() / 1000)
+  if (now <= 0) throw new VouchsafeError("CLOCK_BEHIND", `the clock shows ${now} s, expected a time after 1970: nothing was cosigned`)
+  // After a long step back the former times lay in the future and counted nowhere.
+  const last = known?.timeSeconds ?? 0
+  return last > now && last - now <= CLOCK_STEP_BACK_SECONDS_MAX ? last : now
+}
+
+/** Judges a request whose log and signature are right, and cosigns when nothing is wrong. */
+async function judge(role: WitnessRole, store: WitnessStore, request: AddCheckpoint, verified: readonly VerifierKey[]): Promise<WitnessAnswer> {
+  const { crypto, signer, clock } = role
+  const { origin, size, root } = request.checkpoint
+  const originHash = hexEncode(crypto.sha256(utf8Encode(origin)))
+  const empty = emptyRoot(crypto)
+  let known: WitnessedHead | undefined
+  for (let race = 0; race < RACES_MAX; race++) {
+    known = await store.read(originHash)
+    const timeSeconds = timeFor(clock, known)
+    const consistency = evidenceIn(crypto, { request, known, empty })
+    if (consistency !== undefined && known !== undefined) {
+      const newer = signedText(request, verified, "")
+      await store.addMisbehavior(originHash, { origin, older: known.text, newer, consistency, seenAtSeconds: timeSeconds }, MISBEHAVIOR_PER_LOG_MAX)
+    }
+    const refusal = refusalOf(crypto, { request, known, empty })
+    if (refusal !== undefined) return refusal
+    const line = cosign(signer, request.note.text, timeSeconds)
+    const next: WitnessedHead = { origin, size, root, text: signedText(request, verified, line), timeSeconds }
+    // Durable before it is answered, and only if nobody else moved the head since it was read.
+    if (await store.compareAndSet(originHash, known, next)) return answer(200, line)
+  }
+  return answer(409, `${known?.size ?? 0}\n`, SIZE)
+}
+
+/**
+ * Starts a witness.
+ *
+ * @throws VouchsafeError as {@link openSqliteWitnessStore}. @throws TypeError when the signer is no cosigner, or a log's key is no log's.
+ */
+export async function openWitness(options: WitnessOptions): Promise<Witness> {
+  const { signer, crypto, logs } = options
+  if (signer.verifier.type !== KEY_TYPE.cosignatureEd25519) {
+    throw new TypeError(`key ${signer.verifier.name} has type ${signer.verifier.type}, expected ${KEY_TYPE.cosignatureEd25519}`)
+  }
+  listLogs(logs)
+  const store = "store" in options ? options.store : await openSqliteWitnessStore(join(options.directory, DATABASE_NAME))
+
+  const checkpoint = async (originHashHex: string): Promise<string | undefined> =>
+    /^[0-9a-f]{64}$/.test(originHashHex) ? (await store.read(originHashHex))?.text : undefined
+
   return {
     verifier: signer.verifier,
     async addCheckpoint(body) {
-      let request: AddCheckpoint
-      try {
-        request = parseAddCheckpoint(body)
-      } catch (error) {
-        if (!isVouchsafeError(error)) throw error
-        return answer(400, `${error.message}\n`)
-      }
-      const keys = keysFor(request.checkpoint.origin)
-      if (keys.length === 0) return answer(404, "this witness does not know the log\n")
-      const unsigned = whyUnsigned(crypto, request, keys)
-      if (unsigned !== undefined) return answer(403, `${unsigned}\n`)
-      if (request.checkpoint.extensions.length > 0) return answer(400, "the checkpoint has extension lines, expected none\n")
-      if (request.oldSize > request.checkpoint.size) return answer(400, `old size ${request.oldSize} exceeds the checkpoint's ${request.checkpoint.size}\n`)
-      for (let attempt = 0; attempt < SWAP_ATTEMPTS_MAX; attempt++) {
-        const result = await extend(request)
-        if (result !== undefined) return result
-      }
-      return answer(503, "other requests for this log came first, try again\n")
+      const request = readRequest(body)
+      if ("status" in request) return request
+      const { origin, size } = request.checkpoint
+      // By text form: a roster may list one key twice.
+      const keys = [...new Map(listLogs(logs).filter((log) => log.origin === origin).map(({ key }) => [key.vkey, key])).values()]
+      if (keys.length === 0) return answer(404, `unknown log: ${shown(origin)}\n`)
+      const verified = checkSignature(crypto, request, keys)
+      if ("status" in verified) return verified
+      if (request.oldSize > size) return answer(400, `invalid input: old size ${request.oldSize} exceeds the checkpoint's ${size}\n`)
+      return judge(options, store, request, verified)
     },
+    checkpoint,
     async monitor(path) {
-      const hash = MONITOR_PATH.exec(path)?.[1]
-      const head = hash === undefined ? undefined : await store.read(hash)
-      return head === undefined ? answer(404, "not found\n") : answer(200, head.text)
+      const text = path.endsWith(MONITOR_SUFFIX) ? await checkpoint(path.slice(0, -MONITOR_SUFFIX.length)) : undefined
+      return text === undefined ? answer(404, "not found\n") : answer(200, text)
     },
     misbehavior: () => store.misbehavior(),
     close: () => store.close(),
   }
-
-  /** Checks against what was cosigned last, and takes its place; undefined when another request was faster. */
-  async function extend(request: AddCheckpoint): Promise<WitnessAnswer | undefined> {
-    const { checkpoint, oldSize, proof, note, signed } = request
-    const originHash = hexEncode(crypto.sha256(utf8Encode(checkpoint.origin)))
-    const known = await store.read(originHash)
-    const knownSize = known?.size ?? 0
-    if (oldSize !== knownSize) return answer(409, `${knownSize}\n`, SIZE_TEXT)
-    const { size, root } = checkpoint
-    if (size === 0 && !equalBytes(root, emptyRoot(crypto))) return answer(422, "size 0 with another root than the empty one\n")
-    if (known === undefined || knownSize === 0) {
-      if (proof.length !== 0) return answer(422, "a proof from size 0 must be empty\n")
-    } else {
-      const outcome = checkConsistency(crypto, { oldSize: knownSize, newSize: size, oldRoot: known.root, newRoot: root, proof })
-      if (outcome === "fork") await keep(originHash, known, request)
-      if (outcome !== "consistent") return answer(422, outcome === "fork" ? "the checkpoint contradicts the one cosigned before\n" : "the consistency proof does not verify\n")
-    }
-    const timeSeconds = Math.floor(clock.nowMs() / 1000)
-    const line = cosign(signer, note.text, timeSeconds)
-    const next: WitnessedHead = { origin: checkpoint.origin, size, root, text: `${logLinesOnly(signed, note.text, keysFor(checkpoint.origin))}${line}`, timeSeconds }
-    const stored = await store.compareAndSet(originHash, known === undefined ? undefined : { size: known.size, root: known.root }, next)
-    return stored ? answer(200, line) : undefined
-  }
-
-  async function keep(originHash: string, known: WitnessedHead, { checkpoint, proof, signed }: AddCheckpoint): Promise<void> {
-    await store.addMisbehavior(originHash, {
-      origin: checkpoint.origin, older: known.text, newer: signed, consistency: proof, seenAtSeconds: Math.floor(clock.nowMs() / 1000),
-    }, MISBEHAVIOR_PER_LOG_MAX)
-  }
-}
-
-function whyUnsigned(crypto: Crypto, request: AddCheckpoint, keys: readonly VerifierKey[]): string | undefined {
-  try {
-    openNote(crypto, request.note, keys)
-    return undefined
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return error.message
-  }
-}
-
-/** The checkpoint with the log's own signature lines: strangers' lines are not kept, nor shown to monitors. */
-function logLinesOnly(signed: string, text: string, keys: readonly VerifierKey[]): string {
-  const lines = signed.slice(text.length + 1).split("\n").filter((line) => keys.some((key) => line.startsWith(`\u2014 ${key.name} `)))
-  return `${text}\n${lines.map((line) => `${line}\n`).join("")}`
 }
