@@ -1,0 +1,69 @@
+/**
+ * Environment and arguments that lead a package manager to the shim. What is set here was tried with npm 10 to 12, pnpm 10 to 12 and
+ * Yarn 4; packages/spec/shim.md has the table.
+ *
+ * @packageDocumentation
+ */
+import { join } from "node:path"
+import type { GuardedCommand } from "./command.ts"
+import type { ShimAddress } from "./npmrc.ts"
+
+export interface EnvironmentOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly command: GuardedCommand
+  readonly shim: ShimAddress
+  readonly scopes: readonly string[]
+  /** Folder of this run, removed at its end. */
+  readonly runDir: string
+  /** The configuration written by `runNpmrc`. */
+  readonly userConfig: string
+  /** Where npm keeps its logs without us: they outlive the run. */
+  readonly logsDir: string | undefined
+  /** How Yarn is guarded: by its plugin, which also sees warm caches, or by the shim where plugins do not work. */
+  readonly yarn: "plugin" | "shim" | undefined
+  /** Path of Yarn's plugin, where that guards it. */
+  readonly yarnPlugin: string | undefined
+}
+
+/** Tells plugins that run behind the shim which address is the shim's, and stands for the configured registries. */
+export const SHIM_VARIABLE = "VOUCHSAFE_SHIM_URL"
+
+/** Variables of the person's environment that would outvote ours, in any spelling. */
+const OUTVOTES = /^(?:(?:npm|pnpm)_config_(?:registry|registries|@.+:registry|userconfig|npmrc_auth_file|replace[-_]registry[-_]host|prefer[-_]o(?:n|ff)line|offline|cache|cache[-_]dir|logs[-_]dir|\/\/.*)|bun_config_(?:registry|token))$/i
+
+/** The environment for the command. */
+export function runEnvironment({ env, command, shim, scopes, runDir, userConfig, logsDir, yarn, yarnPlugin }: EnvironmentOptions): Record<string, string> {
+  const result: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && !OUTVOTES.test(name)) result[name] = value
+  const npm: Record<string, string> = {
+    userconfig: userConfig, registry: shim.url, replace_registry_host: "always", prefer_online: "true",
+    // packuments name this run's port, and npx keeps whole installs: neither may be met again
+    cache: join(runDir, "npm-cache"),
+    // npm warns of what it does not know
+    ...(command.manager === "pnpm" ? { cache_dir: join(runDir, "pnpm-cache") } : {}),
+    ...(logsDir === undefined ? {} : { logs_dir: logsDir }),
+  }
+  for (const [key, value] of Object.entries(npm)) result[`npm_config_${key}`] = value
+  for (const scope of scopes) result[`npm_config_${scope}:registry`] = shim.url
+  Object.assign(result, { PNPM_CONFIG_REGISTRY: shim.url, PNPM_CONFIG_NPMRC_AUTH_FILE: userConfig, PNPM_CONFIG_CACHE_DIR: join(runDir, "pnpm-cache") })
+  Object.assign(result, { BUN_CONFIG_REGISTRY: shim.url, BUN_CONFIG_TOKEN: shim.token, [SHIM_VARIABLE]: shim.url })
+  if (command.manager === "pnpm" && (command.isElsewhere || command.isGlobal)) {
+    // no lockfile was checked for these, so nothing may come from a store that was filled without us
+    result["npm_config_store_dir"] = join(runDir, "pnpm-store")
+    result["PNPM_CONFIG_STORE_DIR"] = join(runDir, "pnpm-store")
+  }
+  if (yarn === "shim") {
+    Object.assign(result, {
+      YARN_NPM_REGISTRY_SERVER: shim.url.replace(/\/$/, ""), YARN_UNSAFE_HTTP_WHITELIST: "127.0.0.1", YARN_NPM_AUTH_TOKEN: shim.token, YARN_NPM_ALWAYS_AUTH: "true",
+      YARN_GLOBAL_FOLDER: join(runDir, "yarn"),
+    })
+  }
+  if (yarnPlugin !== undefined) result["YARN_PLUGINS"] = env["YARN_PLUGINS"] === undefined || env["YARN_PLUGINS"] === "" ? yarnPlugin : `${env["YARN_PLUGINS"]};${yarnPlugin}`
+  return result
+}
+
+/** The command's arguments, with those that no variable can stand for. */
+export function runArguments({ manager, args }: GuardedCommand, scopes: readonly string[], shim: ShimAddress): string[] {
+  // pnpm 11 and 12 take a scope's registry from the project's files before the environment
+  return manager === "pnpm" ? [...scopes.map((scope) => `--config.${scope}:registry=${shim.url}`), ...args] : [...args]
+}

@@ -1,0 +1,4 @@
+/** Commands behind a shim. @packageDocumentation */
+export { run, type RunOptions, type RunParts, type RunResult } from "./run.ts"
+export { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
+export { formatRunSummary } from "./summary.ts"

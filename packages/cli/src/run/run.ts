@@ -1,0 +1,216 @@
+/**
+ * One command behind a shim of its own.
+ *
+ * Order: judge the lockfile; start the shim; write the configuration; let pnpm resolve without installing, and judge that; run the command;
+ * put the registry's addresses back into what it wrote; say what was refused.
+ *
+ * @packageDocumentation
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { escapeForDisplay, npmNameOf } from "@vouchsafe/core"
+import { loadNpmConfig, openProject, pnpmRegistries, type Project, registryLookup, yarnRegistries } from "@vouchsafe/client/node"
+import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
+import { readLockfile } from "../commands/lockfile.ts"
+import { type CliIo, EXIT } from "../io.ts"
+import { say } from "../output.ts"
+import { progressOn } from "../progress.ts"
+import { type RunChild, runChild } from "./child.ts"
+import { type GuardedCommand, readCommand } from "./command.ts"
+import { runArguments, runEnvironment } from "./environment.ts"
+import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
+import { lockfilesFor } from "./lockfiles.ts"
+import { runNpmrc } from "./npmrc.ts"
+import { restoreAddresses } from "./restore.ts"
+import { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
+import { yarnGuard, type YarnGuard } from "./yarn.ts"
+
+/** What a run came to. */
+export interface RunResult {
+  /** The command's own status; undefined when it was not started. */
+  readonly commandStatus: number | undefined
+  readonly denied: readonly { readonly purl: string; readonly code: string; readonly reason: string }[]
+  readonly allowed: number
+  readonly misbehavior: readonly { readonly origin: string; readonly path?: string }[]
+  readonly exit: number
+}
+
+/** Parts that tests replace. */
+export interface RunParts {
+  readonly startShim: StartShim
+  readonly runChild: RunChild
+}
+
+export interface RunOptions {
+  /** The command's stdout goes to ours unless that is kept for a document. */
+  readonly stdout: "inherit" | "stderr"
+}
+
+interface Session {
+  readonly io: CliIo
+  readonly parts: RunParts
+  readonly command: GuardedCommand
+  readonly project: Project
+  readonly denied: Map<string, { purl: string; code: string; reason: string }>
+  readonly misbehavior: { origin: string; path?: string }[]
+  readonly addresses: Map<string, string>
+  allowed: number
+}
+
+const OWN_FILE_MODE = 0o600
+const OWN_DIR_MODE = 0o700
+
+/**
+ * Runs a command.
+ * @throws VouchsafeError for everything that fails before the command starts
+ */
+export async function run(argv: readonly string[], io: CliIo, options: RunOptions, parts: RunParts = { startShim: startShimProcess, runChild }): Promise<RunResult> {
+  const command = readCommand(argv, io.cwd)
+  const project = await openRunProject(command, io)
+  const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), allowed: 0 }
+  try {
+    if (!command.isElsewhere && !command.isHarmless && !command.isGlobal) {
+      const exit = await judgeLockfiles(session)
+      if (exit !== EXIT.done) return result(session, undefined, exit)
+    }
+    const yarn = command.manager === "yarn" ? await yarnGuard(command, io, parts.runChild) : undefined
+    const shim = await parts.startShim(io, { dir: command.dir, manager: command.manager, onLine: (line) => take(session, line) })
+    try {
+      return await runBehind(session, shim, yarn, options)
+    } finally {
+      await shim.stop()
+    }
+  } finally {
+    project.close()
+  }
+}
+
+async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | undefined, { stdout }: RunOptions): Promise<RunResult> {
+  const { io, parts, command, project } = session
+  const { root } = lockfilesFor(command.manager, command.dir)
+  const runDir = makeRunDir(project.cacheDir)
+  try {
+    const scopes = Object.keys(project.registries.scopes)
+    const userConfig = join(runDir, "npmrc")
+    writeFileSync(userConfig, runNpmrc(readIfThere(project.registries.userConfigPath), [project.registries.default, ...Object.values(project.registries.scopes)], scopes, shim), { mode: OWN_FILE_MODE })
+    const cache = project.registries.raw("cache")
+    const env = runEnvironment({
+      env: io.env, command, shim, scopes, runDir, userConfig, logsDir: typeof cache === "string" ? join(cache, "_logs") : undefined, yarn: yarn?.kind, yarnPlugin: yarn?.plugin,
+    })
+    const refused = await judgeResolution(session, shim, env, root)
+    if (refused !== undefined) return result(session, refused.status, refused.exit)
+    const status = await parts.runChild(command.program, runArguments(command, scopes, shim), { cwd: io.cwd, env, stdio: ["inherit", stdout === "inherit" ? "inherit" : 2, "inherit"] })
+    await shim.stop()
+    return result(session, status, exitOf(session, status))
+  } finally {
+    // the configuration with the token goes first and in any case
+    rmSync(runDir, { recursive: true, force: true })
+    restore(session, shim, [root, command.dir])
+  }
+}
+
+/** pnpm only: resolves, judges what it resolved to, and undoes that when it is refused. */
+async function judgeResolution(session: Session, shim: RunningShim, env: Record<string, string>, root: string): Promise<{ status: number | undefined; exit: number } | undefined> {
+  const { io, parts, command, project } = session
+  const before = lockfilesFor(command.manager, command.dir)
+  const args = lockfileOnlyArguments(command, io.env, before.paths.length > 0)
+  if (args === undefined) return undefined
+  const backup = backUp([root, command.dir])
+  let output = ""
+  const status = await parts.runChild(command.program, runArguments({ ...command, args }, Object.keys(project.registries.scopes), shim), { cwd: io.cwd, env, stdio: ["ignore", "pipe", "pipe"], onOutput: (text) => { output += text } })
+  restore(session, shim, [root, command.dir])
+  if (status !== 0) {
+    backup.restore()
+    io.stderr.write(output)
+    return { status, exit: exitOf(session, status) }
+  }
+  const exit = await judgeLockfiles(session)
+  if (exit === EXIT.done) return undefined
+  backup.restore()
+  return { status: undefined, exit }
+}
+
+async function openRunProject(command: GuardedCommand, io: CliIo): Promise<Project> {
+  const npm = await loadNpmConfig({ dir: command.dir, env: io.env })
+  const project = await openProject({ dir: command.dir, env: io.env, onProgress: progressOn(io), registries: npm })
+  const file = command.manager === "pnpm" ? "pnpm-workspace.yaml" : command.manager === "yarn" ? ".yarnrc.yml" : undefined
+  const text = file === undefined ? "" : readIfThere(join(lockfilesFor(command.manager, command.dir).root, file))
+  if (text === "") return project
+  const map = await (command.manager === "pnpm" ? pnpmRegistries : yarnRegistries)(text, npm)
+  return { ...project, registries: { ...npm, ...map, registryFor: registryLookup(map) } }
+}
+
+/** Judges every lockfile that the command would install from; prints what stands against it. */
+async function judgeLockfiles({ io, command, project, denied }: Session): Promise<number> {
+  for (const path of lockfilesFor(command.manager, command.dir).paths) {
+    const report = await judgeLockfile(project, readLockfile(path))
+    if (report.exit === EXIT.done) continue
+    say(io, `vouchsafe: ${escapeForDisplay(path)} was refused before anything was installed`)
+    say(io, formatLockfileReport(report).join("\n"))
+    for (const refusal of refusalsIn(report)) denied.set(refusal.purl, refusal)
+    return report.exit
+  }
+  return EXIT.done
+}
+
+function refusalsIn({ findings, result: { verdicts } }: LockfileReport): { purl: string; code: string; reason: string }[] {
+  const own = findings.filter(({ severity }) => severity === "deny").map(({ code, message, where }) => ({ purl: where, code, reason: message }))
+  const judged = verdicts.flatMap((verdict) => verdict.ok ? [] : [{ purl: verdict.purl, code: verdict.code, reason: verdict.findings.find(({ code }) => code === verdict.code)?.message ?? verdict.code }])
+  return [...own, ...judged]
+}
+
+function take(session: Session, line: ShimLine): void {
+  const { io, denied, misbehavior, addresses } = session
+  switch (line.event) {
+    case "denied":
+      denied.set(line.purl, { purl: line.purl, code: line.code, reason: line.reason })
+      say(io, `vouchsafe: refused ${escapeForDisplay(line.reason)}`)
+      return
+    case "warning": say(io, `vouchsafe: warning ${line.code}: ${escapeForDisplay(line.message)}`); return
+    case "misbehavior":
+      misbehavior.push({ origin: line.origin, ...(line.path === undefined ? {} : { path: line.path }) })
+      say(io, `vouchsafe: LOG_MISBEHAVED: the log ${escapeForDisplay(line.origin)} showed two histories${line.path === undefined ? "" : `; the proof is kept in ${escapeForDisplay(line.path)}`}`)
+      return
+    case "address": {
+      const { name, version } = npmNameOf(line.purl)
+      addresses.set(`${name}@${version}`, line.tarball)
+      return
+    }
+    case "summary": session.allowed = line.allowed; return
+    case "ready": return
+  }
+}
+
+function restore({ io, project, addresses }: Session, shim: RunningShim, dirs: readonly string[]): void {
+  for (const dir of new Set(dirs)) {
+    try {
+      restoreAddresses(dir, { url: shim.url, registryFor: (name) => project.registries.registryFor(name), addresses })
+    } catch (error) {
+      say(io, `vouchsafe: a lockfile in ${escapeForDisplay(dir)} still names the shim: ${error instanceof Error ? escapeForDisplay(error.message) : "unknown error"}`)
+    }
+  }
+}
+
+/** A refusal outweighs the command's own word: managers end well without an optional package that was refused. */
+function exitOf({ denied, misbehavior }: Session, status: number): number {
+  return misbehavior.length > 0 ? EXIT.misbehavior : denied.size > 0 ? EXIT.refused : status
+}
+
+function result({ denied, misbehavior, allowed }: Session, commandStatus: number | undefined, exit: number): RunResult {
+  return { commandStatus, denied: [...denied.values()], allowed, misbehavior, exit }
+}
+
+function makeRunDir(cacheDir: string): string {
+  const runs = join(cacheDir, "runs")
+  mkdirSync(runs, { recursive: true, mode: OWN_DIR_MODE })
+  return mkdtempSync(join(runs, "run-"))
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return ""
+    throw error
+  }
+}
