@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config"
 const SCENARIO_MS_MAX = 300_000
 
 // Whole-system scenarios: one file after the other, for they start processes and measure nothing.
-// `vitest run --config packages/config/vitest.e2e.config.ts --root test-e2e`
+// `vitest run --config ../packages/config/vitest.e2e.config.ts --root test-e2e`
 // eslint-disable-next-line import/no-default-export -- vitest reads the default export
 export default defineConfig({
   resolve: { conditions: ["source"] },

@@ -80,7 +80,7 @@ async function unit(world: World): Promise<[string, Count][]> {
 
 async function e2e(world: World, built: boolean): Promise<[string, Count][]> {
   if (!built) return [["test-e2e", failure("test-e2e: not run, because the build failed")]]
-  const argv: Argv = ["vitest", "run", "--config", "packages/config/vitest.e2e.config.ts", "--root", "test-e2e"]
+  const argv: Argv = ["vitest", "run", "--config", "../packages/config/vitest.e2e.config.ts", "--root", "test-e2e"]
   const ended = await runStep(world, "e2e", argv, E2E_MS_MAX)
   const rows: [string, Count][] = [["test-e2e", countOf(world.root, "test-e2e")]]
   return [...rows, ...unexplained("e2e", ended, rows)]
