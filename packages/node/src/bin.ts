@@ -6,5 +6,5 @@ if (why === undefined) {
   process.exitCode = await main(process.argv.slice(2), process)
 } else {
   process.stderr.write(why)
-  process.exitCode = 2
+  process.exitCode = 3
 }

@@ -59,15 +59,26 @@ const OPERATOR_DEFAULT = "local"
 export async function startNode(config: NodeConfig, world: NodeWorld): Promise<RunningNode> {
   const folder = holdFolder(config.data)
   const closers: (() => unknown)[] = [() => folder.release()]
-  const stop = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer()
-  }
+  const stop = (): Promise<void> => closeAll(closers)
   try {
     return await compose(config, world, folder, closers, stop)
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** Closes all in reverse order. One that fails keeps none of the others open; the first failure is thrown at the end. */
+async function closeAll(closers: (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const closer of closers.splice(0).reverse()) {
+    try {
+      await closer()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
 }
 
 async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder, closers: (() => unknown)[], stop: () => Promise<void>): Promise<RunningNode> {
