@@ -17,6 +17,11 @@ export const FIXTURES: readonly FixturePackage[] = [
   { name: "zz-parent", version: "1.0.0", manifest: { dependencies: { "zz-evil": "1.0.0" } }, files: { "index.js": "module.exports = require('zz-evil')\n" } },
   { name: "zz-optional", version: "1.0.0", manifest: { optionalDependencies: { "zz-evil": "1.0.0" } }, files: { "index.js": "module.exports = 'optional'\n" } },
   {
+    name: "zz-gone", version: "1.0.0", manifest: { bin: { "zz-gone": "bin.js" } },
+    files: { "index.js": "module.exports = 'gone'\n", "bin.js": { content: `#!/usr/bin/env node\n${mark("zz-gone bin")}\n`, mode: 0o755 } },
+  },
+  { name: "zz-gone-parent", version: "1.0.0", manifest: { dependencies: { "zz-gone": "1.0.0" } }, files: { "index.js": "module.exports = require('zz-gone')\n" } },
+  {
     name: "zz-good", version: "1.0.0", manifest: { bin: { "zz-good": "bin.js" }, dependencies: { "zz-leaf": "^1.0.0" } },
     files: { "index.js": "module.exports = 'good'\n", "bin.js": { content: "#!/usr/bin/env node\nconsole.log('zz-good ran')\n", mode: 0o755 } },
   },

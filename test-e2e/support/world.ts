@@ -20,11 +20,14 @@ export interface World {
   close(): Promise<void>
 }
 
+/** npm 12 runs no package's scripts unless told to, which would hide what an attack does. */
+const SETTINGS = ["dangerously-allow-all-scripts=true"]
+
 export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[] } = {}): Promise<World> {
   const runtime = node24()
   const registry = await startWorldRegistry([...FIXTURES, ...more.packages ?? []])
   const dir = temporaryFolder(name)
-  const sandbox: World["sandbox"] = (account, options = {}) => createSandbox(join(dir, account), { registry: registry.url, nodeRuntime: runtime, ...options })
+  const sandbox: World["sandbox"] = (account, options = {}) => createSandbox(join(dir, account), { registry: registry.url, nodeRuntime: runtime, npmrc: SETTINGS, ...options })
   const operator = sandbox("op")
   const cleanUp = async (): Promise<void> => {
     await registry.close()

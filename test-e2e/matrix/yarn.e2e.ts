@@ -1,0 +1,3 @@
+import { matrixOf } from "./suite.ts"
+
+matrixOf(["yarn4"], { oldRuntime: "yarn4" })
