@@ -3,11 +3,10 @@
  *
  * @packageDocumentation
  */
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { escapeForDisplay, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import { cacheDirectory, loadNpmConfig, type NpmRegistries, openProject, pnpmRegistries, registryLookup, systemClock, yarnRegistries } from "@vouchsafe/client/node"
+import { escapeForDisplay, isRegistryId, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
+import { cacheDirectory, loadNpmConfig, type NpmRegistries, openProject, type RegistryMap, registryLookup, systemClock } from "@vouchsafe/client/node"
 import { configuredAgents } from "./agents.ts"
 import { type Shim, startShim } from "./server.ts"
 import type { Registries, ShimEvent } from "./types.ts"
@@ -26,10 +25,9 @@ const EXIT_DONE = 0
 const EXIT_USAGE = 2
 const EXIT_WORLD = 3
 const TOKEN_VARIABLE = "VOUCHSAFE_SHIM_TOKEN"
-const SETTINGS_FILES = { pnpm: "pnpm-workspace.yaml", yarn: ".yarnrc.yml" } as const
-type Manager = "npm" | keyof typeof SETTINGS_FILES
+const SCOPE = /^@[^/:\s]+$/
 
-interface Settings { readonly project: string; readonly host: string; readonly port: number; readonly manager: Manager; readonly exitWithStdin: boolean; readonly token: string }
+interface Settings { readonly project: string; readonly host: string; readonly port: number; readonly map: RegistryMap | undefined; readonly exitWithStdin: boolean; readonly token: string }
 
 /**
  * Runs the shim until it is told to end.
@@ -53,10 +51,10 @@ export async function main(io: MainIo): Promise<number> {
   }
 }
 
-async function open({ project: dir, host, port, manager, token }: Settings, env: MainIo["env"], emit: (event: ShimEvent) => void): Promise<Shim> {
+async function open({ project: dir, host, port, map, token }: Settings, env: MainIo["env"], emit: (event: ShimEvent) => void): Promise<Shim> {
   const npm = await loadNpmConfig({ dir, env })
-  const registries = await registriesOf(npm, manager, dir)
-  const project = await openProject({ dir, env })
+  const registries = registriesOf(npm, map)
+  const project = await openProject({ dir, env, registries: npm })
   const exotic = project.policy.rules.get("EXOTIC_SOURCE") ?? "deny"
   return startShim({
     registries, token, host, port, emit, clock: systemClock,
@@ -67,13 +65,9 @@ async function open({ project: dir, host, port, manager, token }: Settings, env:
   })
 }
 
-/** What npm's files say, and over it what the manager's own file says. */
-export async function registriesOf(npm: NpmRegistries, manager: Manager, dir: string): Promise<Registries> {
-  if (manager === "npm") return npm
-  const text = await readOrMissing(join(dir, SETTINGS_FILES[manager]))
-  if (text === undefined) return npm
-  const map = await (manager === "pnpm" ? pnpmRegistries : yarnRegistries)(text, npm)
-  return { ...map, registryFor: registryLookup(map), credentialsFor: npm.credentialsFor }
+/** What npm's files say, or the map that whoever starts us has from another manager's settings. Credentials are npm's in any case. */
+export function registriesOf(npm: NpmRegistries, map: RegistryMap | undefined): Registries {
+  return map === undefined ? npm : { ...map, registryFor: registryLookup(map), credentialsFor: npm.credentialsFor }
 }
 
 function readSettings({ argv, env }: MainIo): Settings {
@@ -81,11 +75,24 @@ function readSettings({ argv, env }: MainIo): Settings {
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(values.listen) ?? []
   if (host === undefined || port === undefined) throw new VouchsafeError("USAGE", `--listen is ${JSON.stringify(values.listen)}, expected host:port`, { hint: "for example 127.0.0.1:0" })
   if (values.project === undefined) throw new VouchsafeError("USAGE", "--project is missing, expected the folder of the project")
-  const { manager } = values
-  if (manager !== "npm" && manager !== "pnpm" && manager !== "yarn") throw new VouchsafeError("USAGE", `--manager is ${JSON.stringify(manager)}, expected npm, pnpm or yarn`)
   const token = env[TOKEN_VARIABLE]
   if (token === undefined) throw new VouchsafeError("USAGE", `the variable ${TOKEN_VARIABLE} is missing, expected at least 128 random bits`, { hint: "`vouchsafe run` and `vouchsafe shim` set it" })
-  return { project: values.project, host: host.replace(/^\[|\]$/g, ""), port: Number(port), manager, exitWithStdin: values["exit-with-stdin"], token }
+  return { project: values.project, host: host.replace(/^\[|\]$/g, ""), port: Number(port), map: values.registries === undefined ? undefined : readMap(values.registries), exitWithStdin: values["exit-with-stdin"], token }
+}
+
+/** `{"default": registry id, "scopes": {"@scope": registry id}}` */
+function readMap(text: string): RegistryMap {
+  const refuse = (cause?: unknown): VouchsafeError => new VouchsafeError("USAGE", "--registries is not of the form {\"default\": URL, \"scopes\": {\"@scope\": URL}}, with registry ids", { cause })
+  let map: Partial<RegistryMap> | null
+  try {
+    map = JSON.parse(text) as Partial<RegistryMap> | null
+  } catch (cause) {
+    throw refuse(cause)
+  }
+  const { default: main, scopes } = map ?? {}
+  if (typeof main !== "string" || !isRegistryId(main) || typeof scopes !== "object" || scopes === null) throw refuse()
+  for (const [scope, registry] of Object.entries(scopes)) if (!SCOPE.test(scope) || typeof registry !== "string" || !isRegistryId(registry)) throw refuse()
+  return { default: main, scopes }
 }
 
 function parse(argv: readonly string[]) {
@@ -94,7 +101,7 @@ function parse(argv: readonly string[]) {
       args: [...argv], strict: true,
       options: {
         project: { type: "string" }, listen: { type: "string", default: "127.0.0.1:0" },
-        manager: { type: "string", default: "npm" }, "exit-with-stdin": { type: "boolean", default: false },
+        registries: { type: "string" }, "exit-with-stdin": { type: "boolean", default: false },
       },
     })
   } catch (cause) {
@@ -107,13 +114,4 @@ function endOf(stream: NodeJS.ReadableStream): Promise<void> {
     stream.on("end", () => resolve()).on("close", () => resolve()).on("error", () => resolve())
     stream.resume()
   })
-}
-
-async function readOrMissing(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8")
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
-    throw error
-  }
 }

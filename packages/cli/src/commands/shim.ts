@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { startShimProcess } from "../run/index.ts"
+import { registriesFor, startShimProcess } from "../run/index.ts"
 import { EXIT } from "../io.ts"
 import { usage } from "../usage.ts"
 import { printJson, printLines, say } from "../output.ts"
@@ -19,7 +19,7 @@ export const registerShim: Register = (program, io, done) => {
       if (manager !== "npm" && manager !== "pnpm" && manager !== "yarn") throw usage(`--manager is "${manager}", expected npm, pnpm or yarn`)
       const token = io.env[TOKEN_VARIABLE] ?? randomBytes(TOKEN_BYTES).toString("base64url")
       const shim = await startShimProcess(io, {
-        dir: io.cwd, manager, listen: options.listen, token,
+        dir: io.cwd, registries: await registriesFor(manager, io.cwd, io.env), listen: options.listen, token,
         onLine: (line) => {
           if (json === true) io.stdout.write(`${JSON.stringify(line)}\n`)
           else if (line.event === "denied") say(io, `refused ${line.reason}`)

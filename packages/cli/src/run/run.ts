@@ -6,10 +6,10 @@
  *
  * @packageDocumentation
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { escapeForDisplay, npmNameOf } from "@vouchsafe/core"
-import { loadNpmConfig, openProject, pnpmRegistries, type Project, registryLookup, yarnRegistries } from "@vouchsafe/client/node"
+import { openProject, type Project } from "@vouchsafe/client/node"
 import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { readLockfile } from "../commands/lockfile.ts"
 import { type CliIo, EXIT } from "../io.ts"
@@ -20,6 +20,7 @@ import { type GuardedCommand, readCommand } from "./command.ts"
 import { runArguments, runEnvironment } from "./environment.ts"
 import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { lockfilesFor } from "./lockfiles.ts"
+import { readIfThere, registriesFor } from "./registries.ts"
 import { runNpmrc } from "./npmrc.ts"
 import { restoreAddresses } from "./restore.ts"
 import { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
@@ -66,7 +67,7 @@ const OWN_DIR_MODE = 0o700
  */
 export async function run(argv: readonly string[], io: CliIo, options: RunOptions, parts: RunParts = { startShim: startShimProcess, runChild }): Promise<RunResult> {
   const command = readCommand(argv, io.cwd)
-  const project = await openRunProject(command, io)
+  const project = await openProject({ dir: command.dir, env: io.env, onProgress: progressOn(io), registries: await registriesFor(command.manager, command.dir, io.env) })
   const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), allowed: 0 }
   try {
     if (!command.isElsewhere && !command.isHarmless && !command.isGlobal) {
@@ -74,7 +75,7 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
       if (exit !== EXIT.done) return result(session, undefined, exit)
     }
     const yarn = command.manager === "yarn" ? await yarnGuard(command, io, parts.runChild) : undefined
-    const shim = await parts.startShim(io, { dir: command.dir, manager: command.manager, onLine: (line) => take(session, line) })
+    const shim = await parts.startShim(io, { dir: command.dir, registries: project.registries, onLine: (line) => take(session, line) })
     try {
       return await runBehind(session, shim, yarn, options)
     } finally {
@@ -128,16 +129,6 @@ async function judgeResolution(session: Session, shim: RunningShim, env: Record<
   if (exit === EXIT.done) return undefined
   backup.restore()
   return { status: undefined, exit }
-}
-
-async function openRunProject(command: GuardedCommand, io: CliIo): Promise<Project> {
-  const npm = await loadNpmConfig({ dir: command.dir, env: io.env })
-  const project = await openProject({ dir: command.dir, env: io.env, onProgress: progressOn(io), registries: npm })
-  const file = command.manager === "pnpm" ? "pnpm-workspace.yaml" : command.manager === "yarn" ? ".yarnrc.yml" : undefined
-  const text = file === undefined ? "" : readIfThere(join(lockfilesFor(command.manager, command.dir).root, file))
-  if (text === "") return project
-  const map = await (command.manager === "pnpm" ? pnpmRegistries : yarnRegistries)(text, npm)
-  return { ...project, registries: { ...npm, ...map, registryFor: registryLookup(map) } }
 }
 
 /** Judges every lockfile that the command would install from; prints what stands against it. */
@@ -204,13 +195,4 @@ function makeRunDir(cacheDir: string): string {
   const runs = join(cacheDir, "runs")
   mkdirSync(runs, { recursive: true, mode: OWN_DIR_MODE })
   return mkdtempSync(join(runs, "run-"))
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8")
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return ""
-    throw error
-  }
 }

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { createInterface } from "node:readline"
 import { VouchsafeError } from "@vouchsafe/core"
+import type { RegistryMap } from "@vouchsafe/client/node"
 import { binaryOf } from "../binaries.ts"
 import type { CliIo } from "../io.ts"
-import type { ManagerName } from "./command.ts"
 import type { ShimAddress } from "./npmrc.ts"
 
 const TOKEN_BYTES = 32
@@ -26,10 +26,10 @@ export interface RunningShim extends ShimAddress {
 }
 
 /** Starts a shim; every line it prints goes to `onLine`. @throws VouchsafeError with what the shim said when it did not start */
-export type StartShim = (io: CliIo, options: { readonly dir: string; readonly manager: ManagerName; readonly listen?: string; readonly token?: string; readonly onLine: (line: ShimLine) => void }) => Promise<RunningShim>
+export type StartShim = (io: CliIo, options: { readonly dir: string; readonly registries: RegistryMap; readonly listen?: string; readonly token?: string; readonly onLine: (line: ShimLine) => void }) => Promise<RunningShim>
 
-export const startShimProcess: StartShim = async (io, { dir, manager, listen, token = randomBytes(TOKEN_BYTES).toString("base64url"), onLine }) => {
-  const args = [binaryOf("@vouchsafe/registry-shim", "vouchsafe-shim"), "--project", dir, "--manager", manager === "other" ? "npm" : manager, "--exit-with-stdin", ...(listen === undefined ? [] : ["--listen", listen])]
+export const startShimProcess: StartShim = async (io, { dir, registries, listen, token = randomBytes(TOKEN_BYTES).toString("base64url"), onLine }) => {
+  const args = [binaryOf("@vouchsafe/registry-shim", "vouchsafe-shim"), "--project", dir, "--registries", JSON.stringify({ default: registries.default, scopes: registries.scopes }), "--exit-with-stdin", ...(listen === undefined ? [] : ["--listen", listen])]
   // a group of its own: an interrupt at the terminal is for the command, which still needs us while it cleans up
   const child = spawn(process.execPath, args, { cwd: io.cwd, env: { ...io.env, VOUCHSAFE_SHIM_TOKEN: token } as NodeJS.ProcessEnv, stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" })
   let complaint = ""
