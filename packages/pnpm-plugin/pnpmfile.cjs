@@ -1,28 +1,27 @@
 'use strict'
-// The guard is core.mjs. pnpm pins this file by checksum in every lockfile, so it never changes.
+// Loads the guard. Lockfiles pin this file.
 let core
 const ask = async (hook, ...args) => {
   let r
   try {
-    core ??= /[/\\]\.pnpmfile\.cjs$/.test(__filename) ? import('./.vouchsafe/core.mjs') : import('./dist/core.mjs')
+    core ??= import(__filename.endsWith('.pnpmfile.cjs') ? './.vouchsafe/core.mjs' : './dist/core.mjs')
     r = await (await core)[hook](...args)
   } catch (e) {
-    r = { code: 'CONFIG_INVALID', text: 'CONFIG_INVALID: vouchsafe could not run: ' + e?.message }
+    r = { code: 'CONFIG_INVALID', text: 'CONFIG_INVALID: no guard: ' + e?.message }
   }
   if (r?.ok === true) return args[0]
-  const e = new Error(r?.text)
-  e.code = 'ERR_PNPM_VOUCHSAFE_' + r?.code
-  e.hint = r?.hint
-  e.stack = e.message
-  throw e
+  const e = Error(r?.text)
+  throw Object.assign(e, { code: 'ERR_PNPM_VOUCHSAFE_' + r?.code, hint: r?.hint, stack: e.message })
 }
-const hook = name => arg => ask(name, arg)
+const on = h => a => ask(h, a)
+const no = (h, f) => [{ [h]: async (...a) => (await ask(h, ...a), false), [f]() {} }]
 module.exports = {
   hooks: {
     updateConfig: c => process.argv[1] && c.sharedWorkspaceLockfile !== false ? c : ask('updateConfig', c),
-    preResolution: hook('preResolution'),
-    readPackage: hook('readPackage'),
-    afterAllResolved: hook('afterAllResolved')
+    preResolution: on('preResolution'),
+    readPackage: on('readPackage'),
+    afterAllResolved: on('afterAllResolved')
   },
-  fetchers: [{ canFetch: async (...args) => (await ask('canFetch', ...args), false), fetch() {} }]
+  resolvers: no('canResolve', 'resolve'),
+  fetchers: no('canFetch', 'fetch')
 }

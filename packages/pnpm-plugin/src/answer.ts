@@ -1,20 +1,27 @@
-import { formatRefusal, formatWarnings, isVouchsafeError, type Verdict, type VerdictCode } from "@vouchsafe/core"
+import { displayName, formatRefusal, formatWarnings, isVouchsafeError, type Verdict, type VerdictCode } from "@vouchsafe/core"
 
 /** What a hook does: go on, or throw an error with this code, text and hint. */
 export type Answer =
   | { readonly ok: true }
   | { readonly ok: false, readonly code: string, readonly text: string, readonly hint: string }
 
-const HINT_REFUSED = "run `npx vouchsafe explain <name>@<version>` for everything the network knows"
 const HINT_BROKEN = "run `npx vouchsafe doctor`; nothing was installed"
 /** Errors of the project's own files, which go by one name. */
 const CONFIG_ERRORS: readonly string[] = ["CONFIG_MALFORMED", "ROSTER_MALFORMED", "POLICY_TEXT_MALFORMED", "VKEY_MALFORMED"]
 
-/** pnpm 12 shows the text and nothing else, so the code comes first in it. */
-export function answerOf(verdicts: readonly Verdict[]): Answer {
+/** What a person can do about a version that the lockfile holds, since every other command is refused with it. */
+const WAY_OUT = "  to leave a refused version: `pnpm update NAME --lockfile-only --config.ignore-pnpmfile=true` (or `remove`), then `pnpm install`"
+
+/**
+ * pnpm 12 shows the text and nothing else, so the code comes first in it.
+ *
+ * @param from - whether the versions stand in the lockfile already
+ */
+export function answerOf(verdicts: readonly Verdict[], from: "lockfile" | "registry"): Answer {
   const refused = verdicts.find((verdict) => !verdict.ok)
   if (refused === undefined) return { ok: true }
-  return refuse(refused.code, formatRefusal(verdicts), HINT_REFUSED)
+  const text = formatRefusal(verdicts)
+  return refuse(refused.code, from === "lockfile" ? `${text}\n\n${WAY_OUT}` : text, `run \`npx vouchsafe explain ${displayName(refused.purl)}\` for everything the network knows`)
 }
 
 /** A guard that cannot decide refuses. */

@@ -3,7 +3,7 @@ import { type Answer, answerOf, answerOfError } from "./answer.ts"
 import { type Batcher, type Check, createBatcher } from "./batch.ts"
 import { localVerdict, weigh } from "./local.ts"
 import { linksOf, mapPackage, type Mapped, type MappingContext, registryIn } from "./resolution.ts"
-import type { Lockfile, PackageManifest, Resolution, ResolutionContext } from "./types.ts"
+import type { Lockfile, PackageManifest, Resolution, ResolutionContext, WantedDependency } from "./types.ts"
 
 /** The project whose policy decides. */
 export interface Project {
@@ -27,6 +27,8 @@ export interface GuardParts {
 export interface Guard {
   preResolution(context: ResolutionContext): Promise<Answer>
   readPackage(manifest: PackageManifest): Promise<Answer>
+  /** For a URL or a repository: pnpm 12 gets those, and links them, before any other hook sees them. */
+  canResolve(wanted: WantedDependency): Promise<Answer>
   canFetch(id: string, resolution: Resolution): Promise<Answer>
   afterAllResolved(lockfile: Lockfile): Promise<Answer>
 }
@@ -81,17 +83,20 @@ export function createGuard(parts: GuardParts): Guard {
   }
 
   const judgeOne = (id: string, resolution: Resolution): Promise<Answer> =>
-    answering(async () => judge([mapPackage(id, resolution, await contextFor(lockfileDirs))], "one"))
+    answering("registry", async () => judge([mapPackage(id, resolution, await contextFor(lockfileDirs))], "one"))
 
   return {
-    preResolution: (given) => answering(async () => {
+    preResolution: (given) => answering("lockfile", async () => {
       registries = given.registries ?? registries
       lockfileDirs.add(given.lockfileDir)
       return judgeLockfile(given.wantedLockfile, await contextFor([given.lockfileDir]))
     }),
     readPackage: async ({ name, version, dist }) => (dist === undefined || dist === null ? { ok: true } : judgeOne(`${String(name)}@${String(version)}`, dist)),
+    canResolve: ({ alias, bareSpecifier }) => answering("registry", () => judge([{
+      kind: "finding", code: "EXOTIC_SOURCE", id: `${String(alias)}@${String(bareSpecifier)}`, message: "a URL or repository instead of a version of a registry",
+    }], "one")),
     canFetch: judgeOne,
-    afterAllResolved: (lockfile) => answering(async () => {
+    afterAllResolved: (lockfile) => answering("registry", async () => {
       const verdicts = await judgeLockfile(lockfile, await contextFor(lockfileDirs))
       // pnpm 11 goes on without an optional dependency that a hook refused, and exits 0: it is said here.
       const named = new Set(verdicts.map(({ purl }) => purl))
@@ -108,9 +113,9 @@ function stepOf(item: Mapped, policy: Policy, now: number): readonly Step[] {
   return isFinal ? [{ verdict: localVerdict(item.id, finding === undefined ? [] : [finding]) }] : [{ request: item.request, finding }]
 }
 
-async function answering(work: () => Promise<readonly Verdict[]>): Promise<Answer> {
+async function answering(from: "lockfile" | "registry", work: () => Promise<readonly Verdict[]>): Promise<Answer> {
   try {
-    return answerOf(await work())
+    return answerOf(await work(), from)
   } catch (error) {
     return answerOfError(error)
   }

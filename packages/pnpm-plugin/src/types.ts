@@ -56,3 +56,9 @@ export interface PnpmSettings {
   readonly workspaceDir?: string
   readonly sharedWorkspaceLockfile?: boolean
 }
+
+/** Argument of a resolver's `canResolve`: what a manifest asks for, after overrides and catalogs. */
+export interface WantedDependency {
+  readonly alias?: unknown
+  readonly bareSpecifier?: unknown
+}

@@ -1,0 +1,94 @@
+import { existsSync, realpathSync } from "node:fs"
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
+import { CONFIG_NAME, openProject, systemClock, type NpmRegistries } from "@vouchsafe/client/node"
+import { VouchsafeError } from "@vouchsafe/core"
+import { answerOfError, warner, type Answer } from "./answer.ts"
+import { createGuard, type Guard, type GuardParts, type Project } from "./guard.ts"
+import { openHandover } from "./handover.ts"
+import { registryIn } from "./resolution.ts"
+import type { PnpmSettings } from "./types.ts"
+
+/** Marks the root of a workspace. */
+const WORKSPACE_NAME = "pnpm-workspace.yaml"
+
+/** The guard of this process. */
+export const guard: Guard = createGuard(partsOf(process.cwd()))
+
+function partsOf(cwd: string): GuardParts {
+  return {
+    open: (lockfileDir) => open(lockfileDir, cwd),
+    isInside: (lockfileDir, from, path) => isInside(realpathSync(lockfileDir ?? cwd), from, path),
+    defer: (callback) => void setImmediate(callback),
+    nowMs: systemClock.nowMs,
+    warn: warner((text) => void process.stderr.write(text)),
+  }
+}
+
+async function open(lockfileDir: string | undefined, cwd: string): Promise<Project> {
+  const { check, policy, stateDir } = await openProject({ dir: policyFolder(lockfileDir, cwd), env: process.env, registries: NONE })
+  let handed: Readonly<Record<string, string>> | undefined
+  return {
+    policy,
+    check: async (requests, options) => (await check(requests, options)).verdicts,
+    registryFor(name) {
+      handed ??= openHandover(join(stateDir, "pnpm"), process.ppid, cwd).take() ?? {}
+      return registryIn(handed, name) ?? unknownRegistry(name)
+    },
+  }
+}
+
+/** Checks lockfiles that no other hook will see, before pnpm does anything. */
+export async function checkLockfiles(settings: PnpmSettings): Promise<Answer> {
+  try {
+    // A YAML parser, which no other hook needs.
+    const { lockfileDirs, readLockfile } = await import("./lockfiles.ts")
+    const cwd = process.cwd()
+    const root = settings.workspaceDir ?? settings.lockfileDir ?? settings.dir ?? cwd
+    const registries = settings.registriesByScope ?? settings.registries
+    if (registries === undefined) return answerOfError(new VouchsafeError("CONFIG_MALFORMED", "pnpm does not say which registries it uses"))
+    const dirs = settings.sharedWorkspaceLockfile === false ? lockfileDirs(root) : [settings.lockfileDir ?? root]
+    for (const dir of dirs) {
+      const lockfile = readLockfile(dir)
+      if (lockfile === undefined) continue
+      const answer = await guard.preResolution({ wantedLockfile: lockfile, lockfileDir: dir, registries })
+      if (!answer.ok) return answer
+    }
+    const { stateDir } = await openProject({ dir: policyFolder(root, cwd), env: process.env, registries: NONE })
+    openHandover(join(stateDir, "pnpm"), process.ppid, cwd).leave(registries)
+    return { ok: true }
+  } catch (error) {
+    return answerOfError(error)
+  }
+}
+
+/** `pnpm dlx` works in a folder of its own below the cache: then the folder that it is called in counts. */
+function policyFolder(lockfileDir: string | undefined, cwd: string): string {
+  return lockfileDir !== undefined && upwards(lockfileDir, CONFIG_NAME) !== undefined ? lockfileDir : cwd
+}
+
+function workspaceRoot(dir: string): string {
+  return upwards(dir, WORKSPACE_NAME) ?? dir
+}
+
+function upwards(from: string, name: string): string | undefined {
+  for (let dir = resolve(from); ; dir = dirname(dir)) {
+    if (existsSync(join(dir, name))) return dir
+    if (dir === dirname(dir)) return undefined
+  }
+}
+
+/** Follows links, so that one in the repository does not lead out of it. */
+function isInside(lockfileDir: string, from: string, path: string): boolean {
+  const target = resolve(lockfileDir, from, path)
+  const way = relative(workspaceRoot(lockfileDir), existsSync(target) ? realpathSync(target) : target)
+  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+}
+
+function unknownRegistry(name: string): never {
+  throw new VouchsafeError("CONFIG_MALFORMED", `pnpm does not say which registry it uses for ${name}`, { hint: "run `pnpm install` instead" })
+}
+
+/** pnpm names its registries itself; npm's configuration is another one. */
+const NONE: NpmRegistries = {
+  default: "", scopes: {}, userConfigPath: "", registryFor: unknownRegistry, credentialsFor: () => undefined, raw: () => undefined,
+}
