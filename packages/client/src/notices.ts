@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import {
-  buildForkProof, equalBytes, type EvidenceAnswer, leafHash, nodeReaderFromLeaves, proveFork, rootOfLeaves, utf8Encode, type Bytes,
+  buildForkProof, equalBytes, type EvidenceAnswer, headChecker, leafHash, nodeReaderFromLeaves, proveFork, rootOfLeaves, utf8Encode, type Bytes,
 } from "@vouchsafe/core"
 import type { NoticesMirror } from "@vouchsafe/ports"
 import { type ContactFailure, type KnownHead, type LogBook, openHead } from "./book.ts"
@@ -104,9 +104,17 @@ async function adopt(context: CheckContext, book: LogBook, next: NoticesMirror, 
     const conflict = await convictIfForked(context, book, old.checkpoint, next.checkpoint, hashes)
     if (conflict !== undefined) return conflict
   }
-  book.mirror = next
+  // An old answer, sent again by whoever sits between, must not make the mirror look older than it is.
+  if (old === undefined || next.entries.length > old.entries.length || timeOf(context, book, next) >= timeOf(context, book, old)) book.mirror = next
   book.noticesRead = true
   return undefined
+}
+
+/** When a quorum of witnesses had cosigned a mirror's head; 0 when none has. */
+function timeOf(context: CheckContext, book: LogBook, mirror: NoticesMirror): number {
+  const nowSeconds = Math.floor(context.options.clock.nowMs() / 1_000)
+  const result = headChecker(context.crypto, context.options.roster, nowSeconds).check(book.node, book.node.notices, mirror.checkpoint)
+  return result.ok ? result.head.timeSeconds : result.timeSeconds ?? 0
 }
 
 /** Compares two mirrors that other processes and this one read; the shorter must be the beginning of the longer. Convicts otherwise. */

@@ -30,8 +30,9 @@ function collect(stream: Readable, maxBytes: number, host: string): Promise<Uint
     stream.on("data", (chunk: Uint8Array) => {
       length += chunk.length
       if (length > maxBytes) {
-        stream.destroy()
+        // In this order: destroying looks like a cut connection to the listeners below.
         reject(tooLarge(host, maxBytes))
+        stream.destroy()
         return
       }
       chunks.push(chunk)
