@@ -42,7 +42,8 @@ export async function yarnRegistries(text: string, base: RegistryMap): Promise<R
 
 async function readYaml(text: string, file: string): Promise<Readonly<Record<string, unknown>>> {
   if (text.length > SETTINGS_LENGTH_MAX) throw new VouchsafeError("CONFIG_MALFORMED", `${file} has ${text.length} characters, expected at most ${SETTINGS_LENGTH_MAX}`)
-  const { parse } = await import("yaml")
+  // CommonJS, loaded late: in a bundle, as in Node, its default export is all that is sure to be there.
+  const { default: { parse } } = await import("yaml") as unknown as { default: typeof import("yaml") }
   try {
     return members(parse(text, { maxAliasCount: ALIASES_MAX }))
   } catch (cause) {
