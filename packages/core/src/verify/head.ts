@@ -1,9 +1,10 @@
 import type { Bytes } from "../bytes.ts"
 import { openCheckpoint } from "../checkpoint.ts"
-import { verifyCosignature } from "../cosignature.ts"
+import { parseCosignature, verifyCosignature } from "../cosignature.ts"
 import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError } from "../errors.ts"
-import { quorumSatisfied } from "../policy-text.ts"
+import type { Note } from "../note.ts"
+import { quorumSatisfied, type TlogPolicy } from "../policy-text.ts"
 import type { VerifierKey } from "../vkey.ts"
 import { eligibleWitnesses, type Roster, type RosterNode } from "./roster.ts"
 
@@ -59,29 +60,50 @@ function checkHead(crypto: Crypto, roster: Roster, now: number, node: RosterNode
   const { checkpoint, note } = opened
   if (checkpoint.extensions.length > 0) return { ok: false, reason: "malformed", message: `checkpoint of ${key.name} has extension lines, expected none` }
   const eligible = new Set(roster.singleOperator ? roster.policy.witnesses.map((witness) => witness.name) : eligibleWitnesses(roster.nodes, roster.policy, node.operator))
-  const times: { readonly name: string; readonly timeSeconds: number }[] = []
-  for (const witness of roster.policy.witnesses) {
-    if (!eligible.has(witness.name)) continue
-    const cosignature = verifyCosignature(crypto, witness.key, note)
-    if (cosignature !== undefined && cosignature.timeSeconds > 0) times.push({ name: witness.name, timeSeconds: cosignature.timeSeconds })
+  const claimed = claimedCosignatures(roster, eligible, note)
+  const counted: CountedTime[] = []
+  let newest: number | undefined
+  // Newest first, and no further than the quorum: signatures are what a check of one package costs.
+  for (const { witness, timeSeconds } of claimed) {
+    if (verifyCosignature(crypto, witness.key, note) === undefined) continue
+    counted.push({ name: witness.name, timeSeconds })
+    newest ??= quorumTime(roster, counted)
+    if (newest !== undefined && newest > now + CLOCK_SKEW_SECONDS_MAX) {
+      return { ok: false, reason: "ahead", message: `witnesses cosigned ${key.name} ${newest - now} s ahead of the local clock`, timeSeconds: newest }
+    }
+    const time = quorumTime(roster, counted.filter((cosignature) => cosignature.timeSeconds <= now + CLOCK_SKEW_SECONDS_MAX))
+    if (time !== undefined) return { ok: true, head: { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root, timeSeconds: time } }
   }
-  times.sort((a, b) => b.timeSeconds - a.timeSeconds)
-  const newest = quorumTime(roster, times)
-  if (newest === undefined) {
-    return { ok: false, reason: "no-quorum", message: `checkpoint of ${key.name} has ${times.length} cosignatures that count, fewer than the witness quorum` }
+  const few = newest === undefined ? `has ${counted.length} cosignatures that count, fewer than the witness quorum` : "has too many cosignatures ahead of the local clock to count"
+  return { ok: false, reason: "no-quorum", message: `checkpoint of ${key.name} ${few}` }
+}
+
+interface CountedTime {
+  readonly name: string
+  readonly timeSeconds: number
+}
+
+/** The first line of each eligible witness, newest claimed time first; nothing is verified yet. Time 0 claims nothing. */
+function claimedCosignatures(roster: Roster, eligible: ReadonlySet<string>, note: Note): { readonly witness: TlogPolicy["witnesses"][number]; readonly timeSeconds: number }[] {
+  const claimed = roster.policy.witnesses.filter((witness) => eligible.has(witness.name)).flatMap((witness) => {
+    const line = note.signatures.find(({ name, keyId }) => name === witness.key.name && keyId === witness.key.keyId)
+    const timeSeconds = line === undefined ? 0 : claimedTime(line.signature)
+    return timeSeconds > 0 ? [{ witness, timeSeconds }] : []
+  })
+  return claimed.sort((a, b) => b.timeSeconds - a.timeSeconds)
+}
+
+function claimedTime(signature: Bytes): number {
+  try {
+    return parseCosignature(signature).timeSeconds
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    return 0
   }
-  if (newest > now + CLOCK_SKEW_SECONDS_MAX) {
-    return { ok: false, reason: "ahead", message: `witnesses cosigned ${key.name} ${newest - now} s ahead of the local clock`, timeSeconds: newest }
-  }
-  const timeSeconds = quorumTime(roster, times.filter((time) => time.timeSeconds <= now + CLOCK_SKEW_SECONDS_MAX))
-  if (timeSeconds === undefined) {
-    return { ok: false, reason: "no-quorum", message: `too many cosignatures of ${key.name} are ahead of the local clock to count` }
-  }
-  return { ok: true, head: { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root, timeSeconds } }
 }
 
 /** The q-th newest time; `times` come newest first. */
-function quorumTime(roster: Roster, times: readonly { readonly name: string; readonly timeSeconds: number }[]): number | undefined {
+function quorumTime(roster: Roster, times: readonly CountedTime[]): number | undefined {
   if (roster.singleOperator) return times[0]?.timeSeconds
   const names = new Set<string>()
   for (const { name, timeSeconds } of times) {
