@@ -3,6 +3,8 @@ import { whyTooOld } from "./runtime.ts"
 const why = whyTooOld(process.versions.node)
 if (why === undefined) {
   const { main } = await import("./main.ts")
+  // Whoever read the logs is gone; that is no reason for a node to end.
+  process.stderr.on("error", () => undefined)
   process.exitCode = await main(process.argv.slice(2), process)
 } else {
   process.stderr.write(why)

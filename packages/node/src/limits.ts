@@ -96,6 +96,10 @@ export const PACKUMENT_LARGE_BYTES = 16 * MIB
 export const PACKUMENT_CACHE_BYTES_MAX = 64 * MIB
 /** How long a packument is used without asking the registry whether it changed, in ms. */
 export const PACKUMENT_FRESH_MS = 60_000
+/** How long a host's addresses are used without asking the resolver again, in ms. They are judged at each use. */
+export const ADDRESSES_FRESH_MS = 30_000
+/** Hosts whose addresses are remembered. */
+export const HOSTS_REMEMBERED_MAX = 256
 /** Sockets to one registry host. */
 export const SOCKETS_PER_HOST_MAX = 16
 
@@ -104,6 +108,8 @@ export const GATHER_GRACE_MS = 5_000
 
 /** First and longest pause before a log asks the witnesses again that did not answer, in ms. */
 export const COSIGN_RETRY_MS = { first: 500, longest: 30_000 } as const
+/** Shortest time from one round of cosigning a growing log to the next, in ms: what a package waits at most in a burst of others. */
+export const COSIGN_PACE_MS = 100
 /** The notices head is cosigned anew this often although nothing changed: it must never be older than 24 h at a client. */
 export const NOTICES_REFRESH_MS = 30 * 60_000
 /** An evidence request that finds the notices head older than this waits for a new one. */

@@ -16,7 +16,7 @@ import { createLogger, type Logger } from "./logger.ts"
 import { createMetrics } from "./metrics.ts"
 import { createNodeService } from "./node-service.ts"
 import { createGuardedFetch } from "./registry/guarded-fetch.ts"
-import { type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
+import { rememberingResolve, type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
 import { createRegistrySource } from "./registry/source.ts"
 import { openServices } from "./services.ts"
 import { holdFolder, type HeldFolder } from "./state/folder.ts"
@@ -95,7 +95,8 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const logger = createLogger({ level: config.logLevel, secrets: credentials.secrets, ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
   for (const warning of own.roster.warnings) logger.warn({ roster: own.path }, warning)
   const userAgent = `vouchsafe-node/${VERSION} (+${operator})`
-  const fetch = createGuardedFetch({ allowPrivateAddresses: config.allowPrivateAddresses, registries, resolve: world.resolve ?? resolveBySystem, userAgent })
+  const resolve = rememberingResolve(world.resolve ?? resolveBySystem, clock)
+  const fetch = createGuardedFetch({ allowPrivateAddresses: config.allowPrivateAddresses, registries, resolve, userAgent })
   closers.push(() => fetch.close())
   const transport = httpTransport({ userAgent })
   closers.push(() => transport.close())

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { type Cosigner, createCosigner } from "../src/cosign/cosigner.ts"
-import { COSIGN_RETRY_MS, NOTICES_REFRESH_MS } from "../src/limits.ts"
+import { COSIGN_PACE_MS, COSIGN_RETRY_MS, NOTICES_REFRESH_MS } from "../src/limits.ts"
 import { cleanup, manualTime, quiet } from "./support.ts"
 
 const root = new Uint8Array(32)
@@ -49,23 +49,36 @@ async function settled(promise: Promise<unknown>, time: { advance(ms: number): P
 describe("a log's head is cosigned", () => {
   test("once at the start, and after appends, several in one round", async () => {
     const { time, state, cosigner, pause, resume } = world()
-    await time.advance(0)
+    await time.advance(COSIGN_PACE_MS)
     expect([state.cosigned, state.rounds]).toEqual([0, ["fresh 0"]])
     pause()
     state.size = 1
     cosigner.request()
+    await time.advance(0)
     state.size = 5
     cosigner.request()
     cosigner.request()
     const reached = cosigner.reached(5)
-    expect(await settled(reached, time)).toBe(false)
     resume()
+    expect(await settled(reached, time)).toBe(false)
+    await time.advance(COSIGN_PACE_MS)
     await reached
     expect([state.cosigned, state.rounds]).toEqual([5, ["fresh 0", "newest 1", "newest 5"]])
   })
+  test("the first append after a while at once, those of a burst together a little later", async () => {
+    const { time, state, cosigner } = world()
+    await time.advance(COSIGN_PACE_MS)
+    for (let size = 1; size <= 50; size++) {
+      state.size = size
+      cosigner.request()
+      await time.advance(10)
+    }
+    await time.advance(COSIGN_PACE_MS)
+    expect(state.rounds).toEqual(["fresh 0", "newest 1", "newest 10", "newest 20", "newest 30", "newest 40", "newest 50"])
+  })
   test("again and again, ever more slowly, while the witnesses are away", async () => {
     const { time, state, cosigner } = world()
-    await time.advance(0)
+    await time.advance(COSIGN_PACE_MS)
     state.alive = false
     state.size = 1
     const reached = cosigner.reached(1)
@@ -87,18 +100,21 @@ describe("a log's head is cosigned", () => {
     await time.advance(1)
     expect([state.rounds, cosigner.ageMs()]).toEqual([["fresh 0", "fresh 0"], 0])
   })
-  test("refreshed() waits for a round that begins after the call", async () => {
+  test("refreshed() waits for a round that begins after the call, and does not wait for a pause", async () => {
     const { time, state, cosigner, pause, resume } = world()
-    await time.advance(0)
+    await time.advance(COSIGN_PACE_MS)
     pause()
     cosigner.request()
+    await time.advance(0)
     const refreshed = cosigner.refreshed()
     expect(state.rounds).toEqual(["fresh 0", "newest 0"])
     resume()
     await refreshed
     expect(state.rounds).toEqual(["fresh 0", "newest 0", "fresh 0"])
+    cosigner.request()
+    await time.advance(0)
     await cosigner.refreshed()
-    expect(state.rounds).toHaveLength(4)
+    expect(state.rounds).toEqual(["fresh 0", "newest 0", "fresh 0", "fresh 0"])
   })
   test("the head's age counts from its newest cosignatures, of a refresh or of a larger tree", async () => {
     const { time, state, cosigner } = world()
@@ -112,16 +128,17 @@ describe("a log's head is cosigned", () => {
     expect(cosigner.ageMs()).toBe(0)
   })
   test("a request in the very turn in which a round ends is not lost", async () => {
-    const { state, cosigner } = world()
+    const { time, state, cosigner } = world()
     await cosigner.reached(0)
     state.size = 1
-    const first = cosigner.reached(1).then(() => { state.size = 2; return cosigner.reached(2) })
-    await first
+    const both = cosigner.reached(1).then(() => { state.size = 2; return cosigner.reached(2) })
+    await time.advance(2 * COSIGN_PACE_MS)
+    await both
     expect(state.cosigned).toBe(2)
   })
   test("stopping lets waiters go, ends the timers and begins nothing more", async () => {
     const { time, state, cosigner } = world({ refreshMs: NOTICES_REFRESH_MS })
-    await time.advance(0)
+    await time.advance(COSIGN_PACE_MS)
     state.alive = false
     state.size = 1
     const reached = cosigner.reached(1)

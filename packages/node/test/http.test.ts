@@ -1,4 +1,4 @@
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, connect } from "node:net"
 import { gunzipSync } from "node:zlib"
 import { beforeEach, describe, expect, test } from "vitest"
 import { VouchsafeError } from "@vouchsafe/core"
@@ -6,8 +6,8 @@ import { acceptsGzip, jsonAnswer, textAnswer } from "../src/http/answer.ts"
 import { readBody } from "../src/http/body.ts"
 import { guardJson, ownHosts } from "../src/http/guard.ts"
 import { createRouter } from "../src/http/router.ts"
-import { createGuardedServer } from "../src/http/server.ts"
-import { HEADER_BYTES_MAX, TARGET_LENGTH_MAX } from "../src/limits.ts"
+import { createGuardedServer, type ServerOptions } from "../src/http/server.ts"
+import { CONNECTIONS_PER_ADDRESS_MAX, HEADER_BYTES_MAX, TARGET_LENGTH_MAX } from "../src/limits.ts"
 import { ask, cleanup, quiet, raw } from "./support.ts"
 
 const BODY_BYTES_MAX = 1_000
@@ -31,15 +31,19 @@ const router = createRouter([
   },
 ])
 
-beforeEach(async () => {
-  const server = createGuardedServer({ isOwnHost: ownHosts("https://node.example/"), router, connectionsMax: 50, logger: quiet, onAnswer: () => undefined })
+async function serve(more: Partial<ServerOptions> = {}): Promise<number> {
+  const server = createGuardedServer({ isOwnHost: ownHosts("https://node.example/"), router, connectionsMax: 1_000, logger: quiet, onAnswer: () => undefined, ...more })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  port = (server.address() as AddressInfo).port
-  base = `http://127.0.0.1:${port}`
   cleanup(() => {
     server.closeAllConnections()
     return new Promise((resolve) => server.close(resolve))
   })
+  return (server.address() as AddressInfo).port
+}
+
+beforeEach(async () => {
+  port = await serve()
+  base = `http://127.0.0.1:${port}`
 })
 
 const JSON_TYPE = { "content-type": "application/json" }
@@ -112,6 +116,27 @@ describe("limits", () => {
     { name: "CONNECT", text: "CONNECT 10.0.0.1:80 HTTP/1.1\r\nHost: 10.0.0.1:80\r\n\r\n", says: "" },
   ])("closed: $name", async ({ text, says }) => {
     expect((await raw(port, text)).split("\r\n", 1)[0]).toContain(says)
+  })
+
+  test.each([
+    { name: "headers that never end", text: "GET /text HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", says: "408" },
+    { name: "a body that never comes", text: "POST /json HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n", says: "408" },
+    { name: "nothing at all", text: "", says: "" },
+  ])("a slow client is not waited for: $name", async ({ text, says }) => {
+    const quick = await serve({ timeouts: { headersMs: 40, requestMs: 80, checkMs: 10 } })
+    expect((await raw(quick, text.replace("PORT", String(quick)))).split("\r\n", 1)[0]).toContain(says)
+  })
+
+  test("one address has so many connections and no more; the others go on", async () => {
+    const sockets = Array.from({ length: CONNECTIONS_PER_ADDRESS_MAX + 1 }, () => connect(port, "127.0.0.1"))
+    cleanup(() => { for (const socket of sockets) socket.destroy() })
+    for (const socket of sockets) socket.on("error", () => undefined)
+    const closed = await Promise.any(sockets.map((socket) => new Promise<typeof socket>((resolve) => socket.on("close", () => resolve(socket)))))
+    expect(sockets.filter(({ destroyed }) => destroyed)).toEqual([closed])
+    const [first] = sockets
+    const answered = new Promise<string>((resolve) => first?.on("data", (chunk: Buffer) => resolve(chunk.toString())))
+    first?.write(`GET /text HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
+    expect(await answered).toContain("200 OK")
   })
 
   test("no Host at all", async () => {

@@ -6,9 +6,9 @@ import { describe, expect, test } from "vitest"
 import { startRegistry, type FakeRegistry, type RegistryOptions } from "@vouchsafe/testkit/registry"
 import type { RegistrySource } from "@vouchsafe/ports"
 import { createGuardedFetch } from "../src/registry/guarded-fetch.ts"
-import { type ResolveHost, resolveBySystem } from "../src/registry/resolve.ts"
+import { publicLookup, rememberingResolve, type ResolveHost, resolveBySystem } from "../src/registry/resolve.ts"
 import { createRegistrySource, versionIn } from "../src/registry/source.ts"
-import { PACKUMENT_FRESH_MS } from "../src/limits.ts"
+import { ADDRESSES_FRESH_MS, PACKUMENT_FRESH_MS } from "../src/limits.ts"
 import { cleanup, manualTime } from "./support.ts"
 
 const GOOD = { name: "zz-good", version: "1.0.0", files: { "index.js": "module.exports = 1\n" } }
@@ -105,6 +105,27 @@ describe("A8: addresses that only the node can reach", () => {
     const guarded = source({ registries: [id], resolve: rebinding, allowPrivateAddresses: true })
     await expect(guarded.tarball({ url: "https://rebind.example/x.tgz", registry: id })).rejects.toMatchObject({ code: "ADDRESS_REFUSED" })
     expect(asked).toEqual(["rebind.example"])
+  })
+  test("addresses are remembered for a short while, judged each time, and failures are not remembered", async () => {
+    const time = manualTime()
+    const asked: string[] = []
+    const answers: (readonly LookupAddress[] | Error)[] = [new Error("ENOTFOUND"), [{ address: "93.184.216.34", family: 4 }], [{ address: "10.0.0.1", family: 4 }]]
+    const remembering = rememberingResolve((host, done) => {
+      asked.push(host)
+      const answer = answers.shift() ?? []
+      if (answer instanceof Error) done(answer, [])
+      else done(null, answer)
+    }, time.clock)
+    const lookup = publicLookup(remembering)
+    const look = (): Promise<string> => new Promise((resolve) => lookup("registry.example", { all: false }, (error, address) => resolve(error === null ? String(address) : error.message)))
+    expect(await look()).toBe("ENOTFOUND")
+    expect(await Promise.all([look(), look()])).toEqual(["93.184.216.34", "93.184.216.34"])
+    await time.advance(ADDRESSES_FRESH_MS - 1)
+    expect([await look(), asked.length]).toEqual(["93.184.216.34", 2])
+    await time.advance(1)
+    expect(await look()).toContain("10.0.0.1, expected a public address")
+    expect(await look()).toContain("10.0.0.1, expected a public address")
+    expect(asked).toHaveLength(3)
   })
   test("redirects end", async () => {
     const { url: id, seen } = await server((request, response) => response.writeHead(302, { location: `${request.url}x` }).end())

@@ -6,7 +6,7 @@
  */
 import type { Cosigners } from "@vouchsafe/log"
 import type { Clock, Log } from "@vouchsafe/ports"
-import { COSIGN_RETRY_MS } from "../limits.ts"
+import { COSIGN_PACE_MS, COSIGN_RETRY_MS } from "../limits.ts"
 import type { Logger } from "../logger.ts"
 import type { Timers } from "../timers.ts"
 
@@ -54,8 +54,10 @@ export function createCosigner(options: CosignerOptions): Cosigner {
   let running: Promise<void> | undefined
   let cosignedAtMs = Number.NEGATIVE_INFINITY
   let retryMs: number = COSIGN_RETRY_MS.first
+  let lastRoundAtMs = Number.NEGATIVE_INFINITY
   let stopped = false
   let cancelTimer = (): void => undefined
+  let endPause = (): void => undefined
 
   const cosignedSize = (): number => log.cosigned()?.size ?? -1
 
@@ -76,16 +78,35 @@ export function createCosigner(options: CosignerOptions): Cosigner {
     options.onRound?.(reached)
     if (!reached && !stopped) {
       const failures = witnesses.status().filter(({ failure }) => failure !== undefined).map(({ name, failure }) => ({ name, failure }))
-      logger.warn({ log: options.name, size: log.size, failures }, "the witness quorum was not reached")
+      // Nodes of a network that starts together miss each other's first rounds.
+      const tell = retryMs < COSIGN_RETRY_MS.longest / 8 ? logger.info : logger.warn
+      tell({ log: options.name, size: log.size, failures }, "the witness quorum was not reached")
     }
     return reached
   }
 
+  /** In a burst of appends each round costs every witness a durable write: a short pause lets the next round cover more. */
+  const pace = async (): Promise<void> => {
+    const leftMs = lastRoundAtMs + COSIGN_PACE_MS - clock.nowMs()
+    if (wanted === "newest" && leftMs > 0 && leftMs <= COSIGN_PACE_MS) await pause(leftMs)
+  }
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => {
+    const cancel = timers.after(ms, resolve)
+    endPause = () => {
+      cancel()
+      resolve()
+    }
+  })
+
   const run = async (): Promise<void> => {
     while (wanted !== "no" && !stopped) {
+      await pace()
+      if (stopped) return
       const fresh = wanted === "fresh"
       wanted = "no"
       rounds += 1
+      lastRoundAtMs = clock.nowMs()
       const reached = await round(fresh).catch((error: unknown) => {
         logger.error({ log: options.name, error: error instanceof Error ? error.message : "unknown" }, "a head could not be cosigned")
         return false
@@ -110,6 +131,7 @@ export function createCosigner(options: CosignerOptions): Cosigner {
   const ask = (what: "newest" | "fresh"): void => {
     if (stopped) return
     if (wanted !== "fresh") wanted = what
+    if (what === "fresh") endPause()
     if (running !== undefined) return
     cancelTimer()
     running = run().finally(() => {
@@ -142,6 +164,7 @@ export function createCosigner(options: CosignerOptions): Cosigner {
     async stop() {
       stopped = true
       cancelTimer()
+      endPause()
       await witnesses.close()
       await running
       for (const waiter of waiters) waiter.resolve()

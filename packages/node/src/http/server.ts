@@ -23,18 +23,21 @@ export interface ServerOptions extends GuardOptions {
   /** Set on the admin socket, whose clients have no address. */
   readonly from?: string
   readonly logger: Logger
+  /** Other times than those of limits.ts, for tests of slow clients. */
+  readonly timeouts?: { readonly headersMs: number; readonly requestMs: number; readonly checkMs: number }
   /** Told about each answer. `route` is the route's path, never the request's. */
   readonly onAnswer: (route: string, status: number, seconds: number) => void
 }
 
 /** Makes a server that is not listening yet. */
 export function createGuardedServer(options: ServerOptions): Server {
+  const timeouts = options.timeouts ?? { headersMs: HEADERS_TIMEOUT_MS, requestMs: REQUEST_TIMEOUT_MS, checkMs: CONNECTIONS_CHECK_MS }
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    connectionsCheckingInterval: timeouts.checkMs,
     // The guard answers in JSON like every other refusal.
     requireHostHeader: false,
     insecureHTTPParser: false,

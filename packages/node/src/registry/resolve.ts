@@ -4,8 +4,10 @@
  * @packageDocumentation
  */
 import { VouchsafeError } from "@vouchsafe/core"
+import type { Clock } from "@vouchsafe/ports"
 import { lookup as systemLookup, type LookupAddress } from "node:dns"
 import { isIP, type LookupFunction } from "node:net"
+import { ADDRESSES_FRESH_MS, HOSTS_REMEMBERED_MAX } from "../limits.ts"
 import { isPublicAddress } from "./addresses.ts"
 
 /** Resolves a host name to all its addresses. Tests inject one. */
@@ -14,6 +16,30 @@ export type ResolveHost = (host: string, done: (error: Error | null, addresses: 
 /** The operating system's resolver. */
 export const resolveBySystem: ResolveHost = (host, done) => {
   systemLookup(host, { all: true }, (error, addresses) => done(error, addresses ?? []))
+}
+
+/**
+ * Remembers what a resolver answered for a short while, and asks once for all who want to know at the same time: a burst of
+ * connections to one registry would otherwise be a burst of questions, of which resolvers drop some. Failures are not remembered.
+ */
+export function rememberingResolve(resolve: ResolveHost, clock: Clock): ResolveHost {
+  const answers = new Map<string, { readonly asked: Promise<readonly LookupAddress[]>; readonly atMs: number }>()
+  const ask = (host: string): Promise<readonly LookupAddress[]> => {
+    const nowMs = clock.nowMs()
+    const known = answers.get(host)
+    if (known !== undefined && Math.abs(nowMs - known.atMs) < ADDRESSES_FRESH_MS) return known.asked
+    const asked = new Promise<readonly LookupAddress[]>((settle, fail) => {
+      resolve(host, (error, addresses) => (error === null ? settle(addresses) : fail(error)))
+    })
+    answers.delete(host)
+    answers.set(host, { asked, atMs: nowMs })
+    if (answers.size > HOSTS_REMEMBERED_MAX) answers.delete(answers.keys().next().value as string)
+    asked.catch(() => answers.delete(host))
+    return asked
+  }
+  return (host, done) => {
+    ask(host).then((addresses) => done(null, addresses), (error: Error) => done(error, []))
+  }
 }
 
 function refusal(host: string, address: string): VouchsafeError {

@@ -1,0 +1,6 @@
+import { expect, test } from "vitest"
+import * as node from "../src/index.ts"
+
+test("what the package exports", () => {
+  expect(Object.keys(node).sort()).toEqual(["RUNTIME_MIN", "VERSION", "main", "startNode"])
+})
