@@ -1,0 +1,50 @@
+/**
+ * `npm run bench`: one JSON document with medians, ratios against a baseline of the same run, and the bars they are held to.
+ * Machines are noisy: the figures are CPU time and ratios.
+ */
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+import { ROOT } from "../support/index.ts"
+import { benchPnpmWarm } from "./pnpm-warm.ts"
+
+interface Bar {
+  readonly name: string
+  readonly value: number
+  readonly bar: string
+  readonly holds: boolean
+}
+
+const BENCH_MS_MAX = 600_000
+
+/** Runs one package's own bench as a process of its own, so that nothing else warms it up. */
+function benchOf(script: string): Readonly<Record<string, unknown>> {
+  process.stderr.write(`bench: ${script}\n`)
+  const ran = spawnSync(process.execPath, ["--conditions=source", join(ROOT, script)], { encoding: "utf8", timeout: BENCH_MS_MAX, maxBuffer: 64 * 1024 * 1024, stdio: ["ignore", "pipe", "inherit"] })
+  if (ran.status !== 0) throw new Error(`${script} ended with ${String(ran.status ?? ran.signal)}`)
+  return JSON.parse(ran.stdout) as Readonly<Record<string, unknown>>
+}
+
+function numberAt(document: unknown, path: string): number {
+  const value = path.split(".").reduce<unknown>((at, key) => (at as Readonly<Record<string, unknown>> | undefined)?.[key], document)
+  if (typeof value !== "number") throw new Error(`the bench has no figure ${path}: ${JSON.stringify(document)}`)
+  return value
+}
+
+const atMost = (name: string, value: number, limit: number): Bar => ({ name, value, bar: `<= ${limit}`, holds: value <= limit })
+const atLeast = (name: string, value: number, limit: number): Bar => ({ name, value, bar: `>= ${limit}`, holds: value >= limit })
+
+const verify = benchOf("packages/client/bench/verify.ts")
+const append = benchOf("packages/log/bench/append.ts")
+const serve = benchOf("packages/registry-shim/bench/serve.ts")
+process.stderr.write("bench: warm pnpm install\n")
+const pnpmWarm = await benchPnpmWarm()
+const bars: Bar[] = [
+  atMost("evidence for 500 packages from 4 nodes, read and verified: CPU ms", numberAt(verify, "answers500.warm"), 200),
+  atMost("one package, by a client that knows the logs' heads: CPU ms", numberAt(verify, "cache1SameClient.warm"), 2),
+  atLeast("shim, warm: requests/s over a bare server's on the same bytes", numberAt(serve, "requestsPerSecond.ratio"), 0.6),
+  atMost("shim: peak memory in an install of 1,500 packages, MiB", numberAt(serve, "install.rssPeakMiB"), 200),
+  atLeast("log: durable appends/s", numberAt(append, "appendsPerSecond"), 5_000),
+  atMost("warm pnpm install --frozen-lockfile: CPU ms that the plugin adds", pnpmWarm.addedCpuMs, 150),
+]
+process.stdout.write(`${JSON.stringify({ node: process.version, bars, verify, append, serve, pnpmWarm }, null, 2)}\n`)
+process.exitCode = bars.every((bar) => bar.holds) ? 0 : 1
