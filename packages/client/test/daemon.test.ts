@@ -102,11 +102,11 @@ describe("a daemon is never believed and never to blame", () => {
     expect(result.notes.map(({ message }) => message).join()).toContain(notes ?? "")
   })
 
-  test.each<{ name: string; edit: (answer: Record<string, never>) => unknown }>([
+  test.each<{ name: string; edit: (answer: Record<string, object>) => unknown }>([
     { name: "malformed", edit: (answer) => ({ ...answer, extra: 1 }) },
     { name: "about nothing that was asked", edit: (answer) => ({ ...answer, artifacts: [] }) },
-    { name: "with a head of nobody", edit: (answer) => ({ ...answer, log: { ...answer["log"] as object, checkpoint: "x\n1\nAAAA\n\n— x AAAA\n" } }) },
-    { name: "with notices of nobody", edit: (answer) => ({ ...answer, notices: { ...answer["notices"] as object, checkpoint: "" } }) },
+    { name: "with a head of nobody", edit: (answer) => ({ ...answer, log: { ...answer["log"], checkpoint: "x\n1\nAAAA\n\n— x AAAA\n" } }) },
+    { name: "with notices of nobody", edit: (answer) => ({ ...answer, notices: { ...answer["notices"], checkpoint: "" } }) },
   ])("a part that is $name is asked for directly, and no node is blamed for it", async ({ edit }) => {
     const world = withDaemon((answers) => answers.map((part) => (part.operator === "delta" ? { ...part, answer: edit(part.answer as never) } : part)))
     const { verdicts, failures } = await world.check(world.publish("a"))

@@ -25,6 +25,11 @@ export function hashFunction(algorithm: "sha256" | "sha512", fast: OneShot | und
   return (data) => fast(algorithm, data, "buffer")
 }
 
+/** Names for files: the SHA-256 of a text's UTF-8, in hexadecimal. */
+export function digestOf(text: string): string {
+  return openssl.createHash("sha256").update(text, "utf8").digest("hex")
+}
+
 const keys = new Map<string, KeyObject | undefined>()
 
 function keyObject(publicKey: Bytes): KeyObject | undefined {

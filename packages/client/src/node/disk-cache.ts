@@ -5,12 +5,12 @@
  *
  * @packageDocumentation
  */
-import { createHash } from "node:crypto"
 import { readdirSync, rmSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { isVouchsafeError } from "@vouchsafe/core"
 import type { EvidenceCache } from "@vouchsafe/ports"
 import { CACHE_FILE_LENGTH_MAX, formatCacheFile, parseCacheFile } from "./cache-file.ts"
+import { digestOf } from "./crypto.ts"
 import { diskError, makePrivateDirectory, readTextIfPresent, systemCode, writeFileAtomic } from "./files.ts"
 
 /** Limits of one cache folder. With files of about 10 kB an artifact, as seen with four nodes, the default is some 160 MB. */
@@ -26,8 +26,6 @@ export const DISK_CACHE_LIMITS: DiskCacheLimits = { artifactsPerFolder: 64, chec
 const EVICTED_PART = 0.25
 /** A checkpoint that this process wrote or read is kept in memory: 500 artifacts refer to a handful of them. */
 const CHECKPOINTS_IN_MEMORY_MAX = 256
-
-const digestOf = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
 
 /** Opens the cache in `directory`. Makes nothing until the first write. */
 export function diskCache(directory: string, limits: DiskCacheLimits = DISK_CACHE_LIMITS): EvidenceCache {

@@ -5,19 +5,17 @@
  *
  * @packageDocumentation
  */
-import { createHash } from "node:crypto"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { parseCheckpoint, parseNote, VouchsafeError } from "@vouchsafe/core"
 import type { MisbehaviorRecord, NoticesMirror, StateStore, Swap } from "@vouchsafe/ports"
+import { digestOf } from "./crypto.ts"
 import { diskError, readTextIfPresent, requirePrivateDirectory, writeFileAtomic } from "./files.ts"
 import { type LockWorld, systemLockWorld, withLock } from "./lock.ts"
 import { damaged, formatHead, formatMirror, formatMisbehavior, parseAsked, parseHead, parseMirror, parseMisbehaviorFile } from "./state-files.ts"
 
 /** Stored proofs that are read; a roster has fewer logs than this. */
 const PROOFS_MAX = 1_000
-
-const digestOf = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
 
 /** Tree size of a signed head that this store wrote or is given. */
 const sizeOf = (signedText: string): number => parseCheckpoint(parseNote(signedText).text).size
