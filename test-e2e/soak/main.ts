@@ -1,0 +1,41 @@
+/**
+ * `npm run soak`: full counts and long runs of what `npm test` does in small. Ends with one line a part, exit status 1 where any failed.
+ * Parts may be named: `node test-e2e/soak/main.ts kills properties matrix`.
+ */
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+import { ROOT } from "../support/index.ts"
+
+interface Part {
+  readonly command: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+const PART_MS_MAX = 4 * 3_600_000
+const KILLS = "200"
+const vitest = (folder: string, ...files: string[]): Pick<Part, "command" | "cwd"> => ({
+  command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "../config/vitest.config.ts", "--root", ".", "--testTimeout", String(PART_MS_MAX), ...files], cwd: join(ROOT, "packages", folder),
+})
+
+const PARTS: Readonly<Record<string, readonly Part[]>> = {
+  kills: [
+    { ...vitest("log", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
+    { ...vitest("node", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
+  ],
+  properties: ["core", "log", "client", "attester"].map((folder) => ({ ...vitest(folder), env: { SLOW: "1" } })),
+  matrix: [{ command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "packages/config/vitest.e2e.config.ts", "test-e2e/matrix"], cwd: ROOT, env: { VOUCHSAFE_E2E_FULL: "1" } }],
+}
+
+const asked = process.argv.slice(2)
+const names = asked.length === 0 ? Object.keys(PARTS) : asked
+const results = names.map((name): readonly [string, boolean] => {
+  const parts = PARTS[name]
+  if (parts === undefined) throw new Error(`no part ${name}, expected some of ${Object.keys(PARTS).join(", ")}`)
+  return [name, parts.every(({ command: [file = "", ...args], cwd, env }) => {
+    process.stdout.write(`soak: ${name}: ${file} ${args.join(" ")}\n`)
+    return spawnSync(file, args, { cwd, env: { ...process.env, ...env }, stdio: "inherit", timeout: PART_MS_MAX }).status === 0
+  })]
+})
+for (const [name, passed] of results) process.stdout.write(`soak: ${name} ${passed ? "passed" : "FAILED"}\n`)
+process.exitCode = results.every(([, passed]) => passed) ? 0 : 1
