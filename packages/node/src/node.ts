@@ -94,6 +94,9 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const credentials = credentialsOf(npm, registries)
   const logger = createLogger({ level: config.logLevel, secrets: credentials.secrets, ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
   for (const warning of own.roster.warnings) logger.warn({ roster: own.path }, warning)
+  if (!config.allowPrivateAddresses && registries.some((registry) => registry.startsWith("http:"))) {
+    logger.warn({ registries }, "a registry that speaks http is not asked without --allow-private-addresses")
+  }
   const userAgent = `vouchsafe-node/${VERSION} (+${operator})`
   const resolve = rememberingResolve(world.resolve ?? resolveBySystem, clock)
   const fetch = createGuardedFetch({ allowPrivateAddresses: config.allowPrivateAddresses, registries, resolve, userAgent })

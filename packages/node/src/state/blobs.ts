@@ -2,7 +2,7 @@ import { HEX_SHA256, VouchsafeError } from "@vouchsafe/core"
 import type { BlobStore } from "@vouchsafe/ports"
 import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
-import { mkdir, open, readFile, rename } from "node:fs/promises"
+import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises"
 import { dirname, join } from "node:path"
 
 /** Where a document lies in its folder. @throws TypeError for what is no digest. */
@@ -37,9 +37,8 @@ export function createBlobStore(folder: string): BlobStore {
 }
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const partial = `${path}.${randomBytes(6).toString("hex")}.new`
-  const file = await open(partial, "wx", 0o600)
+  const file = await create(partial)
   try {
     await file.writeFile(bytes)
     await file.sync()
@@ -52,5 +51,16 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
     await parent.sync()
   } finally {
     await parent.close()
+  }
+}
+
+/** Creates a file, and its folder the first time that one is missing. */
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx", 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    return await open(path, "wx", 0o600)
   }
 }
