@@ -91,6 +91,8 @@ export function createSequencer(commit: (entries: readonly LogEntry[]) => Promis
 
   const runBatch = async (): Promise<void> => {
     const batch = takeBatch()
+    // Closing may have refused all that waited.
+    if (batch.length === 0) return
     try {
       let index = await commit(batch.flatMap(({ entries }) => entries))
       for (const call of batch) call.resolve(call.entries.map(() => ({ index: index++ })))

@@ -1,6 +1,6 @@
-import { KEY_TYPE, openCheckpoint, parseEntryBundle, signerFromSeed, tilePath, utf8Decode } from "@vouchsafe/core"
+import { KEY_TYPE, leafHash, openCheckpoint, parseEntryBundle, rootOfLeaves, signerFromSeed, tilePath, utf8Decode } from "@vouchsafe/core"
 import type { Log } from "@vouchsafe/ports"
-import { createMemoryLogDisk, fastCrypto, refuses } from "@vouchsafe/testkit"
+import { createMemoryLogDisk, failingLogStorage, fastCrypto, refuses } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
 import { auditLog, BATCH_ENTRIES_MAX, KEY_BYTES_MAX, KEYS_PER_ENTRY_MAX, openLog } from "../src/index.ts"
 import { DRIVERS, entriesOf, entryOf, FSCK, newDirectory, openOn, ORIGIN, recordingSigner, signer } from "./helpers.ts"
@@ -228,6 +228,36 @@ describe("a directory belongs to one log, one process, one history", () => {
     }
   })
 
+  test("THREATS log operator: tiles without their database are not begun anew", async () => {
+    const disk = createMemoryLogDisk()
+    const log = await openOn(await disk.open())
+    await log.append(entriesOf(0, 256))
+    await log.close()
+    const emptied = createMemoryLogDisk()
+    for (const [path, bytes] of disk.kept.files) emptied.kept.files.set(path, bytes)
+    await refuses(async () => openOn(await emptied.open()), "STATE_UNSAFE")
+    emptied.kept.files.delete("tile/entries/000")
+    await refuses(async () => openOn(await emptied.open()), "STATE_UNSAFE")
+  })
+
+  test("entries and staged root that changed together are refused against what was signed", async () => {
+    const disk = createMemoryLogDisk()
+    const log = await openOn(await disk.open())
+    await log.append(entriesOf(0, 5))
+    await log.close()
+    const changed = { ...entryOf(4), bytes: bytes(3) }
+    disk.kept.entries.set(4, changed.bytes)
+    const leaves = [...entriesOf(0, 4), changed].map((entry) => leafHash(fastCrypto, entry.bytes))
+    disk.kept.staged = { size: 5, root: rootOfLeaves(fastCrypto, leaves) }
+    const { signer: recording, messages } = recordingSigner()
+    await refuses(async () => openOn(await disk.open(), { signer: recording }), "LOG_BROKEN")
+    // The same, with an entry more that was staged when the process died.
+    disk.kept.entries.set(5, entryOf(5).bytes)
+    disk.kept.staged = { size: 6, root: rootOfLeaves(fastCrypto, [...leaves, leafHash(fastCrypto, entryOf(5).bytes)]) }
+    await refuses(async () => openOn(await disk.open(), { signer: recording }), "LOG_BROKEN")
+    expect(messages).toEqual([])
+  })
+
   test("a staged entry that changed is refused and nothing is signed", async () => {
     const disk = createMemoryLogDisk()
     const log = await openOn(await disk.open())
@@ -272,6 +302,89 @@ describe("cosigned checkpoints", () => {
     expect(await log.publishCosigned(log.checkpoint())).toBe(true)
     await Promise.all([log.close(), twin.close()])
   })
+})
+
+test("[S7] readers see an entry, its key and its checkpoint at one moment, after all of it is durable", async () => {
+  const storage = await createMemoryLogDisk().open()
+  let release = (): void => undefined
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let arrived = (): void => undefined
+  const signing = new Promise<void>((resolve) => {
+    arrived = resolve
+  })
+  const log = await openOn({
+    ...storage,
+    async putSigned(...given) {
+      await storage.putSigned(...given)
+      if (given[1].size === 0) return
+      arrived()
+      await gate
+    },
+  })
+  const appending = log.append([entryOf(0)])
+  await signing
+  expect(log.size).toBe(0)
+  expect(await log.indicesByKey("entry 0")).toEqual([])
+  await expect(log.entry(0)).rejects.toBeInstanceOf(RangeError)
+  expect((await log.serve("tile/0/000.p/1")).status).toBe(404)
+  release()
+  await appending
+  expect(await log.indicesByKey("entry 0")).toEqual([0])
+  expect((await log.serve("tile/0/000.p/1")).status).toBe(200)
+  await log.close()
+})
+
+test("[S9] after a failed write what waited is refused, and the storage is not touched again", async () => {
+  const failing = failingLogStorage(await createMemoryLogDisk().open(), 2, "lost")
+  const log = await openOn(failing.storage, { batchEntriesMax: 2 })
+  const settled = await Promise.allSettled(Array.from({ length: 5 }, (_, i) => log.append([entryOf(2 * i), entryOf(2 * i + 1)])))
+  for (const one of settled) expect(one).toMatchObject({ status: "rejected", reason: { code: "LOG_BROKEN" } })
+  expect(failing.writes).toEqual(["putSigned", "stage"])
+  await log.close()
+})
+
+test("closing lets the running commit end, refuses what waits, and commits nothing more", async () => {
+  const inner = await createMemoryLogDisk().open()
+  let staged = (): void => undefined
+  const staging = new Promise<void>((resolve) => {
+    staged = resolve
+  })
+  const { storage, writes } = failingLogStorage(inner, 0, "lost", (moment) => {
+    if (moment === "after stage") staged()
+  })
+  const log = await openOn(storage, { batchEntriesMax: 1 })
+  const settled = Promise.allSettled([log.append([entryOf(0)]), log.append([entryOf(1)])])
+  await staging
+  await log.close()
+  expect(await settled).toMatchObject([{ status: "fulfilled" }, { status: "rejected", reason: { code: "STATE_UNSAFE" } }])
+  expect(writes).toEqual(["putSigned", "stage", "putSigned"])
+
+  const idle = failingLogStorage(await createMemoryLogDisk().open(), 0, "lost")
+  const closedAtOnce = await openOn(idle.storage)
+  const refused = Promise.allSettled([closedAtOnce.append([entryOf(0)])])
+  await closedAtOnce.close()
+  expect(await refused).toMatchObject([{ status: "rejected", reason: { code: "STATE_UNSAFE" } }])
+  expect(idle.writes).toEqual(["putSigned"])
+})
+
+test("[S4] tiles that do not read back as they were written: nothing is signed over them", async () => {
+  const disk = createMemoryLogDisk()
+  const { signer: recording, messages } = recordingSigner()
+  const storage = await disk.open()
+  const readFile = async (path: string): Promise<Uint8Array | undefined> => {
+    const bytes = await storage.readFile(path)
+    if (bytes !== undefined && path === "tile/0/001") bytes[32 * 44] = (bytes[32 * 44] as number) ^ 1
+    return bytes
+  }
+  const log = await openOn({ ...storage, readFile }, { signer: recording })
+  await log.append(entriesOf(0, 300))
+  messages.length = 0
+  await refuses(() => log.append(entriesOf(300, 300)), "LOG_BROKEN")
+  expect(messages).toEqual([])
+  expect(log.size).toBe(300)
+  await log.close()
 })
 
 test("a signer that signs something else is found out before anything is published", async () => {

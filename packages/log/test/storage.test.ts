@@ -95,3 +95,31 @@ describe("every operation on the disk fails twice", () => {
     }
   })
 })
+
+test("a failed call returns when everything that it began has ended: nothing is written behind the caller's back", async () => {
+  let release = (): void => undefined
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let writes = 0
+  const disk: Disk = {
+    ...nodeDisk,
+    async writeNew(path, bytes) {
+      if (++writes === 1) throw new Error("injected: no space left on device")
+      await gate
+      await nodeDisk.writeNew(path, bytes)
+    },
+  }
+  const storage = await openSqliteStorage({ directory: await newDirectory(), disk })
+  let ended = false
+  const storing = storage.putFiles(FILES).finally(() => {
+    ended = true
+  })
+  storing.catch(() => undefined)
+  while (writes < FILES.length) await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+  expect(ended).toBe(false)
+  release()
+  await refuses(() => storing, "DISK")
+  await storage.close()
+})

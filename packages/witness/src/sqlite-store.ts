@@ -95,10 +95,10 @@ function prepareAll(database: DatabaseSync) {
   return {
     head: database.prepare("SELECT origin, size, root, text, timeSeconds FROM heads WHERE originHash = ?"),
     insert: database.prepare("INSERT OR IGNORE INTO heads (originHash, origin, size, root, text, timeSeconds) VALUES (?, ?, ?, ?, ?, ?)"),
-    update: database.prepare(
-      "UPDATE heads SET origin = ?2, size = ?3, root = ?4, text = ?5, timeSeconds = ?6 WHERE originHash = ?1 AND size = ?7 AND root = ?8"),
+    // Plain placeholders: Node before 22.19 binds numbered ones wrongly.
+    update: database.prepare("UPDATE heads SET origin = ?, size = ?, root = ?, text = ?, timeSeconds = ? WHERE originHash = ? AND size = ? AND root = ?"),
     addEvidence: database.prepare(`INSERT OR IGNORE INTO misbehavior (originHash, origin, older, newer, consistency, seenAtSeconds)
-      SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM misbehavior WHERE originHash = ?1) < ?7`),
+      SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM misbehavior WHERE originHash = ?) < ?`),
     evidence: database.prepare("SELECT origin, older, newer, consistency, seenAtSeconds FROM misbehavior ORDER BY number"),
   }
 }
@@ -121,11 +121,11 @@ function storeOver(database: DatabaseSync, file: string): WitnessStore {
     compareAndSet: (originHash, expected, { origin, size, root, text, timeSeconds }) => run("write", () => {
       const { changes } = expected === undefined
         ? statements.insert.run(originHash, origin, size, root, text, timeSeconds)
-        : statements.update.run(originHash, origin, size, root, text, timeSeconds, expected.size, expected.root)
+        : statements.update.run(origin, size, root, text, timeSeconds, originHash, expected.size, expected.root)
       return Number(changes) === 1
     }),
     addMisbehavior: (originHash, { origin, older, newer, consistency, seenAtSeconds }, limit) => run("write", () => {
-      statements.addEvidence.run(originHash, origin, older, newer, concatBytes(...consistency), seenAtSeconds, limit)
+      statements.addEvidence.run(originHash, origin, older, newer, concatBytes(...consistency), seenAtSeconds, originHash, limit)
     }),
     misbehavior: () => run("read", () => statements.evidence.all().map(evidenceIn)),
     close: () => run("close", () => database.close()),

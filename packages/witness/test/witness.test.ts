@@ -162,6 +162,8 @@ describe("refusals", () => {
     expect((await world.post(body)).status).toBe(422)
     expect((await world.post(log.request(0, 0))).status).toBe(200)
     expect((await world.post(body)).status).toBe(422)
+    // Not evidence either: no proof starts from nothing.
+    expect(await world.witness.misbehavior()).toEqual([])
     expect((await world.post(log.request(0, 5))).status).toBe(200)
   })
 
