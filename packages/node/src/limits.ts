@@ -117,3 +117,5 @@ export const NOTICES_STALE_MS = 10 * 60_000
 
 /** Time for requests in work to end after SIGTERM. */
 export const DRAIN_MS = 10_000
+/** How often connections that have fallen idle since are closed, in ms. */
+export const DRAIN_SWEEP_MS = 50

@@ -12,7 +12,7 @@ import { refusal } from "./http/answer.ts"
 import { type GuardOptions, ownHosts } from "./http/guard.ts"
 import type { Router } from "./http/router.ts"
 import { createGuardedServer, type ServerOptions } from "./http/server.ts"
-import { ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DRAIN_MS } from "./limits.ts"
+import { ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DRAIN_MS, DRAIN_SWEEP_MS } from "./limits.ts"
 import type { Logger } from "./logger.ts"
 
 /** What the listeners serve once the node is ready. */
@@ -99,9 +99,12 @@ function bind(server: Server, { host, port }: { readonly host: string; readonly 
 
 function drainOne(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+    const giveUp = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+    // A connection that was busy when the server closed is kept open for a next request that will not be answered.
+    const sweep = setInterval(() => server.closeIdleConnections(), DRAIN_SWEEP_MS)
     server.close(() => {
-      clearTimeout(timer)
+      clearTimeout(giveUp)
+      clearInterval(sweep)
       resolve()
     })
     server.closeIdleConnections()

@@ -49,6 +49,8 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
+/** Listening hosts that mean all addresses of a machine. */
+const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "::", "*"])
 /** Operator of a node that nobody named. */
 const OPERATOR_DEFAULT = "local"
 
@@ -124,6 +126,9 @@ function logStart(logger: Logger, facts: { operator: string; url: string; regist
 /** The roster that was named, else the node's own; a listener on any free port decides the address of the latter. */
 function ownRoster(config: NodeConfig, folder: HeldFolder, keys: ReturnType<typeof loadOrCreateKeys>, operator: string, listenUrl: string, npm: NpmRegistries): OwnRoster {
   if (config.roster !== undefined) return loadRoster(nodeCrypto, config.roster, keys, config.url)
+  if (config.url === undefined && ANY_ADDRESS.has(config.listen.host)) {
+    throw new VouchsafeError("CONFIG_MALFORMED", `the node listens on ${config.listen.host}, which is no address that others can ask`, { hint: "say under which URL they reach it: --url" })
+  }
   const path = folder.at("roster.json")
   const known = registriesOf(nodeCrypto, path)
   const registries = config.registries.length > 0 ? config.registries : known.length > 0 ? known : [npm.default]

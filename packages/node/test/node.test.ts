@@ -43,6 +43,9 @@ describe("a node without configuration", () => {
     const other = place(at.config.data, { roster: node.rosterPath, registries: ["https://other.example/"] })
     await expect(start(other)).rejects.toMatchObject({ code: "CONFIG_MALFORMED", message: expect.stringContaining("https://other.example/ is not in roster") })
   })
+  test("on all addresses, is refused without a URL that means something", async () => {
+    await expect(start(place(data(), { listen: { host: "0.0.0.0", port: 0 } }, { npm_config_registry: "https://registry.example/" }))).rejects.toMatchObject({ code: "CONFIG_MALFORMED", hint: expect.stringContaining("--url") })
+  })
   test("is refused while another has the folder, and the address while another listens", async () => {
     const { at, node } = await lone()
     await expect(start(at)).rejects.toMatchObject({ code: "STATE_UNSAFE" })

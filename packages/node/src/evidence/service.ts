@@ -124,7 +124,7 @@ function startMissing(lines: readonly Line[], options: EvidenceOptions, from: st
     }
     const { registry } = line.artifact
     if (!options.registries.has(registry)) {
-      line.outcome = { kind: "refused", code: "WRONG_REGISTRY", detail: "this node's roster does not list the registry" }
+      line.outcome = { kind: "refused", code: "WRONG_REGISTRY", detail: "this node does not observe that registry" }
       continue
     }
     const started = options.observer.start(line.artifact, from)

@@ -148,11 +148,17 @@ async function readPackument(response: GuardedResponse, large: Semaphore): Promi
     }
     return Buffer.concat(chunks)
   } catch (error) {
-    throw fetchError(url, error)
+    throw isUndecodable(error) ? new VouchsafeError("UPSTREAM_FAILED", `${url.host}${url.pathname}: the packument cannot be decompressed`, { cause: error }) : fetchError(url, error)
   } finally {
     release?.()
     response.body.destroy()
   }
+}
+
+/** zlib's own codes: the bytes came, and are no gzip or brotli. */
+function isUndecodable(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === "string" && (code.startsWith("Z_") || code.startsWith("ERR_BROTLI") || code.startsWith("ERR__ERROR_FORMAT"))
 }
 
 function decode(response: GuardedResponse): GuardedResponse["body"] | Gunzip | BrotliDecompress {
