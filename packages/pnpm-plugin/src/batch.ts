@@ -7,8 +7,13 @@ import type { ArtifactRequest, Verdict } from "@vouchsafe/core"
 export const HOOK_BUDGET_MS = 20_000
 /** What a question that waited long still gets, in ms. */
 export const HOOK_BUDGET_MS_MIN = 1_000
-/** Rounds of questions at once; more questions wait and go together. */
-export const ROUNDS_MAX = 4
+/**
+ * Rounds of questions at once; more questions wait and go together. Each round is answered under a log head of its own,
+ * whose signatures every later install checks again, so few and large ones are better than many and early ones.
+ */
+export const ROUNDS_MAX = 2
+/** How long a question waits for others to go with, in ms. pnpm asks in bursts, as answers of the registry come in. */
+export const GATHER_MS = 15
 /** Questions in one round; a request to a node holds as many. */
 export const ROUND_SIZE_MAX = 1_000
 
@@ -17,7 +22,7 @@ export type Check = (requests: readonly ArtifactRequest[], options: { readonly b
 
 export interface BatcherParts {
   readonly check: Check
-  /** Calls back once everything that is ready to run has run. */
+  /** Calls back after `GATHER_MS`. */
   readonly defer: (callback: () => void) => void
   readonly nowMs: () => number
 }
@@ -37,8 +42,8 @@ interface Waiting {
 }
 
 /**
- * pnpm asks package by package, from dozens of places at once. What comes within one turn of the event loop becomes one
- * round of questions; while `ROUNDS_MAX` rounds are on their way, the next one grows.
+ * pnpm asks package by package, from dozens of places at once. What comes within `GATHER_MS` becomes one round of
+ * questions; while `ROUNDS_MAX` rounds are on their way, the next one grows.
  */
 export function createBatcher(parts: BatcherParts): Batcher {
   const answers = new Map<string, Promise<Verdict>>()

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
 import { CONFIG_NAME, openProject, systemClock, type NpmRegistries } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
 import { answerOfError, warner, type Answer } from "./answer.ts"
+import { GATHER_MS } from "./batch.ts"
 import { createGuard, type Guard, type GuardParts, type Project } from "./guard.ts"
 import { openHandover } from "./handover.ts"
 import { registryIn } from "./resolution.ts"
@@ -18,7 +19,7 @@ function partsOf(cwd: string): GuardParts {
   return {
     open: (lockfileDir) => open(lockfileDir, cwd),
     isInside: (lockfileDir, from, path) => isInside(realpathSync(lockfileDir ?? cwd), from, path),
-    defer: (callback) => void setImmediate(callback),
+    defer: (callback) => void setTimeout(callback, GATHER_MS),
     nowMs: systemClock.nowMs,
     warn: warner((text) => void process.stderr.write(text)),
   }
