@@ -1,12 +1,16 @@
-import { type ArtifactRequest, type Claim, type Finding, isVouchsafeError, parseSri, registryIdOf, sha512OfSri, shown, type Verdict, type VerdictCode } from "@vouchsafe/core"
+import { type ArtifactRequest, type Claim, type Finding, isVouchsafeError, sha512OfSri, shown, type Verdict, type VerdictCode } from "@vouchsafe/core"
+import { isVersion, purlOf } from "./source.ts"
 import type { Lockfile, LockfileEntry } from "./types.ts"
 
 /** What the pre-check needs to know about the project. */
 export interface LockfileContext {
   /** Registry id that the person's configuration gives for a package name. */
   readonly registryFor: (name: string) => string
-  /** Registry ids that every client rewrites to the configured one: npm's own default. */
-  readonly rewritten?: readonly string[]
+  /**
+   * Registry ids that npm replaces when a package-lock names them: its own default, unless the person has set
+   * `replace-registry-host`. It puts the configured default registry there, never a scope's. No other manager does that.
+   */
+  readonly rewritten?: { readonly from: readonly string[]; readonly to: string }
 }
 
 /** A finding about one entry of a lockfile. */
@@ -33,38 +37,55 @@ type Problem = readonly [code: VerdictCode, message: string, hint: string]
 
 function problemOf(lockfile: Lockfile, entry: LockfileEntry, context: LockfileContext): Problem | undefined {
   const at = shown(entry.where)
-  const from = entry.resolved === undefined ? "" : ` from ${shown(redactUrl(entry.resolved))}`
   switch (entry.kind) {
     case "workspace":
-      return leavesRoot(entry.where) && lockfile.format === "package-lock" ? ["EXOTIC_SOURCE", `${at} is a workspace outside the project`, "move it inside the project's root"] : undefined
+      return leavesRoot(entry.resolved ?? entry.where) ? ["EXOTIC_SOURCE", `${at} is a workspace outside the project`, "move it inside the project's root"] : undefined
     case "link":
-      return entry.resolved !== undefined && leavesRoot(entry.resolved.replace(/^(link|portal|file):/, ""))
-        ? ["EXOTIC_SOURCE", `${at} links to ${shown(entry.resolved)}, outside the project`, "link only to workspaces inside the project's root"] : undefined
+    case "file": {
+      const path = entry.resolved ?? entry.where
+      const what = entry.kind === "link" ? "links to" : "is installed from"
+      return leavesRoot(path) ? ["EXOTIC_SOURCE", `${at} ${what} ${shown(path)}, outside the project`, "use only files and folders inside the project's root"] : undefined
+    }
     case "patch":
     case "bundled":
       return undefined
     case "git":
     case "url":
-    case "file":
-      return ["EXOTIC_SOURCE", `${at} is fetched${from}: no registry release that anybody attested`, "depend on a registry release of it, or record an exception"]
+      if (isRegistryPackage(lockfile, entry, context)) return digestProblem(lockfile, entry)
+      return ["EXOTIC_SOURCE", `${at} is fetched${entry.resolved === undefined ? "" : ` from ${shown(redactUrl(entry.resolved))}`}: no registry release that anybody attested`, "depend on a registry release of it, or record an exception"]
     case "registry":
-      return hostProblem(entry, context) ?? digestProblem(lockfile, entry)
+      return hostProblem(lockfile, entry, context) ?? digestProblem(lockfile, entry)
   }
 }
 
-function hostProblem(entry: LockfileEntry, context: LockfileContext): Problem | undefined {
-  if (entry.resolved === undefined) return undefined
+/**
+ * Tells whether an entry is a version of a registry: by its kind, or because it lies under the registry that is
+ * configured for its name. Not all registries name their tarballs alike.
+ */
+function isRegistryPackage(lockfile: Lockfile, entry: LockfileEntry, context: LockfileContext): boolean {
+  if (entry.kind !== "url") return entry.kind === "registry"
+  return isVersion(entry.version) && entry.integrity !== undefined && isFromRegistry(lockfile, entry, context)
+}
+
+function hostProblem(lockfile: Lockfile, entry: LockfileEntry, context: LockfileContext): Problem | undefined {
+  if (entry.resolved === undefined || isFromRegistry(lockfile, entry, context)) return undefined
+  return ["WRONG_REGISTRY", `${shown(entry.where)} is fetched from ${shown(redactUrl(entry.resolved))}, expected ${context.registryFor(entry.name)}`, "regenerate the entry, or configure that registry for its scope"]
+}
+
+function isFromRegistry(lockfile: Lockfile, entry: LockfileEntry, context: LockfileContext): boolean {
+  const place = placeOf(entry.resolved ?? "")
   const configured = context.registryFor(entry.name)
-  const allowed = [configured, ...(context.rewritten ?? [])]
-  let spelled: string
-  try {
-    spelled = registryIdOf(entry.resolved.replace(/[?#].*$/, ""))
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    spelled = ""
-  }
-  if (allowed.some((registry) => spelled.startsWith(registry))) return undefined
-  return ["WRONG_REGISTRY", `${shown(entry.where)} is fetched from ${shown(redactUrl(entry.resolved))}, expected ${configured}`, "regenerate the entry, or configure that registry for its scope"]
+  const rewritten = lockfile.format === "package-lock" && context.rewritten?.to === configured ? context.rewritten.from : []
+  return place !== undefined && [configured, ...rewritten].some((registry) => place.startsWith(registry))
+}
+
+/** Where a request for this URL goes: dots resolved, without query and fragment. undefined for what is no plain http(s) URL. */
+function placeOf(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined
+  const { protocol, username, password, origin, pathname } = new URL(url)
+  if ((protocol !== "https:" && protocol !== "http:") || username !== "" || password !== "") return undefined
+  // A server that unescapes first would leave the registry's path.
+  return /(?:%2f|%5c)\.\.|\.\.(?:%2f|%5c)/i.test(pathname) ? undefined : `${origin}${pathname}`
 }
 
 function digestProblem(lockfile: Lockfile, entry: LockfileEntry): Problem | undefined {
@@ -79,7 +100,6 @@ function digestProblem(lockfile: Lockfile, entry: LockfileEntry): Problem | unde
 export function sha512Of(entry: LockfileEntry): string | undefined {
   if (entry.integrity === undefined) return undefined
   try {
-    parseSri(entry.integrity)
     return sha512OfSri(entry.integrity)
   } catch (error) {
     if (!isVouchsafeError(error)) throw error
@@ -87,13 +107,13 @@ export function sha512Of(entry: LockfileEntry): string | undefined {
   }
 }
 
-/** The artifacts to ask for, each once, with the lockfile's digests. Entries that `checkLockfile` refuses are left out. */
+/** The artifacts to ask for, each once, with the lockfile's digests. Entries without one carry no sha512: `checkLockfile` refuses them, except Yarn's. */
 export function toRequests(lockfile: Lockfile, context: LockfileContext): ArtifactRequest[] {
   const requests = new Map<string, ArtifactRequest>()
   for (const entry of lockfile.entries) {
-    if (entry.kind !== "registry" || entry.purl === undefined) continue
+    if (!isRegistryPackage(lockfile, entry, context)) continue
     const sha512 = sha512Of(entry)
-    const request = { purl: entry.purl, registry: context.registryFor(entry.name), ...(sha512 === undefined ? {} : { sha512 }) }
+    const request = { purl: entry.purl ?? purlOf(entry.where, entry.name, entry.version), registry: context.registryFor(entry.name), ...(sha512 === undefined ? {} : { sha512 }) }
     requests.set(`${request.purl}\n${sha512 ?? ""}`, request)
   }
   return [...requests.values()]
@@ -122,18 +142,19 @@ export function checkBundled(lockfile: Lockfile, verdicts: readonly Verdict[]): 
 
 /** The nearest package around a bundled entry that is fetched itself, and the entry's path within it. */
 function parentOf(entry: LockfileEntry, byPlace: ReadonlyMap<string, LockfileEntry>): { readonly entry: LockfileEntry; readonly path: string } | undefined {
-  const separator = entry.where.includes("node_modules/") ? "/node_modules/" : "/"
+  const separator = "/node_modules/"
   for (let cut = entry.where.lastIndexOf(separator); cut > 0; cut = entry.where.lastIndexOf(separator, cut - 1)) {
     const parent = byPlace.get(entry.where.slice(0, cut))
-    if (parent === undefined || parent.kind === "bundled") continue
-    const rest = entry.where.slice(cut + 1)
-    return { entry: parent, path: separator === "/" ? rest.split(/\/(?!(?<=@[^/]*\/))/).map((name) => `node_modules/${name}`).join("/") : rest }
+    if (parent !== undefined && parent.kind !== "bundled") return { entry: parent, path: entry.where.slice(cut + 1) }
   }
   return undefined
 }
 
-function leavesRoot(path: string): boolean {
-  if (/^([a-zA-Z]:|[\\/]|~)/.test(path)) return true
+/** Tells whether a path, taken from the project's root, may lead out of it. */
+function leavesRoot(recorded: string): boolean {
+  const path = recorded.replace(/^(link|portal|file|workspace):/, "")
+  // Escaped dots and slashes: who unescapes them, and when, differs from reader to reader.
+  if (/^([a-zA-Z]:|[\\/]|~)/.test(path) || /%(?:2e|2f|5c)/i.test(path)) return true
   let depth = 0
   for (const part of path.split(/[\\/]/)) {
     if (part === "..") depth -= 1

@@ -1,48 +1,92 @@
-import { parseAllDocuments } from "yaml"
+import { isVouchsafeError } from "@vouchsafe/core"
+import { posix } from "node:path"
+import { isScalar, parseAllDocuments, visit } from "yaml"
 import { LOCKFILE_ENTRIES_MAX } from "./limits.ts"
 import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
 import type { Lockfile, LockfileEntry, LockfileKind } from "./types.ts"
+
+/** pnpm merges what stands under this key into the map around it; this reader would take it for a member. */
+const MERGE_KEY = /<<["']?\s*:/
+const IMPORTER_FIELDS = ["dependencies", "devDependencies", "optionalDependencies"] as const
+const LINK = "link:"
 
 /**
  * Reads pnpm-lock.yaml, versions 6 to 9, with the config dependencies that pnpm 11 and 12 keep in a document of their own.
  * @throws VouchsafeError LOCKFILE_MALFORMED.
  */
 export function readPnpmLock(text: string): Lockfile {
-  const documents = parseAllDocuments(text, { uniqueKeys: true })
-  if (!Array.isArray(documents)) return { format: "pnpm-lock", version: "", entries: [] }
   const entries: LockfileEntry[] = []
   let version = ""
-  for (const document of documents) {
-    const [error] = document.errors
-    if (error !== undefined) throw malformed("pnpm-lock.yaml", "is not YAML that can be read", error)
-    const value: unknown = document.toJS({ maxAliasCount: 0 })
+  for (const value of parseYaml(text)) {
     if (value === null) continue
     const lock = membersOf(value, "document")
     version = String(lock["lockfileVersion"] ?? "")
     if (!/^([6-9])(\.\d+)?$/.test(version)) throw malformed("lockfileVersion", `is ${version === "" ? "missing" : version}, expected 6 to 9`)
-    readPackages(lock, entries)
+    const optional = optionalKeys(lock)
+    for (const [key, entry] of Object.entries(membersOf(lock["packages"] ?? {}, "packages"))) add(entries, packageEntry(key, membersOf(entry, key), optional))
+    // A project without workspaces has its dependencies at the top, up to version 6.
+    const importers = membersOf(lock["importers"] ?? { ".": lock }, "importers")
+    for (const [folder, importer] of Object.entries(importers)) for (const link of linksOf(folder, membersOf(importer, folder))) add(entries, link)
   }
   if (version === "") throw malformed("pnpm-lock.yaml", "is empty")
   return { format: "pnpm-lock", version, entries }
 }
 
-function readPackages(lock: Members, entries: LockfileEntry[]): void {
-  const packages = membersOf(lock["packages"] ?? {}, "packages")
-  for (const key of Object.keys(packages)) {
-    if (entries.length >= LOCKFILE_ENTRIES_MAX) throw malformed("packages", `has more than ${LOCKFILE_ENTRIES_MAX} entries`)
-    const entry = membersOf(packages[key], key)
-    const resolution = membersOf(entry["resolution"] ?? {}, `${key}: resolution`)
-    const { name, version, source } = parseKey(key)
-    const integrity = textOf(resolution, "integrity", key)
-    const tarball = textOf(resolution, "tarball", key)
-    const resolved = tarball ?? source
-    const kind = kindOf(resolution, source, tarball, name, version, key)
-    entries.push({
-      name: textOf(entry, "name", key) ?? name, version: textOf(entry, "version", key) ?? version, kind, where: key,
-      dev: entry["dev"] === true, optional: entry["optional"] === true,
-      ...(kind === "registry" ? { purl: purlOf(key, name, version) } : {}),
-      ...(integrity === undefined ? {} : { integrity }), ...(resolved === undefined ? {} : { resolved }),
+function parseYaml(text: string): unknown[] {
+  if (MERGE_KEY.test(text)) throw malformed("pnpm-lock.yaml", "has a merge key, which pnpm never writes")
+  try {
+    // The parser's own search for equal keys compares each with each.
+    return parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false }).map((document) => {
+      const [error] = [...document.errors, ...document.warnings]
+      if (error !== undefined) throw error
+      visit(document, { Map: (_, { items }) => refuseEqualKeys(items.map(({ key }) => key)) })
+      return document.toJS({ maxAliasCount: 0 }) as unknown
     })
+  } catch (cause) {
+    if (isVouchsafeError(cause)) throw cause
+    throw malformed("pnpm-lock.yaml", "is not YAML that can be read", cause)
+  }
+}
+
+function refuseEqualKeys(keys: readonly unknown[]): void {
+  const seen = new Set<string>()
+  for (const key of keys) {
+    if (!isScalar(key)) throw malformed("pnpm-lock.yaml", "has a key that is no text")
+    const text = String(key.value)
+    if (seen.has(text)) throw malformed(text, "stands twice in one map")
+    seen.add(text)
+  }
+}
+
+function add(entries: LockfileEntry[], entry: LockfileEntry): void {
+  if (entries.length >= LOCKFILE_ENTRIES_MAX) throw malformed("pnpm-lock.yaml", `has more than ${LOCKFILE_ENTRIES_MAX} entries`)
+  entries.push(entry)
+}
+
+/** Keys of packages that only optional dependencies need. Versions 7 to 9 say so in `snapshots`, one for each set of peers. */
+function optionalKeys(lock: Members): ReadonlySet<string> {
+  const optional = new Set<string>()
+  const needed = new Set<string>()
+  for (const [key, snapshot] of Object.entries(membersOf(lock["snapshots"] ?? {}, "snapshots"))) {
+    const isOptional = membersOf(snapshot ?? {}, `snapshots: ${key}`)["optional"] === true
+    ;(isOptional ? optional : needed).add(key.replace(/\(.*\)$/, ""))
+  }
+  return new Set([...optional].filter((key) => !needed.has(key)))
+}
+
+function packageEntry(key: string, entry: Members, optional: ReadonlySet<string>): LockfileEntry {
+  const resolution = membersOf(entry["resolution"] ?? {}, `${key}: resolution`)
+  const { name, version, source } = parseKey(key)
+  const recorded = { name: textOf(entry, "name", key) ?? name, version: textOf(entry, "version", key) ?? version }
+  const integrity = textOf(resolution, "integrity", key)
+  const tarball = textOf(resolution, "tarball", key)
+  const resolved = tarball ?? textOf(resolution, "directory", key) ?? source
+  const kind = kindOf(resolution, source, tarball, recorded, key)
+  if (kind === "registry" && (recorded.name !== name || recorded.version !== version)) throw malformed(key, `names another package, ${recorded.name} at ${recorded.version}`)
+  return {
+    ...recorded, kind, where: key, dev: entry["dev"] === true, optional: entry["optional"] === true || optional.has(key),
+    ...(kind === "registry" ? { purl: purlOf(key, name, version) } : {}),
+    ...(integrity === undefined ? {} : { integrity }), ...(resolved === undefined ? {} : { resolved }),
   }
 }
 
@@ -55,13 +99,29 @@ function parseKey(key: string): { name: string; version: string; source?: string
   return /^\d/.test(version) ? { name, version } : { name, version: "", source: version === "" ? spec : version }
 }
 
-function kindOf(resolution: Members, source: string | undefined, tarball: string | undefined, name: string, version: string, key: string): LockfileKind {
+function kindOf(resolution: Members, source: string | undefined, tarball: string | undefined, { name, version }: { name: string; version: string }, key: string): LockfileKind {
   const type = textOf(resolution, "type", key)
   if (type === "git" || resolution["commit"] !== undefined) return "git"
   if (type === "directory") return "link"
-  if (type !== undefined) return "url"
-  if (source !== undefined) return kindOfSource(source) === "registry" ? "file" : kindOfSource(source)
-  if (tarball === undefined) return "registry"
-  if (isRegistryTarball(tarball, name, version)) return "registry"
-  return kindOfSource(tarball) === "registry" ? "url" : kindOfSource(tarball)
+  if (type !== undefined || resolution["gitHosted"] === true) return "url"
+  // A local tarball is one only where both the key and the resolution say so.
+  if (source !== undefined) return unlessRegistry(kindOfSource(source) === kindOfSource(tarball) ? source : tarball ?? source)
+  if (tarball === undefined || isRegistryTarball(tarball, name, version)) return "registry"
+  return unlessRegistry(tarball)
+}
+
+function unlessRegistry(source: string): LockfileKind {
+  const kind = kindOfSource(source)
+  return kind === "registry" ? "url" : kind
+}
+
+/** Dependencies of a workspace's member that are folders: pnpm links them and lists them nowhere else. */
+function linksOf(folder: string, importer: Members): LockfileEntry[] {
+  return IMPORTER_FIELDS.flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): LockfileEntry[] => {
+    const version = typeof dependency === "object" && dependency !== null ? textOf(dependency as Members, "version", `${folder}: ${name}`) : dependency
+    if (typeof version !== "string" || !version.startsWith(LINK)) return []
+    const path = version.slice(LINK.length)
+    const resolved = /^([a-zA-Z]:|[\\/~])/.test(path) ? path : posix.normalize(`${folder}/${path}`)
+    return [{ name, version: "", kind: "link", where: `${folder}: ${name}`, resolved, dev: field === "devDependencies", optional: field === "optionalDependencies" }]
+  }))
 }

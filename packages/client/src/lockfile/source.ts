@@ -24,16 +24,28 @@ export function textOf(entry: Members, key: string, where: string): string | und
   return value
 }
 
-/** Sorts a source by its spelling, as lockfiles record it. `undefined` stands for the configured registry. */
+/** A member that is true, false or absent. Package managers take anything that is not empty for true. */
+export function flagOf(entry: Members, key: string, where: string): boolean {
+  const value = entry[key]
+  if (value !== undefined && typeof value !== "boolean") throw malformed(where, `has a ${key} that is neither true nor false`)
+  return value === true
+}
+
+/** Sorts a source by its spelling, as lockfiles record it. `undefined` stands for the configured registry; what nobody knows is `url`. */
 export function kindOfSource(source: string | undefined): LockfileKind {
   if (source === undefined || source === "") return "registry"
-  if (/^(git\+|git:|git@|ssh:|github:|gitlab:|bitbucket:|gist:)/.test(source) || /\.git(#.*)?$/.test(source)) return "git"
-  if (source.startsWith("file:")) return "file"
+  if (/^(git\+|git:|git@|ssh:|github:|gitlab:|bitbucket:|gist:)/.test(source) || /^[a-z+]+:.*\.git(#.*)?$/.test(source)) return "git"
+  if (source.startsWith("file:")) return isTarballPath(source) ? "file" : "link"
   if (source.startsWith("link:") || source.startsWith("portal:")) return "link"
   if (source.startsWith("workspace:")) return "workspace"
   if (source.startsWith("patch:")) return "patch"
-  if (/^https?:\/\//.test(source)) return "url"
-  return "file"
+  if (/^(\.{0,2}[\\/]|~[\\/]|[a-zA-Z]:[\\/])/.test(source)) return isTarballPath(source) ? "file" : "link"
+  return "url"
+}
+
+/** A local path is a tarball by its ending, as npm, pnpm and Yarn tell it; anything else is a folder. */
+function isTarballPath(path: string): boolean {
+  return /\.(tgz|tar|tar\.gz)(?:#.*)?$/i.test(path)
 }
 
 /** Tells whether a URL is the tarball of this name and version in some registry: `…/<name>/-/<file>.tgz`. */
@@ -48,15 +60,24 @@ export function isRegistryTarball(url: string, name: string, version: string): b
     throw error
   }
   const bare = name.slice(name.indexOf("/") + 1)
-  return spelled === name && match[2] === `${bare}-${version.replace(/\+.*$/, "")}` || (spelled === name && match[2] === `${bare}-${version}`)
+  return spelled === name && (match[2] === `${bare}-${version}` || match[2] === `${bare}-${version.replace(/\+.*$/, "")}`)
+}
+
+/** An exact version, as registries have them. */
+const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/
+
+export function isVersion(text: string): boolean {
+  return VERSION.test(text)
 }
 
 /** The purl of a registry package. @throws VouchsafeError LOCKFILE_MALFORMED for impossible names. */
 export function purlOf(where: string, name: string, version: string): string {
+  const refuse = (cause?: unknown): VouchsafeError => malformed(where, `${shown(name)} at ${shown(version)} is no package version`, cause)
+  if (!isVersion(version)) throw refuse()
   try {
     return npmPurl(name, version)
   } catch (cause) {
     if (!isVouchsafeError(cause)) throw cause
-    throw malformed(where, `${shown(name)} at ${shown(version)} is no package version`, cause)
+    throw refuse(cause)
   }
 }

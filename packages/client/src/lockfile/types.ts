@@ -11,7 +11,7 @@ export interface LockfileEntry {
   readonly purl?: string
   /** SRI text as recorded. */
   readonly integrity?: string
-  /** Where the lockfile says that the bytes are, as recorded. */
+  /** Where the lockfile says that the bytes are: an address as recorded; a local path relative to the lockfile, or absolute. */
   readonly resolved?: string
   /** Yarn Berry: `<cache key>/<hex sha512 of the zip>`. */
   readonly checksum?: string
