@@ -134,7 +134,7 @@ export interface LogStorageAudit {
  * rejects with STATE_UNSAFE.
  *
  * Of every method that writes: resolving means durable, and a power cut afterwards loses nothing of it. STATE_UNSAFE and LOG_BROKEN mean
- * refused, nothing changed. Any other rejection (DISK) means the outcome is unknown: all of it or nothing may be stored.
+ * refused, nothing changed (of `putFiles`: nothing at that path). Any other rejection (DISK) means the outcome is unknown: all of it or nothing may be stored.
  * Of every method that reads: rejects with DISK when the place cannot be read, LOG_BROKEN when what it holds is damaged.
  */
 export interface LogStorage {
