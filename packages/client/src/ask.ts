@@ -1,16 +1,16 @@
 /**
- * Talking to nodes: one request, its answer, and what the answer changes in the book.
+ * One exchange with a node: a request, its answer, and what the answer changes in the client's memory.
  *
  * @packageDocumentation
  */
 import {
-  ANSWER_BYTES_MAX, type ArtifactName, artifactKey, type EvidenceAnswer, type EvidenceRequest, formatEvidenceRequest, isWellFormed, parseEvidenceAnswer, REQUEST_ARTIFACTS_MAX,
-  utf8Decode, utf8Encode,
+  ANSWER_BYTES_MAX, type ArtifactName, type EvidenceAnswer, type EvidenceRequest, formatEvidenceRequest, isWellFormed, parseEvidenceAnswer, utf8Decode, utf8Encode,
 } from "@vouchsafe/core"
 import type { HttpResponse } from "@vouchsafe/ports"
-import { type ContactFailure, type KnownHead, type LogBook, openHead } from "./book.ts"
-import { type CheckContext, convict, distrust, failureOf } from "./context.ts"
+import type { AcceptedAnswer, ContactFailure } from "./book.ts"
+import { type Context, convict, failureOf } from "./context.ts"
 import { type HeadRelation, type OfferedProof, relateByTiles, relateHeads } from "./heads.ts"
+import { type KnownHead, type LogMemory, openHead } from "./memory.ts"
 import { type NoticesPart, readNotices } from "./notices.ts"
 import { httpTiles } from "./tiles.ts"
 
@@ -23,32 +23,33 @@ const BUSY: readonly number[] = [429, 502, 503, 504]
  */
 export type Carrier = "node" | "daemon"
 
-const unusable = (code: string, message: string): ContactFailure => ({ code, message, answered: true, retryable: false })
-
-/** Asks a node about artifacts (perhaps none: then for its heads and notices only), in requests of at most 1,000, one after the other. */
-export async function askNode(context: CheckContext, book: LogBook, artifacts: readonly ArtifactName[]): Promise<void> {
-  book.wasAsked = true
-  book.failure = undefined
-  for (let start = 0; start === 0 || start < artifacts.length; start += REQUEST_ARTIFACTS_MAX) {
-    const request = requestOf(context, book, artifacts.slice(start, start + REQUEST_ARTIFACTS_MAX))
-    const answer = await post(context, book, request)
-    book.failure = "code" in answer ? answer : await takeAnswer(context, book, request, answer, "node")
-    if (book.failure !== undefined || book.distrust !== undefined || book.misbehaved !== undefined) return
-  }
+/** What an exchange with one node came to. `failure` may come with an `answer`: then its statements are kept, but its notices are not whole. */
+export interface Taken {
+  readonly failure?: ContactFailure
+  readonly answer?: AcceptedAnswer
 }
 
-function requestOf(context: CheckContext, book: LogBook, artifacts: readonly ArtifactName[], noticesFrom = book.mirror?.entries.length ?? 0): EvidenceRequest {
-  return { artifacts, deadlineMs: context.budget.forRequest().deadlineMs, knownSize: book.head?.size ?? 0, noticesFrom }
+const unusable = (code: string, message: string): ContactFailure => ({ code, message, answered: true, retryable: false })
+
+/** Asks a node about at most 1,000 artifacts; about none, for its heads and notices only. */
+export async function exchangeWithNode(context: Context, memory: LogMemory, artifacts: readonly ArtifactName[]): Promise<Taken> {
+  const request = requestOf(context, memory, artifacts)
+  const answer = await post(context, memory, request)
+  return "code" in answer ? { failure: answer } : takeAnswer(context, memory, request, answer, "node")
+}
+
+function requestOf(context: Context, memory: LogMemory, artifacts: readonly ArtifactName[], noticesFrom = memory.mirror?.entries.length ?? 0): EvidenceRequest {
+  return { artifacts, deadlineMs: context.budget.forRequest().deadlineMs, knownSize: memory.head?.size ?? 0, noticesFrom }
 }
 
 /** Sends one request and reads its answer. */
-async function post(context: CheckContext, book: LogBook, request: EvidenceRequest): Promise<EvidenceAnswer | ContactFailure> {
+async function post(context: Context, memory: LogMemory, request: EvidenceRequest): Promise<EvidenceAnswer | ContactFailure> {
   const { timeoutMs } = context.budget.forRequest()
   if (timeoutMs <= 0) return { code: "TIMEOUT", message: "no time was left to ask", answered: false, retryable: false }
   let response: HttpResponse
   try {
     response = await context.options.transport.request({
-      method: "POST", url: `${book.node.url}v1/evidence`, headers: { "content-type": "application/json" },
+      method: "POST", url: `${memory.node.url}v1/evidence`, headers: { "content-type": "application/json" },
       body: utf8Encode(formatEvidenceRequest(request)), timeoutMs, maxBytes: ANSWER_BYTES_MAX,
       ...(context.budget.signal === undefined ? {} : { signal: context.budget.signal }),
     })
@@ -59,12 +60,8 @@ async function post(context: CheckContext, book: LogBook, request: EvidenceReque
     return { ...failure, answered, retryable: failure.code === "UNREACHABLE" }
   }
   if (response.status !== 200) return { code: "UPSTREAM_FAILED", message: `answered with status ${response.status}, expected 200`, answered: false, retryable: BUSY.includes(response.status) }
-  return readAnswer(response.body)
-}
-
-function readAnswer(body: Uint8Array): EvidenceAnswer | ContactFailure {
   try {
-    return parseEvidenceAnswer(utf8Decode(body))
+    return parseEvidenceAnswer(utf8Decode(response.body))
   } catch (error) {
     const { code, message } = failureOf(error)
     return unusable(code, `answered with what cannot be read: ${message}`)
@@ -72,35 +69,28 @@ function readAnswer(body: Uint8Array): EvidenceAnswer | ContactFailure {
 }
 
 /**
- * Takes an answer to `request` into the book: the head must extend the known one and the notices must be whole. The entries are left to
- * core. Also used for answers that a daemon carried.
- *
- * @returns what to blame the node for; undefined when all of it is taken
+ * Takes an answer to `request`: the head must extend the known one and the notices must be whole. The entries are left to core. Also for
+ * answers that a daemon carried. A code of `LOG_ROLLED_BACK` from a node means that nothing of this log counts in this check.
  */
-export async function takeAnswer(
-  context: CheckContext, book: LogBook, request: EvidenceRequest, answer: EvidenceAnswer, carrier: Carrier,
-): Promise<ContactFailure | undefined> {
+export async function takeAnswer(context: Context, memory: LogMemory, request: EvidenceRequest, answer: EvidenceAnswer, carrier: Carrier): Promise<Taken> {
   const mismatch = whyNotAnAnswerTo(request, answer)
-  if (mismatch !== undefined) return unusable("EVIDENCE_MALFORMED", `answered something else than was asked: ${mismatch}`)
+  if (mismatch !== undefined) return { failure: unusable("EVIDENCE_MALFORMED", `answered something else than was asked: ${mismatch}`) }
   let head: KnownHead
   try {
-    head = openHead(context.crypto, book.node.log, answer.log.checkpoint)
+    head = openHead(context.crypto, memory.node.log, answer.log.checkpoint)
   } catch (error) {
     const { code, message } = failureOf(error)
-    return unusable(code, `answered with a head that is not its log's: ${message}`)
+    return { failure: unusable(code, `answered with a head that is not its log's: ${message}`) }
   }
-  const refusal = await takeHead(context, book, head, { from: request.knownSize, hashes: answer.log.consistency }, carrier)
-  if (refusal !== undefined) return refusal
+  const refusal = await takeHead(context, memory, head, { from: request.knownSize, hashes: answer.log.consistency }, carrier)
+  if (refusal !== undefined) return { failure: refusal }
   const askMore = async (noticesFrom: number): Promise<NoticesPart | ContactFailure> => {
-    const more = await post(context, book, requestOf(context, book, [], noticesFrom))
+    const more = await post(context, memory, requestOf(context, memory, [], noticesFrom))
     if ("code" in more) return more
     return more.notices.entries.every(isWellFormed) ? more.notices : unusable("EVIDENCE_MALFORMED", "answered with text that is no Unicode")
   }
-  const blame = await readNotices(context, book, answer.notices, askMore, carrier)
-  // What a node says of packages is worth nothing without its withdrawals; but its statements are proven, so a later check may use them.
-  for (const artifact of answer.artifacts) book.statuses.set(artifactKey(artifact), artifact)
-  if (answer.log.indices.length > 0) book.answers.push({ head, log: answer.log, artifacts: answer.artifacts })
-  return blame
+  const failure = await readNotices(context, memory, answer.notices, askMore, carrier)
+  return { answer: { head, log: answer.log, artifacts: answer.artifacts }, ...(failure === undefined ? {} : { failure }) }
 }
 
 function whyNotAnAnswerTo(request: EvidenceRequest, answer: EvidenceAnswer): string | undefined {
@@ -118,10 +108,8 @@ function whyNotAnAnswerTo(request: EvidenceRequest, answer: EvidenceAnswer): str
 }
 
 /** Moves the known head forward, or says why it does not move. */
-async function takeHead(
-  context: CheckContext, book: LogBook, head: KnownHead, offered: OfferedProof, carrier: Carrier,
-): Promise<ContactFailure | undefined> {
-  const { node, head: known } = book
+async function takeHead(context: Context, memory: LogMemory, head: KnownHead, offered: OfferedProof, carrier: Carrier): Promise<ContactFailure | undefined> {
+  const { node, head: known } = memory
   let relation: HeadRelation = relateHeads(context.crypto, node.log, known, head, offered)
   if (relation.kind === "unproven" && known !== undefined && carrier === "node") {
     relation = await relateByTiles(context.crypto, node.log, known, head, httpTiles(context, `${node.url}log/`))
@@ -130,14 +118,13 @@ async function takeHead(
   }
   switch (relation.kind) {
     case "extends":
-      if (known === undefined || head.size > known.size) book.head = head
+      if (known === undefined || head.size > known.size) memory.head = head
       return undefined
     case "forked":
-      await convict(context, book, node.log, relation.proof)
+      await convict(context, memory, node.log, relation.proof)
       return unusable("LOG_FORKED", "showed two histories of its log")
     case "rolled-back":
-      if (known === undefined || carrier === "daemon") return unusable("LOG_ROLLED_BACK", "answered with an old head")
-      return { ...distrust(book, "LOG_ROLLED_BACK", `${node.log.name} showed a log of ${head.size} entries after it had signed ${known.size}`), answered: true, retryable: false }
+      return unusable("LOG_ROLLED_BACK", `${node.log.name} showed a log of ${head.size} entries after it had signed ${known?.size ?? 0}`)
     default:
       return unusable("PROOF_INVALID", "did not prove that its log extends what was seen before")
   }

@@ -28,3 +28,9 @@ export function startBudget(clock: Clock, totalMs: number, signal: AbortSignalLi
     },
   }
 }
+
+/** The budget of an exchange that several checks share: what the most patient of them has left. */
+export function jointBudget(budgets: readonly Budget[], signal: AbortSignalLike): Budget {
+  const longest = (): Budget => budgets.reduce((a, b) => (b.leftMs() > a.leftMs() ? b : a))
+  return { leftMs: () => longest().leftMs(), forRequest: () => longest().forRequest(), signal }
+}

@@ -7,20 +7,21 @@ import {
   type ArtifactName, artifactKey, type Bytes, checkInclusion, type Crypto, hexEncode, isVouchsafeError, isWellFormed, leafHash, parseOwnEntry, splitMulti, utf8Encode,
 } from "@vouchsafe/core"
 import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
-import { type AcceptedAnswer, type KeptStatement, type KnownHead, type LogBook, openHead } from "./book.ts"
-import { type CheckContext, failureOf } from "./context.ts"
+import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook } from "./book.ts"
+import { type Context, failureOf } from "./context.ts"
 import { groupByHead } from "./evidence.ts"
 import { CACHED_HEADS_MAX } from "./limits.ts"
+import { type KnownHead, openHead } from "./memory.ts"
 
 /** Reads what is cached about artifacts into the books of the logs that said it. */
 export function readCache(cache: EvidenceCache, books: readonly LogBook[], artifacts: readonly ArtifactName[]): void {
-  const lists = new Map<string, KeptStatement[]>(books.map((book) => [book.node.log.name, []]))
+  const lists = new Map<string, KeptStatement[]>(books.map((book) => [book.memory.node.log.name, []]))
   for (const artifact of artifacts) {
     for (const statement of cache.read(artifact.purl, artifact.registry) ?? []) {
       if (isWellFormed(statement.entry) && isWellFormed(statement.body ?? "")) lists.get(statement.origin)?.push({ artifact, statement })
     }
   }
-  for (const book of books) book.cached = lists.get(book.node.log.name) ?? []
+  for (const book of books) book.cached = lists.get(book.memory.node.log.name) ?? []
 }
 
 /**
@@ -46,7 +47,7 @@ export function screenCache(crypto: Crypto, books: readonly LogBook[]): Set<stri
 
 function openIfSigned(crypto: Crypto, book: LogBook, signed: string): KnownHead | undefined {
   try {
-    return openHead(crypto, book.node.log, signed)
+    return openHead(crypto, book.memory.node.log, signed)
   } catch (error) {
     if (isVouchsafeError(error)) return undefined
     throw error
@@ -81,10 +82,10 @@ export function isScattered(books: readonly LogBook[]): boolean {
 }
 
 /** Keeps what the nodes proved in this check, beside what was cached about the same artifacts. Statements of logs that do not count are left out. */
-export function writeCache(context: CheckContext, books: readonly LogBook[]): void {
+export function writeCache(context: Context, books: readonly LogBook[]): void {
   const fresh = new Map<string, KeptStatement[]>()
   for (const book of books) {
-    if (book.misbehaved !== undefined || book.distrust !== undefined) continue
+    if (!isUsable(book)) continue
     for (const answer of book.answers) for (const kept of proven(context.crypto, book, answer)) addTo(fresh, kept)
   }
   for (const book of books) {
@@ -127,7 +128,7 @@ function proven(crypto: Crypto, book: LogBook, answer: AcceptedAnswer): KeptStat
     return {
       artifact: { purl: artifact.purl, registry: artifact.registry },
       statement: {
-        origin: book.node.log.name, checkpoint: head.signed, index, entry, proof: paths[i] as Bytes[],
+        origin: book.memory.node.log.name, checkpoint: head.signed, index, entry, proof: paths[i] as Bytes[],
         ...(body === undefined ? {} : { body }),
       },
     }

@@ -9,23 +9,33 @@
 import {
   type ArtifactName, artifactKey, artifactPurl, type ArtifactRequest, type Finding, isVouchsafeError, type Roster, shapeReader, type Verdict, verify,
 } from "@vouchsafe/core"
-import { applyProofs, type LogBook, openBook } from "./book.ts"
+import { enter, type LogBook, openBook, type Told } from "./book.ts"
 import { isScattered, readCache, screenCache, writeCache } from "./cached.ts"
-import { type CheckContext, failureOf } from "./context.ts"
-import { askDaemon } from "./daemon.ts"
+import { type Context, failureOf } from "./context.ts"
 import { convictEquivocator } from "./equivocation.ts"
 import { toEvidence } from "./evidence.ts"
 import { gatherFromNodes, openArtifacts, report, staleBooks } from "./gather.ts"
-import { remember } from "./remember.ts"
-import type { CheckResult, NodeFailure } from "./types.ts"
+import type { DaemonTold, Lane } from "./lanes.ts"
+import { type LogMemory, refreshMemory } from "./memory.ts"
+import type { CheckResult, NodeFailure, Sleep } from "./types.ts"
 
 const readName = shapeReader("REQUEST_MALFORMED", "request")
 
+/** What one check works with, beside what is its own. */
+export interface CheckEngine {
+  readonly sleep: Sleep
+  /** One per roster node, in the roster's order; shared by all checks of a client, as the lanes are. */
+  readonly memories: readonly LogMemory[]
+  readonly lanes: ReadonlyMap<LogMemory, Lane<Told>>
+  readonly daemon: Lane<DaemonTold> | undefined
+}
+
 /** Runs a check. Throws only what nothing else has foreseen; the client turns it into refusals. */
-export async function runCheck(context: CheckContext, requests: readonly ArtifactRequest[]): Promise<CheckResult> {
+export async function runCheck(engine: CheckEngine, context: Context, requests: readonly ArtifactRequest[]): Promise<CheckResult> {
   const { options, crypto } = context
   const { roster, policy, state } = options
-  const books = openBooks(context)
+  const books = openBooks(engine, context)
+  const known = new Set(books.flatMap(({ memory }) => memory.convictions))
   const judge = (): Verdict[] => verify({
     crypto, roster, policy, requests, now: Math.max(0, Math.floor(options.clock.nowMs() / 1_000)), evidence: books.map(toEvidence),
   })
@@ -39,13 +49,12 @@ export async function runCheck(context: CheckContext, requests: readonly Artifac
   const stale = artifacts.length === 0 ? [] : staleBooks(books, state.asked(), options.clock.nowMs())
   const wanted = wantedArtifacts(books, artifacts, verdicts, damaged, stale.length > 0)
   if ((wanted.length > 0 || stale.length > 0) && context.budget.leftMs() > 0 && !verdicts.some(isClockBehind)) {
-    if (options.daemonSocket !== undefined) {
+    if (engine.daemon !== undefined) {
       report(context, "daemon", wanted.length, verdicts, ["local node"], 0)
-      await askDaemon(context, options.daemonSocket, books.filter((book) => book.misbehaved === undefined && book.distrust === undefined), wanted)
+      await askDaemon(engine.daemon, context, books, wanted)
       fromDaemon = Math.max(0, countAllowed(judge()) - fromCache)
     }
-    await gatherFromNodes(context, { judge }, books, wanted, stale)
-    for (const book of books) await remember(context, book)
+    await gatherFromNodes({ context, judge, sleep: engine.sleep, laneOf: ({ memory }) => engine.lanes.get(memory) as Lane<Told> }, books, wanted, stale)
     await noteAsked(context, books)
     await convictEquivocators(context, books, judge())
     verdicts = judge()
@@ -53,7 +62,7 @@ export async function runCheck(context: CheckContext, requests: readonly Artifac
   }
   return {
     verdicts: withNodeFindings(verdicts, books),
-    misbehavior: context.found,
+    misbehavior: books.flatMap(({ memory }) => memory.convictions.map((conviction) => ({ ...conviction, isNew: !known.has(conviction) }))),
     stats: {
       fromCache, fromDaemon, fromNodes: Math.max(0, countAllowed(verdicts) - fromCache - fromDaemon),
       nodesReached: books.filter(isReached).length, nodesTotal: books.length,
@@ -64,15 +73,26 @@ export async function runCheck(context: CheckContext, requests: readonly Artifac
   }
 }
 
-function openBooks(context: CheckContext): LogBook[] {
-  const { roster, state } = context.options
+function openBooks(engine: CheckEngine, context: Context): LogBook[] {
+  const { state } = context.options
   const records = state.misbehavior()
-  return roster.nodes.map((node) => {
-    const book = openBook(context.crypto, state, node)
-    const { found, notes } = applyProofs(context.crypto, book, records)
-    context.found.push(...found)
+  return engine.memories.map((memory) => {
+    context.notes.push(...refreshMemory(context.crypto, state, memory, records))
+    return openBook(memory)
+  })
+}
+
+/** Enters what the person's own node brought. What it did not bring is asked for directly. */
+async function askDaemon(daemon: Lane<DaemonTold>, context: Context, books: readonly LogBook[], wanted: readonly ArtifactName[]): Promise<void> {
+  await daemon.ask(wanted, context.budget, ({ byNode, notes }) => {
     context.notes.push(...notes)
-    return book
+    for (const book of books) {
+      const told = byNode.get(book.memory)
+      if (told === undefined) continue
+      book.wasReachedByDaemon = true
+      enter(book, told)
+    }
+    return byNode.size > 0
   })
 }
 
@@ -113,19 +133,22 @@ function countAllowed(verdicts: readonly Verdict[]): number {
   return new Set(verdicts.filter((verdict) => verdict.ok).map(artifactKey)).size
 }
 
-async function convictEquivocators(context: CheckContext, books: readonly LogBook[], verdicts: readonly Verdict[]): Promise<void> {
+async function convictEquivocators(context: Context, books: readonly LogBook[], verdicts: readonly Verdict[]): Promise<void> {
   const accused = new Set(verdicts[0]?.findings.filter((finding) => finding.code === "LOG_MISBEHAVED").flatMap((finding) => finding.saidBy))
   for (const book of books) {
-    if (accused.has(book.node.operator) && book.misbehaved === undefined) await convictEquivocator(context, book)
+    if (!accused.has(book.memory.node.operator)) continue
+    await book.memory.exclusive(async () => {
+      if (book.memory.misbehaved === undefined) await convictEquivocator(context, book)
+    })
   }
 }
 
 /** Remembers when nodes were asked, whether or not they answered: a dead one is not waited for at every install of the next minutes. */
-async function noteAsked(context: CheckContext, books: readonly LogBook[]): Promise<void> {
+async function noteAsked(context: Context, books: readonly LogBook[]): Promise<void> {
   const nowMs = context.options.clock.nowMs()
   const asked = books.filter((book) => book.wasAsked || book.noticesRead)
   try {
-    await context.options.state.putAsked(new Map(asked.map((book) => [book.node.notices.vkey, nowMs])))
+    await context.options.state.putAsked(new Map(asked.map((book) => [book.memory.node.notices.vkey, nowMs])))
   } catch (error) {
     context.notes.push(failureOf(error))
   }
@@ -133,18 +156,18 @@ async function noteAsked(context: CheckContext, books: readonly LogBook[]): Prom
 
 function nodeFailure(book: LogBook): NodeFailure[] {
   const why = book.distrust ?? book.failure
-  return why === undefined ? [] : [{ operator: book.node.operator, origin: book.node.log.name, code: why.code, message: why.message }]
+  return why === undefined ? [] : [{ operator: book.memory.node.operator, origin: book.memory.node.log.name, code: why.code, message: why.message }]
 }
 
 /** Names, beside every verdict, the nodes whose answers were unusable: a warning where the others sufficed. */
 function withNodeFindings(verdicts: readonly Verdict[], books: readonly LogBook[]): readonly Verdict[] {
   const findings = books.flatMap((book): Finding[] => {
     const why = book.distrust ?? (book.failure?.answered === true ? book.failure : undefined)
-    if (why === undefined || book.misbehaved !== undefined) return []
+    if (why === undefined || book.memory.misbehaved !== undefined) return []
     const isOwnTrouble = why.code === "STATE_UNSAFE" || why.code === "DISK"
     return [{
-      code: isOwnTrouble ? "CONFIG_INVALID" : "PROOF_INVALID", severity: "warn", saidBy: isOwnTrouble ? [] : [book.node.operator],
-      message: isOwnTrouble ? `the log of ${book.node.operator} does not count: ${why.message}` : `the node of ${book.node.operator} does not count: ${why.message}`,
+      code: isOwnTrouble ? "CONFIG_INVALID" : "PROOF_INVALID", severity: "warn", saidBy: isOwnTrouble ? [] : [book.memory.node.operator],
+      message: isOwnTrouble ? `the log of ${book.memory.node.operator} does not count: ${why.message}` : `the node of ${book.memory.node.operator} does not count: ${why.message}`,
     }]
   })
   return findings.length === 0 ? verdicts : verdicts.map((verdict) => ({ ...verdict, findings: [...verdict.findings, ...findings] }))

@@ -1,27 +1,41 @@
 import { type ArtifactRequest, type Finding, isVouchsafeError, type Roster, type Verdict } from "@vouchsafe/core"
 import { startBudget } from "./budget.ts"
-import { runCheck } from "./check.ts"
-import type { CheckContext } from "./context.ts"
+import { type CheckEngine, runCheck } from "./check.ts"
+import type { Context } from "./context.ts"
+import { daemonLane, type Engine, nodeLane } from "./lanes.ts"
 import { memoCrypto } from "./memo-crypto.ts"
-import type { CheckResult, Client, ClientOptions } from "./types.ts"
+import { createMemory } from "./memory.ts"
+import type { CheckResult, Client, ClientOptions, Sleep } from "./types.ts"
 
-const defaultSleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
+const defaultSleep: Sleep = (ms, signal) => new Promise((resolve) => {
+  const timer = setTimeout(done, ms)
+  function done(): void {
+    clearTimeout(timer)
+    signal?.removeEventListener("abort", done)
+    resolve()
+  }
+  signal?.addEventListener("abort", done)
+  if (signal?.aborted === true) done()
+})
 
 /** Makes a client. It holds nothing open; one may serve many checks, one after the other or at once. */
 export function createClient(options: ClientOptions): Client {
   const crypto = memoCrypto(options.crypto)
+  const lanesEngine: Engine = { options, crypto, sleep: options.sleep ?? defaultSleep }
+  const memories = options.roster.nodes.map(createMemory)
+  const engine: CheckEngine = {
+    sleep: lanesEngine.sleep, memories,
+    lanes: new Map(memories.map((memory) => [memory, nodeLane(lanesEngine, memory)])),
+    daemon: options.daemonSocket === undefined ? undefined : daemonLane(lanesEngine, memories, options.daemonSocket),
+  }
   return {
     async check(requests, checkOptions = {}) {
       requireRequests(requests)
       const budgetMs = checkOptions.budgetMs ?? options.policy.budgetMs
       if (!Number.isFinite(budgetMs) || budgetMs < 0) throw new TypeError(`budgetMs is ${budgetMs}, expected milliseconds`)
-      const context: CheckContext = {
-        options, crypto, found: [], notes: [],
-        budget: startBudget(options.clock, budgetMs, checkOptions.signal),
-        sleep: options.sleep ?? defaultSleep,
-      }
+      const context: Context = { options, crypto, notes: [], budget: startBudget(options.clock, budgetMs, checkOptions.signal) }
       try {
-        return await runCheck(context, requests)
+        return await runCheck(engine, context, requests)
       } catch (error) {
         // Whatever it was: an exception may be swallowed on its way to the package manager, a refusal is what callers handle.
         return refuseAll(context, requests, error)
@@ -45,7 +59,7 @@ function labelsOf(roster: Roster): string[] {
 }
 
 /** The result of a check that could not be carried out. `observe` reports and does not block, here as everywhere. */
-function refuseAll(context: CheckContext, requests: readonly ArtifactRequest[], error: unknown): CheckResult {
+function refuseAll(context: Context, requests: readonly ArtifactRequest[], error: unknown): CheckResult {
   const { roster, policy } = context.options
   const isObserving = policy.preset === "observe"
   const finding: Finding = {
@@ -58,7 +72,7 @@ function refuseAll(context: CheckContext, requests: readonly ArtifactRequest[], 
     return isObserving ? { ...common, ok: true } : { ...common, ok: false, code: "CONFIG_INVALID" }
   })
   return {
-    verdicts, misbehavior: context.found, failures: [], notes: context.notes, evidence: [],
+    verdicts, misbehavior: [], failures: [], notes: context.notes, evidence: [],
     stats: { fromCache: 0, fromDaemon: 0, fromNodes: 0, nodesReached: 0, nodesTotal: roster.nodes.length },
   }
 }

@@ -1,15 +1,13 @@
 import { type Crypto, formatMisbehavior, isVouchsafeError, type MisbehaviorProof, type VerifierKey } from "@vouchsafe/core"
-import type { LogBook } from "./book.ts"
 import type { Budget } from "./budget.ts"
-import type { ClientOptions, Failure, FoundMisbehavior } from "./types.ts"
+import { type LogMemory, noteConviction } from "./memory.ts"
+import type { ClientOptions, Failure } from "./types.ts"
 
-/** What the steps of one check share. */
-export interface CheckContext {
+/** What the steps of one check, or of one exchange that several checks share, work with. */
+export interface Context {
   readonly options: ClientOptions
   readonly crypto: Crypto
   readonly budget: Budget
-  readonly sleep: (ms: number) => Promise<void>
-  readonly found: FoundMisbehavior[]
   readonly notes: Failure[]
 }
 
@@ -19,22 +17,16 @@ export function failureOf(error: unknown): Failure {
   throw error
 }
 
-/** Makes a log stop counting for good: in this check at once, for later ones through the state. */
-export async function convict(context: CheckContext, book: LogBook, key: VerifierKey, proof: MisbehaviorProof): Promise<void> {
+/** Makes a log stop counting for good: at once for all checks of this client, for later ones through the state. */
+export async function convict(context: Context, memory: LogMemory, key: VerifierKey, proof: MisbehaviorProof): Promise<void> {
   const document = formatMisbehavior(proof)
-  let path: string | undefined
+  const conviction = { operator: memory.node.operator, origin: key.name, proof, document }
   try {
-    path = (await context.options.state.addMisbehavior(key.vkey, document)).path
+    const { path } = await context.options.state.addMisbehavior(key.vkey, document)
+    noteConviction(memory, { ...conviction, ...(path === undefined ? {} : { path }) })
   } catch (error) {
     const { code, message } = failureOf(error)
     context.notes.push({ code, message: `the proof against ${key.name} could not be kept: ${message}` })
+    noteConviction(memory, conviction)
   }
-  book.misbehaved = `${proof.kind} of ${key.name}${path === undefined ? "" : ` (proof: ${path})`}`
-  context.found.push({ operator: book.node.operator, origin: key.name, proof, isNew: true, ...(path === undefined ? {} : { path }) })
-}
-
-/** Makes a log not count in this check. */
-export function distrust(book: LogBook, code: string, message: string): Failure {
-  book.distrust = { code, message }
-  return book.distrust
 }

@@ -1,22 +1,22 @@
 import { artifactKey, isVouchsafeError, leafHash, type MisbehaviorProof, parseOwnEntry, type ProvenEntry, splitMulti, utf8Encode, verifyMisbehavior } from "@vouchsafe/core"
 import type { AcceptedAnswer, LogBook } from "./book.ts"
-import { type CheckContext, convict } from "./context.ts"
+import { type Context, convict } from "./context.ts"
 
 /**
  * Looks for two own observations of one artifact with different bytes in one answer, and convicts the log by them (THREATS A3). Called for
  * logs that core found to contradict themselves. Where the two stand under different heads no proof stands alone, and the log merely does
  * not count for as long as the cache holds the older one.
  */
-export async function convictEquivocator(context: CheckContext, book: LogBook): Promise<void> {
+export async function convictEquivocator(context: Context, book: LogBook): Promise<void> {
   for (const answer of book.answers) {
     const proof = findEquivocation(context, book, answer)
     if (proof === undefined) continue
-    await convict(context, book, book.node.log, proof)
+    await convict(context, book.memory, book.memory.node.log, proof)
     return
   }
 }
 
-function findEquivocation(context: CheckContext, book: LogBook, answer: AcceptedAnswer): MisbehaviorProof | undefined {
+function findEquivocation(context: Context, book: LogBook, answer: AcceptedAnswer): MisbehaviorProof | undefined {
   const { head, log } = answer
   const leafHashes = log.entries.map((entry) => leafHash(context.crypto, utf8Encode(entry)))
   const paths = splitMulti(context.crypto, { indices: log.indices, size: head.size, leafHashes, proof: log.proof, root: head.root })
@@ -32,8 +32,8 @@ function findEquivocation(context: CheckContext, book: LogBook, answer: Accepted
       continue
     }
     if (other.sha512 === subject.sha512) continue
-    const proof: MisbehaviorProof = { kind: "equivocation", origin: book.node.log.name, checkpoint: head.signed, first: other.entry, second: entry }
-    if (verifyMisbehavior(context.crypto, proof, book.node.log)) return proof
+    const proof: MisbehaviorProof = { kind: "equivocation", origin: book.memory.node.log.name, checkpoint: head.signed, first: other.entry, second: entry }
+    if (verifyMisbehavior(context.crypto, proof, book.memory.node.log)) return proof
   }
   return undefined
 }

@@ -5,8 +5,8 @@ import { mergeProofs } from "./merge-proofs.ts"
 
 /** Turns what is known about a node into what core judges. */
 export function toEvidence(book: LogBook): LogEvidence {
-  const name = { operator: book.node.operator, origin: book.node.log.name }
-  if (book.misbehaved !== undefined) return { ...name, reached: true, batches: [], statuses: [], misbehaved: book.misbehaved }
+  const name = { operator: book.memory.node.operator, origin: book.memory.node.log.name }
+  if (book.memory.misbehaved !== undefined) return { ...name, reached: true, batches: [], statuses: [], misbehaved: book.memory.misbehaved }
   if (book.distrust !== undefined) return { ...name, reached: true, failure: plain(book.distrust), batches: [], statuses: [] }
   return {
     ...name,
@@ -14,7 +14,7 @@ export function toEvidence(book: LogBook): LogEvidence {
     reached: !book.wasAsked || book.failure === undefined || book.failure.answered,
     ...(book.failure === undefined ? {} : { failure: plain(book.failure) }),
     batches: [...cachedBatches(book), ...book.answers.map(({ log }) => log)],
-    ...(book.mirror === undefined ? {} : { notices: book.mirror }),
+    ...(book.memory.mirror === undefined ? {} : { notices: book.memory.mirror }),
     statuses: [...book.statuses.values()],
   }
 }

@@ -4,27 +4,28 @@
  * @packageDocumentation
  */
 import { type ArtifactName, artifactKey, type Verdict } from "@vouchsafe/core"
-import { askNode } from "./ask.ts"
-import { hasAnswered, type LogBook } from "./book.ts"
-import type { CheckContext } from "./context.ts"
+import { enter, hasAnswered, isUsable, type LogBook, type Told } from "./book.ts"
+import type { Context } from "./context.ts"
+import type { Lane } from "./lanes.ts"
 import { NOTICES_RECHECK_MS, RETRY_PAUSE_MS, ROUNDS_MAX, UNREACHABLE_RETRIES_MAX } from "./limits.ts"
-import type { Progress } from "./types.ts"
+import type { Progress, Sleep } from "./types.ts"
 
 /** What gathering needs from the check that it is part of. */
-export interface Judge {
+export interface Gathering {
+  readonly context: Context
+  readonly sleep: Sleep
   /** Verdicts over all that the books hold now. */
-  judge(): readonly Verdict[]
+  readonly judge: () => readonly Verdict[]
+  readonly laneOf: (book: LogBook) => Lane<Told>
 }
 
 /** One round's plan: which node is asked for which artifacts. */
 type Plan = readonly { readonly book: LogBook; readonly artifacts: readonly ArtifactName[] }[]
 
-const isUsable = (book: LogBook): boolean => book.misbehaved === undefined && book.distrust === undefined
-
 /** The books whose notices were not asked for lately. A time in the future is no time: the clock was set back. */
 export function staleBooks(books: readonly LogBook[], asked: ReadonlyMap<string, number>, nowMs: number): LogBook[] {
   return books.filter((book) => {
-    const ageMs = nowMs - (asked.get(book.node.notices.vkey) ?? Number.NEGATIVE_INFINITY)
+    const ageMs = nowMs - (asked.get(book.memory.node.notices.vkey) ?? Number.NEGATIVE_INFINITY)
     return isUsable(book) && !(ageMs >= 0 && ageMs < NOTICES_RECHECK_MS)
   })
 }
@@ -46,18 +47,19 @@ function waitingArtifacts(artifacts: readonly ArtifactName[], verdicts: readonly
  * were still observing. Every node of a round is waited for: reaching the threshold ends nothing (THREATS A3).
  */
 export async function gatherFromNodes(
-  context: CheckContext, judge: Judge, books: readonly LogBook[], wanted: readonly ArtifactName[], stale: readonly LogBook[],
+  gathering: Gathering, books: readonly LogBook[], wanted: readonly ArtifactName[], stale: readonly LogBook[],
 ): Promise<void> {
+  const { context, judge, sleep } = gathering
   let plan = firstPlan(books, wanted, stale)
   let pauseMs: number = RETRY_PAUSE_MS.first
   for (let round = 0; round < ROUNDS_MAX && plan.length > 0; round++) {
-    await askAll(context, plan, wanted.length, judge)
-    const verdicts = judge.judge()
+    await askAll(gathering, plan, wanted.length)
+    const verdicts = judge()
     if (verdicts.some((verdict) => !verdict.ok && verdict.code === "CLOCK_BEHIND")) return
     plan = nextPlan(books, waitingArtifacts(wanted, verdicts))
     if (plan.length === 0 || context.budget.leftMs() <= pauseMs) return
-    report(context, "waiting", wanted.length, verdicts, plan.map(({ book }) => book.node.operator), 0)
-    await context.sleep(pauseMs)
+    report(context, "waiting", wanted.length, verdicts, plan.map(({ book }) => book.memory.node.operator), 0)
+    await sleep(pauseMs, context.budget.signal)
     pauseMs = Math.min(RETRY_PAUSE_MS.longest, pauseMs * 2)
   }
 }
@@ -82,20 +84,25 @@ function nextPlan(books: readonly LogBook[], waiting: readonly ArtifactName[]): 
   })
 }
 
-async function askAll(context: CheckContext, plan: Plan, artifacts: number, judge: Judge): Promise<void> {
-  const waiting = new Set(plan.map(({ book }) => book.node.operator))
-  const tell = context.options.onProgress === undefined ? undefined : judge.judge()
+async function askAll({ context, judge, laneOf }: Gathering, plan: Plan, artifacts: number): Promise<void> {
+  const waiting = new Set(plan.map(({ book }) => book.memory.node.operator))
+  const tell = context.options.onProgress === undefined ? undefined : judge()
   if (tell !== undefined) report(context, "nodes", artifacts, tell, [...waiting], 0)
   await Promise.all(plan.map(async ({ book, artifacts: asked }) => {
-    await askNode(context, book, asked)
-    waiting.delete(book.node.operator)
+    book.wasAsked = true
+    await laneOf(book).ask(asked, context.budget, (told) => {
+      enter(book, told)
+      context.notes.push(...told.notes)
+      return told.failure === undefined && isUsable(book)
+    })
+    waiting.delete(book.memory.node.operator)
     if (tell !== undefined) report(context, "nodes", artifacts, tell, [...waiting], plan.length - waiting.size)
   }))
 }
 
 /** Sends progress, if anybody listens. */
 export function report(
-  context: CheckContext, stage: Progress["stage"], artifacts: number, verdicts: readonly Verdict[], waitingFor: readonly string[], nodesAnswered: number,
+  context: Context, stage: Progress["stage"], artifacts: number, verdicts: readonly Verdict[], waitingFor: readonly string[], nodesAnswered: number,
 ): void {
   context.options.onProgress?.({
     stage, artifacts, waitingFor, nodesAnswered, nodesAsked: nodesAnswered + waitingFor.length,

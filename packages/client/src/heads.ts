@@ -8,7 +8,7 @@ import {
   buildForkProof, type Bytes, checkConsistency, type Crypto, isVouchsafeError, type MisbehaviorProof, nodeReaderFromTiles, proveConsistencyAsync, proveFork,
   type TileReader, type VerifierKey,
 } from "@vouchsafe/core"
-import type { KnownHead } from "./book.ts"
+import type { KnownHead } from "./memory.ts"
 
 /** How a head stands to the one that was known. */
 export type HeadRelation =

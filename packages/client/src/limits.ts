@@ -5,7 +5,7 @@
  */
 
 /** How long a node may work on one request before it answers, in ms; what it has not observed by then it calls pending. */
-export const ROUND_DEADLINE_MS = 5_000
+export const ROUND_DEADLINE_MS = 2_000
 /** Time for an answer to travel, on top of the node's deadline, in ms. */
 export const ANSWER_GRACE_MS = 5_000
 /** Part of the remaining budget that is kept for travel when little is left. */
@@ -17,8 +17,9 @@ export const UNREACHABLE_RETRIES_MAX = 1
 /** Rounds of one check; the budget ends it long before. */
 export const ROUNDS_MAX = 1_000
 /**
- * Requests in flight per node. One: each answer moves the known head, and the next request asks for consistency from there; with two, the
- * heads of both answers would have to be tied together by further requests.
+ * Requests in flight per node, for all checks of a client together. One: each answer moves the known head, and the next request asks for
+ * consistency from there; with two, the heads of both answers would have to be tied together by further requests. What is asked meanwhile
+ * goes into the next request; hence the short deadline above.
  */
 export const REQUESTS_IN_FLIGHT_PER_NODE = 1
 
@@ -35,6 +36,8 @@ export const SWAP_ATTEMPTS_MAX = 8
 
 /** Largest answer of a daemon, which holds one answer per node, in bytes. */
 export const GATHER_BYTES_MAX = 256 * 1_048_576
+/** How long a daemon that failed is left alone, in ms. */
+export const DAEMON_PAUSE_MS = 60_000
 /** Nodes in a daemon's answer. */
 export const GATHER_ANSWERS_MAX = 128
 /** Longest failure text that is taken over from a daemon, in UTF-16 units. */

@@ -1,82 +1,78 @@
 /**
  * Writing what was learned into the state, before anything is decided on it (spec/client.md, "State").
  *
- * Several processes check at once. Each proved that its head extends the one it found in the state when it began; when another one has
- * stored its own meanwhile, the two must be tied together before either is believed: both may extend the old head and contradict each other.
+ * Several processes check at once. Each proved that its head extends the one it found in the state; when another one has stored its own
+ * meanwhile, the two must be tied together before either is believed: both may extend the old head and contradict each other.
  *
  * @packageDocumentation
  */
-import type { NoticesMirror } from "@vouchsafe/ports"
-import { type KnownHead, type LogBook, openHead } from "./book.ts"
-import { type CheckContext, convict, distrust, failureOf } from "./context.ts"
+import { type Context, convict, failureOf } from "./context.ts"
 import { relateByTiles, relateHeads } from "./heads.ts"
 import { SWAP_ATTEMPTS_MAX } from "./limits.ts"
+import { type KnownHead, type LogMemory, openHead } from "./memory.ts"
 import { mirrorsAgree } from "./notices.ts"
 import { httpTiles } from "./tiles.ts"
+import type { Failure } from "./types.ts"
 
-/** Stores the new head and the new mirror of a log. A log whose news cannot be stored does not count: the next run would not know of it. */
-export async function remember(context: CheckContext, book: LogBook): Promise<void> {
-  if (book.misbehaved !== undefined || book.distrust !== undefined) return
+/**
+ * Stores the new head and the new mirror of a log.
+ * @returns why the log does not count in this check: what cannot be stored the next run would not know of. undefined when all is stored, or the log was convicted.
+ */
+export async function remember(context: Context, memory: LogMemory): Promise<Failure | undefined> {
   try {
-    if (book.head !== undefined && book.head.signed !== book.storedHead) await rememberHead(context, book, book.head)
-    if (book.mirror !== undefined && book.mirror !== book.storedMirror) await rememberNotices(context, book, book.mirror)
+    return await rememberHead(context, memory) ?? await rememberNotices(context, memory)
   } catch (error) {
     const { code, message } = failureOf(error)
-    distrust(book, code, `what ${book.node.operator} showed could not be remembered: ${message}`)
+    return { code, message: `what ${memory.node.operator} showed could not be remembered: ${message}` }
   }
 }
 
-async function rememberHead(context: CheckContext, book: LogBook, head: KnownHead): Promise<void> {
-  const { state } = context.options
-  const key = book.node.log
-  let expected = book.storedHead
+async function rememberHead(context: Context, memory: LogMemory): Promise<Failure | undefined> {
+  const key = memory.node.log
   for (let attempt = 0; attempt < SWAP_ATTEMPTS_MAX; attempt++) {
-    const swap = await state.putHead(key.vkey, head.signed, expected)
-    if (swap.stored) return
-    if (swap.current === undefined) {
-      expected = undefined
-      continue
-    }
+    const { head, storedHead } = memory
+    if (head === undefined || head.signed === storedHead || memory.misbehaved !== undefined) return undefined
+    const swap = await context.options.state.putHead(key.vkey, head.signed, storedHead)
+    memory.storedHead = swap.stored ? head.signed : swap.current
+    if (swap.stored || swap.current === undefined) continue
     const other = openHead(context.crypto, key, swap.current)
-    if (!await tie(context, book, head, other)) return
-    if (other.size >= head.size) return
-    expected = swap.current
+    const conflict = await tie(context, memory, head, other)
+    if (conflict !== undefined) return conflict
+    if (other.size >= head.size) memory.head = other
   }
-  distrust(book, "DISK", `the head of ${key.name} could not be stored: other processes changed it ${SWAP_ATTEMPTS_MAX} times meanwhile`)
+  return { code: "DISK", message: `the head of ${key.name} could not be stored: other processes changed it ${SWAP_ATTEMPTS_MAX} times meanwhile` }
 }
 
-/** True when the smaller head is proven to be the beginning of the larger. Otherwise the log is convicted, or does not count in this check. */
-async function tie(context: CheckContext, book: LogBook, a: KnownHead, b: KnownHead): Promise<boolean> {
+/** Proves that the smaller head is the beginning of the larger. Otherwise the log is convicted, or does not count in this check. */
+async function tie(context: Context, memory: LogMemory, a: KnownHead, b: KnownHead): Promise<Failure | undefined> {
   const [older, newer] = a.size <= b.size ? [a, b] : [b, a]
-  const key = book.node.log
+  const key = memory.node.log
   const relation = older.size === newer.size
     ? relateHeads(context.crypto, key, older, newer, { from: older.size, hashes: [] })
-    : await relateByTiles(context.crypto, key, older, newer, httpTiles(context, `${book.node.url}log/`))
-  if (relation.kind === "extends") return true
-  if (relation.kind === "forked") await convict(context, book, key, relation.proof)
-  else distrust(book, "PROOF_INVALID", `${key.name} could not show that its heads of ${older.size} and ${newer.size} entries, seen by two processes, agree`)
-  return false
+    : await relateByTiles(context.crypto, key, older, newer, httpTiles(context, `${memory.node.url}log/`))
+  if (relation.kind === "extends") return undefined
+  if (relation.kind === "forked") {
+    await convict(context, memory, key, relation.proof)
+    return undefined
+  }
+  return { code: "PROOF_INVALID", message: `${key.name} could not show that its heads of ${older.size} and ${newer.size} entries, seen by two processes, agree` }
 }
 
-async function rememberNotices(context: CheckContext, book: LogBook, mirror: NoticesMirror): Promise<void> {
-  const { state } = context.options
-  let expected = book.storedMirror?.checkpoint
+async function rememberNotices(context: Context, memory: LogMemory): Promise<Failure | undefined> {
+  const key = memory.node.notices
   for (let attempt = 0; attempt < SWAP_ATTEMPTS_MAX; attempt++) {
-    const swap = await state.putNotices(book.node.notices.vkey, mirror, expected)
-    if (swap.stored) return
+    const { mirror, storedMirror } = memory
+    const isStored = mirror?.checkpoint === storedMirror?.checkpoint && mirror?.entries.length === storedMirror?.entries.length
+    if (mirror === undefined || (isStored && attempt > 0) || mirror === storedMirror || memory.misbehaved !== undefined) return undefined
+    const swap = await context.options.state.putNotices(key.vkey, mirror, storedMirror?.checkpoint)
+    memory.storedMirror = swap.stored ? mirror : swap.current
+    if (swap.stored || swap.current === undefined) continue
     const other = swap.current
-    if (other !== undefined) {
-      if (!await mirrorsAgree(context, book, mirror, other)) {
-        if (book.misbehaved === undefined) distrust(book, "STATE_UNSAFE", `two processes read different notices of ${book.node.notices.name}, which its heads do not explain`)
-        return
-      }
-      // The other process saw more: its notices are judged, too.
-      if (other.entries.length > mirror.entries.length) {
-        book.mirror = other
-        return
-      }
+    if (!await mirrorsAgree(context, memory, mirror, other)) {
+      return memory.misbehaved === undefined ? { code: "STATE_UNSAFE", message: `two processes read different notices of ${key.name}, which its heads do not explain` } : undefined
     }
-    expected = other?.checkpoint
+    // The other process saw more: its notices are judged, too.
+    if (other.entries.length > mirror.entries.length) memory.mirror = other
   }
-  distrust(book, "DISK", `the notices of ${book.node.notices.name} could not be stored: other processes changed them ${SWAP_ATTEMPTS_MAX} times meanwhile`)
+  return { code: "DISK", message: `the notices of ${key.name} could not be stored: other processes changed them ${SWAP_ATTEMPTS_MAX} times meanwhile` }
 }

@@ -1,9 +1,9 @@
 import { type Bytes, isVouchsafeError, type TileReader, TILE_WIDTH, tilePath, VouchsafeError } from "@vouchsafe/core"
-import type { CheckContext } from "./context.ts"
+import type { Context } from "./context.ts"
 import { TILE_BYTES_MAX } from "./limits.ts"
 
 /** Reads a log's tiles over HTTP, within the check's budget. `base` is the log's URL. Errors are those of the transport, or NOT_FOUND. */
-export function httpTiles(context: CheckContext, base: string): TileReader {
+export function httpTiles(context: Context, base: string): TileReader {
   const get = async (path: string): Promise<Bytes> => {
     const { status, body } = await context.options.transport.request({
       method: "GET", url: `${base}${path}`, timeoutMs: context.budget.forRequest().timeoutMs, maxBytes: TILE_BYTES_MAX,

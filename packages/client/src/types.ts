@@ -16,6 +16,8 @@ export interface Progress {
   readonly leftMs: number
 }
 
+export type Sleep = (ms: number, signal?: AbortSignalLike) => Promise<void>
+
 export interface ClientOptions {
   readonly roster: Roster
   readonly policy: Policy
@@ -28,8 +30,8 @@ export interface ClientOptions {
   readonly onProgress?: (progress: Progress) => void
   /** Socket of the person's own node, if one runs. */
   readonly daemonSocket?: string
-  /** Waits. Tests inject one that moves their clock. */
-  readonly sleep?: (ms: number) => Promise<void>
+  /** Waits, at most until `signal` aborts. Tests inject one that moves their clock. */
+  readonly sleep?: Sleep
 }
 
 export interface CheckOptions {
@@ -47,8 +49,8 @@ export interface FoundMisbehavior {
   /** Where the proof is kept. */
   readonly path?: string
   readonly proof: MisbehaviorProof
-  /** False for a proof that was already known. */
-  readonly isNew: boolean
+  /** The proof as a document that stands alone. */
+  readonly document: string
 }
 
 /** What went wrong with one node, or around the client, without being a verdict. */
@@ -76,7 +78,8 @@ export interface CheckStats {
 export interface CheckResult {
   /** In the order of the requests. */
   readonly verdicts: readonly Verdict[]
-  readonly misbehavior: readonly FoundMisbehavior[]
+  /** All proofs known against logs of the roster; those that were not known before this check say so. */
+  readonly misbehavior: readonly (FoundMisbehavior & { readonly isNew: boolean })[]
   readonly stats: CheckStats
   /** Nodes that could not be asked or whose answers were unusable, also when the verdicts needed them not. */
   readonly failures: readonly NodeFailure[]

@@ -150,6 +150,17 @@ describe("two processes", () => {
   })
 })
 
+test("a rewritten notices log of the same size is convicted by its two heads alone, though it shows no entries", async () => {
+  const world = await mirrored(3)
+  const delta = world.network.node("delta")
+  delta.notices = delta.notices.fork()
+  delta.notices.entries = delta.notices.entries.slice(0, 2)
+  withdraw(delta, "instead")
+  delta.edit = (answer) => ({ ...answer, notices: { ...answer.notices, entries: [] } })
+  const { misbehavior } = await world.check(world.publish("b"))
+  expect(misbehavior).toEqual([expect.objectContaining({ origin: "delta.example/notices" })])
+})
+
 describe("limits", () => {
   test("a node that never ends its notices is given up", async () => {
     const world = makeWorld()

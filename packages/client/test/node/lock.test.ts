@@ -1,4 +1,4 @@
-import { readdirSync, utimesSync, writeFileSync } from "node:fs"
+import { readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
@@ -93,6 +93,27 @@ describe("breaks a lock whose owner is gone", () => {
     }
     await Promise.all(Array.from({ length: 8 }, (_, i) => run(`thief ${i}`)))
     expect(inside).toEqual([])
+  })
+
+  test("a number that was left behind while it was being taken is given back", async () => {
+    const directory = temporaryDirectory()
+    lockFile(directory, 5, { pid: DEAD, host: hostname(), instance: "x", released: false })
+    const world = fakeWorld([LIVING])
+    let hasRun = false
+    // Between looking at lock.5 and making lock.6, two others take and pass on the lock.
+    world.isAlive = (pid) => {
+      if (hasRun) return pid === LIVING
+      hasRun = true
+      rmSync(join(directory, "lock.5"))
+      lockFile(directory, 7, { pid: LIVING, host: hostname(), instance: "y", released: false })
+      return false
+    }
+    world.onPause = () => {
+      expect(locks(directory)).toEqual(["lock.7"])
+      lockFile(directory, 7, { pid: LIVING, host: hostname(), instance: "y", released: true })
+    }
+    await withLock(directory, () => expect(locks(directory)).toEqual(["lock.8"]), world)
+    expect(world.pauses).toBe(1)
   })
 
   test("an owner that was taken for dead learns it before it writes", async () => {
