@@ -1,4 +1,4 @@
-import { displayName, formatRefusal, formatWarnings, isVouchsafeError, type Verdict, type VerdictCode } from "@vouchsafe/core"
+import { displayName, formatRefusal, formatWarnings, isVouchsafeError, type Refused, type Verdict, VERDICT_CODES, type VerdictCode } from "@vouchsafe/core"
 
 /** What a hook does: go on, or throw an error with this code, text and hint. */
 export type Answer =
@@ -13,12 +13,12 @@ const CONFIG_ERRORS: readonly string[] = ["CONFIG_MALFORMED", "ROSTER_MALFORMED"
 const WAY_OUT = "  to leave a refused version: `pnpm update NAME --lockfile-only --config.ignore-pnpmfile=true` (or `remove`), then `pnpm install`"
 
 /**
- * pnpm 12 shows the text and nothing else, so the code comes first in it.
+ * pnpm 12 shows the text and nothing else, so the code, that of the gravest refusal, comes first in it.
  *
  * @param from - whether the versions stand in the lockfile already
  */
 export function answerOf(verdicts: readonly Verdict[], from: "lockfile" | "registry"): Answer {
-  const refused = verdicts.find((verdict) => !verdict.ok)
+  const [refused] = verdicts.filter((verdict): verdict is Refused => !verdict.ok).sort((a, b) => VERDICT_CODES.indexOf(a.code) - VERDICT_CODES.indexOf(b.code))
   if (refused === undefined) return { ok: true }
   const text = formatRefusal(verdicts)
   return refuse(refused.code, from === "lockfile" ? `${text}\n\n${WAY_OUT}` : text, `run \`npx vouchsafe explain ${displayName(refused.purl)}\` for everything the network knows`)
