@@ -2,22 +2,31 @@ import type { Options } from "tsup"
 import { yarnBundle } from "@vouchsafe/config/tsup"
 
 /**
- * Replaces modules that the bundle never runs by one that throws: they are behind late imports, which become part of a
- * single file. Here that is npm's own configuration reader; inside of Yarn, Yarn's settings count.
+ * Modules that the bundle holds in another form, since it must be small and is read at every command of Yarn.
+ *
+ * - npm's configuration reader and a YAML parser stand behind late imports that are never reached: inside of Yarn, Yarn's
+ *   settings count. A single file would hold them all the same.
+ * - core's reference implementations are for hosts without Node. Here Node's own hashes do; its signatures are injected.
  */
-const LEFT_OUT = /^(?:@npmcli\/config(?:\/.*)?|yaml)$/
+const INSTEAD: Readonly<Record<string, string>> = {
+  "@npmcli/config": "throw new Error('npm is not asked inside of Yarn')",
+  "@npmcli/config/lib/definitions/index.js": "throw new Error('npm is not asked inside of Yarn')",
+  yaml: "throw new Error('Yarn has read its settings already')",
+  "@noble/ed25519": "module.exports = { hashes: {} }",
+  "@noble/hashes/sha2.js": `import { createHash } from "node:crypto"
+const hashWith = (name) => (data) => new Uint8Array(createHash(name).update(data).digest())
+export const sha256 = hashWith("sha256"), sha512 = hashWith("sha512")`,
+}
 
-const leaveOut: NonNullable<Options["esbuildPlugins"]>[number] = {
-  name: "vouchsafe-leave-out",
+const instead: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "vouchsafe-instead",
   setup(build) {
-    build.onResolve({ filter: LEFT_OUT }, ({ path }) => ({ path, namespace: "left-out" }))
-    build.onLoad({ filter: /.*/, namespace: "left-out" }, ({ path }) => ({
-      contents: `throw new Error(${JSON.stringify(`${path} is no part of the Yarn plugin`)})`, loader: "js",
-    }))
+    build.onResolve({ filter: /.*/ }, ({ path }) => (Object.hasOwn(INSTEAD, path) ? { path, namespace: "instead" } : undefined))
+    build.onLoad({ filter: /.*/, namespace: "instead" }, ({ path }) => ({ contents: INSTEAD[path] ?? "", loader: "js", resolveDir: import.meta.dirname }))
   },
 }
 
 const base = yarnBundle({ entry: { "yarn-plugin": "src/index.ts" }, name: "@vouchsafe/yarn-plugin" })
 
 // eslint-disable-next-line import/no-default-export -- tsup reads the default export
-export default { ...base, esbuildPlugins: [leaveOut, ...base.esbuildPlugins ?? []] }
+export default { ...base, esbuildPlugins: [instead, ...base.esbuildPlugins ?? []] }
