@@ -4,13 +4,13 @@
  *
  * @packageDocumentation
  */
-import { type Crypto, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
+import { type Crypto, isVouchsafeError, shown, VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike } from "@vouchsafe/ports"
 import { createHash, type Hash } from "node:crypto"
 import { type Contents, describeContents, type UnpackedFile } from "./contents.ts"
 import { TARBALL_LIMITS, type TarballLimits } from "./limits.ts"
 import { createFactsCollector, type FactsCollector, type PackageFacts } from "./package/facts.ts"
-import { hostile, tooLarge } from "./refusal.ts"
+import { ambiguous, hostile, tooLarge } from "./refusal.ts"
 import { throwIfAborted } from "./signal.ts"
 import { createGunzip } from "./tar/gunzip.ts"
 import { createNpmView, type EntrySink } from "./tar/npm-view.ts"
@@ -133,20 +133,20 @@ export async function hashTgz(source: ByteSource, options: Omit<ReadTarballOptio
 
 interface CollectedFile { readonly path: string, readonly size: number, readonly mode: number, readonly sha256: string }
 
-interface OpenFile { readonly path: string, readonly mode: number, readonly size: number, readonly hash: Hash, readonly kept: Buffer[] | undefined }
+interface OpenFile { readonly path: string, readonly mode: number, readonly size: number, readonly hash: Hash, readonly kept: Buffer[] | undefined, readonly isAgain: boolean }
 
 const EXECUTABLE_BITS = 0o111
 
 function createFileCollector(limits: TarballLimits): EntrySink & { finish(): { files: UnpackedFile[], facts: PackageFacts, links: number } } {
   const index = createPathIndex(limits)
   const facts: FactsCollector = createFactsCollector(limits)
-  const files: CollectedFile[] = []
+  const files = new Map<string, CollectedFile>()
   let links = 0
   let open: OpenFile | undefined
   return {
     entry(entry) {
       const path = unpackedPath(entry, limits)
-      index.add(path, entry.type)
+      const isAgain = index.add(path, entry.type) === "again"
       if (entry.type === "symlink") {
         checkLink(path, entry.linkPath)
         links += 1
@@ -154,7 +154,7 @@ function createFileCollector(limits: TarballLimits): EntrySink & { finish(): { f
       if (entry.type !== "file") return
       const wanted = facts.wants(path)
       if (wanted && entry.size > limits.packageJsonBytesMax) throw tooLarge(`${path} has ${entry.size} bytes, expected at most ${limits.packageJsonBytesMax}`)
-      open = { path, mode: entry.mode, size: entry.size, hash: createHash("sha256"), kept: wanted ? [] : undefined }
+      open = { path, mode: entry.mode, size: entry.size, hash: createHash("sha256"), kept: wanted ? [] : undefined, isAgain }
     },
     content(bytes) {
       open?.hash.update(bytes)
@@ -162,16 +162,23 @@ function createFileCollector(limits: TarballLimits): EntrySink & { finish(): { f
     },
     entryEnd() {
       if (open === undefined) return
-      const { path, mode, size, hash, kept } = open
+      const { path, mode, size, hash, kept, isAgain } = open
       open = undefined
-      files.push({ path, size, mode, sha256: hash.digest("hex") })
+      const file = { path, size, mode, sha256: hash.digest("hex") }
+      if (isAgain) {
+        const first = files.get(path)
+        // Some bundlers' tarballs hold a file twice. Whichever copy a parser keeps, the same is unpacked.
+        if (first?.sha256 !== file.sha256 || first.mode !== mode) throw ambiguous(`${shown(path)} is there twice, as different files that unpack to one place`)
+        return
+      }
+      files.set(path, file)
       facts.add(path, kept === undefined ? undefined : Buffer.concat(kept))
     },
     finish() {
-      const found = facts.finish(files.map((file) => file.path))
+      const found = facts.finish([...files.keys()])
       // Managers make the targets of commands executable when they link them.
       const commands = new Set(found.manifest.bin.values())
-      const unpacked = files.map(({ path, size, mode, sha256 }) => ({ path, size, sha256, executable: (mode & EXECUTABLE_BITS) !== 0 || commands.has(path) }))
+      const unpacked = [...files.values()].map(({ path, size, mode, sha256 }) => ({ path, size, sha256, executable: (mode & EXECUTABLE_BITS) !== 0 || commands.has(path) }))
       return { files: unpacked, facts: found, links }
     },
   }

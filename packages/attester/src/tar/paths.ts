@@ -62,22 +62,26 @@ interface Place {
   occupant: "folder" | "file"
   /** Spelling of the file or link. */
   path: string
+  readonly isLink: boolean
   readonly below: Map<string, Place>
 }
 
 /** Remembers what is unpacked where, on a disk that folds case and Unicode forms as macOS and Windows do. */
 export interface PathIndex {
-  /** @throws VouchsafeError TARBALL_AMBIGUOUS when something else is or must be in this place. */
-  add(path: string, type: TarEntry["type"]): void
+  /**
+   * `again` for a file of exactly this path: the caller must see that it is the same file.
+   * @throws VouchsafeError TARBALL_AMBIGUOUS when something else is or must be in this place.
+   */
+  add(path: string, type: TarEntry["type"]): "new" | "again"
 }
 
 /** @see PathIndex */
 export function createPathIndex(limits: TarballLimits): PathIndex {
-  const root: Place = { occupant: "folder", path: "", below: new Map() }
+  const root: Place = { occupant: "folder", path: "", isLink: false, below: new Map() }
   let folders = 0
   return {
     add(path, type) {
-      if (path === "") return
+      if (path === "") return "new"
       let place = root
       const parts = path.split("/")
       for (const [depth, part] of parts.entries()) {
@@ -86,15 +90,17 @@ export function createPathIndex(limits: TarballLimits): PathIndex {
         const isLeaf = depth === parts.length - 1 && type !== "directory"
         const known = place.below.get(key)
         if (isLeaf && known !== undefined) {
+          if (type === "file" && known.occupant === "file" && known.path === path && !known.isLink) return "again"
           throw ambiguous(known.occupant === "folder" ? `${shown(path)} is a file and a folder` : `${shown(path)} and ${shown(known.path)} unpack to one place`)
         }
         if (known === undefined && !isLeaf) folders += 1
         if (folders > limits.foldersMax) throw tooLarge(`it has more than ${limits.foldersMax} folders`)
-        const next: Place = known ?? { occupant: isLeaf ? "file" : "folder", path: isLeaf ? path : "", below: new Map() }
+        const next: Place = known ?? { occupant: isLeaf ? "file" : "folder", path: isLeaf ? path : "", isLink: type === "symlink", below: new Map() }
         place.below.set(key, next)
         place = next
       }
       if (type === "directory" && place.occupant === "file") throw ambiguous(`${shown(place.path)} is a file and a folder`)
+      return "new"
     },
   }
 }

@@ -30,7 +30,7 @@ const truncated = packageTar(A)
 export const HOSTILE_TARS: readonly HostileTar[] = [
   // one place, two entries
   ambiguous("a file twice", "unpack to one place", A, entry("package/a.js", "b")),
-  ambiguous("a file twice, the same bytes", "unpack to one place", A, A),
+  ambiguous("a file twice, the same bytes, once executable", "unpack to one place", A, entry("package/a.js", "a", { mode: 0o755 })),
   ambiguous("a file twice after the first folder is stripped", "unpack to one place", A, entry("other/a.js", "b")),
   ambiguous("package.json twice, once elsewhere", "unpack to one place", entry("x/package.json", "{}")),
   ambiguous("names that differ in case", "unpack to one place", A, entry("package/A.JS", "b")),
@@ -187,6 +187,7 @@ function flipped(bytes: Buffer, at: number, bits = 1): Buffer {
 /** Archives of honest tools, also old and unusual ones: each must be read, and alike by all three readers. */
 export const HONEST_TARS: readonly { readonly name: string, readonly tar: Buffer, readonly files: readonly string[] }[] = [
   { name: "npm's own form", tar: packageTar(A), files: ["package.json", "a.js"] },
+  { name: "the same file twice, as some bundlers pack it", tar: packageTar(A, A), files: ["package.json", "a.js"] },
   { name: "another first folder, and directory entries", tar: archive(directory("node/"), entry("node/package.json", "{}"), directory("node/lib/"), entry("node/lib/a.js", "a")), files: ["package.json", "lib/a.js"] },
   { name: "two first folders", tar: packageTar(entry("other/b.js", "b")), files: ["package.json", "b.js"] },
   { name: "an old-style type byte", tar: packageTar(entry("package/a.js", "a", { type: "\0" })), files: ["package.json", "a.js"] },
