@@ -6,10 +6,12 @@ import type { Register } from "./types.ts"
  */
 export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   init: async () => (await import("./init.ts")).registerInit,
+  run: async () => (await import("./run.ts")).registerRun,
   check: async () => (await import("./check.ts")).registerCheck,
   explain: async () => (await import("./explain.ts")).registerExplain,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   log: async () => (await import("./log.ts")).registerLog,
+  shim: async () => (await import("./shim.ts")).registerShim,
   node: async () => (await import("./node.ts")).registerNode,
   network: async () => (await import("./network.ts")).registerNetwork,
   status: async () => (await import("./status.ts")).registerStatus,
