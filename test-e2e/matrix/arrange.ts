@@ -21,7 +21,7 @@ const BEFORE = "before"
 
 export async function arrange(world: World, { situation, outcome }: Cell, guarded: Guarded, sandbox: Sandbox): Promise<Arranged> {
   const { family } = guarded.manager
-  const parent = { [SUBJECTS[outcome].parent]: "1.0.0" }
+  const parent = { [situation === "optional" ? "zz-optional" : SUBJECTS[outcome].parent]: "1.0.0" }
   const start = situation === "add" || situation === "dlx" ? { "zz-good": "1.0.0" } : { ...parent, ...REAL }
   const files = { ...manifests(situation === "workspaces", start), ...(family === "yarn" ? { "yarn.lock": "" } : {}) }
   const project = sandbox.project("project", { ...files, ...policyFiles(world) })

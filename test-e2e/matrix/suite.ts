@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { beforeAll, describe, expect, test } from "vitest"
 import { describeRun, familyOf, getManager, node20, openWorld, run, TAMPER, type Family, type ManagerId, type Ran, type Runtime, type World } from "../support/index.ts"
 import { findPackage } from "../support/packages.ts"
 import { arrange, environmentOf, REAL, takeMarks, type Arranged } from "./arrange.ts"
@@ -23,8 +23,8 @@ export function matrixOf(managers: readonly ManagerId[], more: { readonly oldRun
     world = await openWorld("matrix")
     world.registry.tamper(TAMPER)
     await withdrawGone(world)
+    return () => world.close()
   })
-  afterAll(async () => { await world.close() })
 
   const guardedBy = (manager: ManagerId, guard: GuardName, runtime: Runtime): Promise<Guarded> => {
     const key = `${manager} ${guard} ${runtime.name}`

@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { beforeAll, beforeEach, expect, test } from "vitest"
+import { openWorld, ROOT, TAMPER, type World } from "../support/index.ts"
+import { NOT_COVERED, notCoveredTable } from "./not-covered.ts"
+
+let world: World
+beforeAll(async () => {
+  world = await openWorld("uncovered")
+  return () => world.close()
+})
+beforeEach(() => { world.registry.tamper(TAMPER) })
+
+const rows = NOT_COVERED.flatMap((row, index) => row.managers.map((manager) => ({ name: `${manager}: ${row.what}`, row, manager, account: `n${index}-${manager}` })))
+
+test.each(rows)("is not covered, as the README says: $name", async ({ row, manager, account }) => {
+  await row.shows({ world, manager, account })
+})
+
+test("the README's table of what is not covered is this one", () => {
+  expect(readFileSync(join(ROOT, "README.md"), "utf8")).toContain(notCoveredTable())
+})
