@@ -1,18 +1,22 @@
 import { escapeForDisplay, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import { type CliIo, EXIT } from "./io.ts"
+import { clearProgress } from "./progress.ts"
 
 /** The one document that `--json` prints on stdout. */
 export function printJson(io: CliIo, document: unknown): void {
+  clearProgress(io)
   io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
 }
 
 /** Lines for a person on stdout. */
 export function printLines(io: CliIo, lines: readonly string[]): void {
+  clearProgress(io)
   io.stdout.write(`${lines.join("\n")}\n`)
 }
 
 /** Progress and prose, on stderr. */
 export function say(io: CliIo, text: string): void {
+  clearProgress(io)
   io.stderr.write(`${text}\n`)
 }
 

@@ -1,20 +1,30 @@
-import { checkBundled, checkLockfile, type Lockfile, LOCKFILE_NAMES, type LockfileFinding, toRequests } from "@vouchsafe/client/lockfile"
 import type { CheckResult } from "@vouchsafe/client"
-import type { Project } from "@vouchsafe/client/node"
-import { escapeForDisplay, formatRefusal, formatWarnings, type Policy, type RuleCode, verdictsExit } from "@vouchsafe/core"
+import { checkBundled, checkLockfile, type Lockfile, LOCKFILE_NAMES, type LockfileFinding, toRequests } from "@vouchsafe/client/lockfile"
+import { npmRewrites, type Project, systemClock } from "@vouchsafe/client/node"
+import { escapeForDisplay, formatRefusal, formatWarnings, verdictsExit } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { EXIT } from "../io.ts"
+import { weighFindings } from "./rules.ts"
+import { checkVersions } from "./versions.ts"
 
 /** All that is known about a lockfile before anything is installed from it. */
 export interface LockfileReport {
   readonly format: Lockfile["format"]
   readonly entries: number
+  /** Entries that carry no digest of a tarball, which Yarn's plugin compares when it installs. */
+  readonly tiedAtInstall: number
   /** What the lockfile itself does wrong, with the policy's severity. */
   readonly findings: readonly LockfileFinding[]
   readonly result: CheckResult
   /** 0 allowed, 1 refused, 3 clock, 4 a log lied. */
   readonly exit: number
+}
+
+export interface JudgeOptions {
+  readonly budgetMs?: number
+  /** Asks also for versions of which the lockfile has no digest (Yarn Berry). Without it they are left to the plugin. */
+  readonly versions?: boolean
 }
 
 /** Findings listed before the rest is only counted. */
@@ -32,23 +42,24 @@ export function findLockfile(startDir: string): string | undefined {
  * Judges everything that a lockfile makes its package manager fetch (THREATS A6): first what the file itself says, then
  * the evidence for each package, then what claims to be bundled in one.
  */
-export async function judgeLockfile(project: Project, lockfile: Lockfile, options: { readonly budgetMs?: number } = {}): Promise<LockfileReport> {
-  const context = { registryFor: (name: string) => project.registries.registryFor(name) }
-  // Yarn Berry records no digest of the tarball; its plugin ties each archive to an attested one at install.
-  const requests = toRequests(lockfile, context).filter((request) => request.sha512 !== undefined)
-  const result = await project.check(requests, options)
-  const findings = withRules(project.policy, [...checkLockfile(lockfile, context), ...checkBundled(lockfile, result.verdicts)])
-  const refused = findings.some((finding) => finding.severity === "deny")
-  const status = verdictsExit(result.verdicts)
+export async function judgeLockfile(project: Project, lockfile: Lockfile, options: JudgeOptions = {}): Promise<LockfileReport> {
+  const registryFor = (name: string): string => project.registries.registryFor(name)
+  const context = lockfile.format === "package-lock" ? { registryFor, rewritten: await npmRewrites(project.registries) } : { registryFor }
+  const requests = toRequests(lockfile, context)
+  // Where another format has no digest, `checkLockfile` refuses the entry.
+  const tied = lockfile.format === "yarn-berry" ? requests.filter((request) => request.sha512 === undefined) : []
+  const budget = options.budgetMs === undefined ? {} : { budgetMs: options.budgetMs }
+  const result = options.versions === true && tied.length > 0
+    ? await checkVersions(project, requests, budget)
+    : await project.check(requests.filter((request) => request.sha512 !== undefined), budget)
+  const now = Math.floor(systemClock.nowMs() / 1_000)
+  const findings = weighFindings(project.policy, [...checkLockfile(lockfile, context), ...checkBundled(lockfile, result.verdicts)], now)
   const lied = result.misbehavior.some((proof) => proof.isNew)
-  return { format: lockfile.format, entries: lockfile.entries.length, findings, result, exit: lied ? EXIT.misbehavior : refused ? EXIT.refused : status }
-}
-
-function withRules(policy: Policy, findings: readonly LockfileFinding[]): LockfileFinding[] {
-  return findings.flatMap((finding) => {
-    const rule = policy.rules.get(finding.code as RuleCode) ?? "deny"
-    return rule === "off" ? [] : [{ ...finding, severity: policy.preset === "observe" ? "warn" as const : rule }]
-  })
+  const refused = findings.some((finding) => finding.severity === "deny")
+  return {
+    format: lockfile.format, entries: lockfile.entries.length, tiedAtInstall: tied.length, findings, result,
+    exit: lied ? EXIT.misbehavior : refused ? EXIT.refused : verdictsExit(result.verdicts),
+  }
 }
 
 /** The report as a text for a person; the last line is the sum. */
@@ -62,9 +73,21 @@ export function formatLockfileReport(report: LockfileReport): string[] {
   if (denied.length > FINDINGS_SHOWN_MAX) lines.push(`  and ${denied.length - FINDINGS_SHOWN_MAX} more like these`)
   for (const finding of findings) if (finding.severity === "warn") lines.push(`  warning ${finding.code}: ${escapeForDisplay(finding.message)}`)
   for (const text of [formatRefusal(result.verdicts), formatWarnings(result.verdicts.filter((verdict) => verdict.ok))]) if (text !== "") lines.push(text)
-  for (const { operator, origin, path } of result.misbehavior) lines.push(`  LOG_MISBEHAVED: the log ${origin} of ${operator} showed two histories${path === undefined ? "" : `; the proof is kept in ${path}`}`)
+  for (const { operator, origin, path } of result.misbehavior) {
+    lines.push(`  LOG_MISBEHAVED: the log ${escapeForDisplay(origin)} of ${operator} showed two histories${path === undefined ? "" : `; the proof is kept in ${path}`}`)
+  }
+  return [...lines, ...tiedNote(report), sumOf(report, denied.length)]
+}
+
+function tiedNote({ tiedAtInstall, result }: LockfileReport): string[] {
+  if (tiedAtInstall === 0) return []
+  const judged = result.verdicts.length === 0 ? "none was judged here" : "they were judged by version, not by bytes"
+  return [`  yarn.lock holds no digest of a tarball: ${judged}; Yarn's plugin ties each of the ${tiedAtInstall} archives to an attested tarball at install`]
+}
+
+function sumOf({ entries, result }: LockfileReport, denied: number): string {
   const vouched = result.verdicts.filter((verdict) => verdict.ok).length
   const { nodesReached, nodesTotal } = result.stats
-  lines.push(`${vouched} of ${result.verdicts.length} packages vouched for, ${denied.length} of ${report.entries} lockfile entries refused; ${nodesReached} of ${nodesTotal} nodes answered`)
-  return lines
+  const nodes = nodesReached === 0 && vouched > 0 ? "no node had to be asked" : `${nodesReached} of ${nodesTotal} nodes answered`
+  return `${vouched} of ${result.verdicts.length} packages vouched for, ${denied} of ${entries} lockfile entries refused; ${nodes}`
 }

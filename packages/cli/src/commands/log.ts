@@ -1,5 +1,5 @@
 import { diskState, httpTransport, nodeCrypto, openProject, type Project, systemClock } from "@vouchsafe/client/node"
-import { displayName, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseMisbehavior, parseNotice, parseObservation, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
+import { displayName, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseJson, parseMisbehavior, parseNotice, parseObservation, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
@@ -7,8 +7,11 @@ import { type CliIo, EXIT } from "../io.ts"
 import { readWholeLog } from "../logs/read.ts"
 import { type LogReport, verifyLog } from "../logs/verify.ts"
 import { usage } from "../usage.ts"
-import { printJson, printLines, table } from "../output.ts"
+import { printJson, printLines, say, table } from "../output.ts"
 import type { Register } from "./types.ts"
+
+/** What the client's state keeps (packages/spec/client.md, "State"). */
+const RECORD_FORMAT = "vouchsafe-misbehavior-record/v1"
 
 interface VerifyFlags {
   readonly operator?: string
@@ -44,10 +47,11 @@ export const registerLog: Register = (program, io, done) => {
       if (flags.format !== "json" && flags.format !== "csv") throw usage(`--format is "${flags.format}", expected json or csv`)
       const project = await openProject({ dir: io.cwd, env: io.env })
       try {
-        const rows = await inspect(project, flags)
+        const { rows, failures } = await inspect(project, flags)
         if (flags.format === "json" || flags.json === true) printJson(io, rows)
         else printCsv(io, rows, flags)
-        done(EXIT.done)
+        for (const failure of failures) say(io, `vouchsafe: ${escapeForDisplay(failure)}`)
+        done(failures.length === 0 ? EXIT.done : EXIT.world)
       } finally {
         project.close()
       }
@@ -88,36 +92,54 @@ function checkProofFile(io: CliIo, project: Project, path: string, json: boolean
     throw new VouchsafeError("MISBEHAVIOR_MALFORMED", `${path} cannot be read`, { cause, hint: "name a proof file" })
   }
   if (text.length > MISBEHAVIOR_LENGTH_MAX) throw new VouchsafeError("MISBEHAVIOR_MALFORMED", `${path} has ${text.length} characters, expected at most ${MISBEHAVIOR_LENGTH_MAX}`)
-  const proof = parseMisbehavior(text)
+  const proof = parseMisbehavior(proofIn(text))
   const guilty = project.roster.nodes.find((node) => [node.log, node.notices].some((key) => verifyMisbehavior(nodeCrypto, proof, key)))
   if (json) printJson(io, { proven: guilty !== undefined, kind: proof.kind, origin: proof.origin, operator: guilty?.operator ?? null })
   else printLines(io, [guilty === undefined ? `the proof convicts no log of the roster (it is about ${escapeForDisplay(proof.origin)})` : `proven: the log ${proof.origin} of ${guilty.operator} showed two histories (${proof.kind})`])
   return guilty === undefined ? EXIT.refused : EXIT.misbehavior
 }
 
+/** The client keeps proofs with the key of the log; the proof itself stands alone. */
+function proofIn(text: string): string {
+  const value = parseJson("MISBEHAVIOR_MALFORMED", "misbehavior proof", text)
+  const isRecord = typeof value === "object" && value !== null && "format" in value && value.format === RECORD_FORMAT
+  return isRecord && "document" in value && typeof value.document === "string" ? value.document : text
+}
+
 type Row = Readonly<Record<string, string | number | null>>
 
-async function inspect(project: Project, flags: InspectFlags): Promise<Row[]> {
+/** Statements of the logs that could be read and verified, and why the others could not. */
+async function inspect(project: Project, flags: InspectFlags): Promise<{ rows: Row[]; failures: string[] }> {
   const transport = httpTransport()
   const which = flags.notices === true ? "notices" as const : "log" as const
-  const wanted = flags.package === undefined ? undefined : /^(@[^/@]+\/)?[^/@]+$/.test(flags.package) ? displayPrefix(flags.package) : parseSpec(flags.package).purl
+  const isWanted = packageFilter(flags.package)
+  const rows: Row[] = []
+  const failures: string[] = []
   try {
-    const rows: Row[] = []
     for (const node of nodesOf(project, flags.operator)) {
-      const log = await readWholeLog(nodeCrypto, transport, { url: `${node.url}${which}/`, key: node[which] })
-      for (const [index, entry] of log.entries.entries()) {
-        const row = rowOf(node.operator, index, utf8Decode(entry), which)
-        if (wanted === undefined || row["purl"] === wanted || (wanted.endsWith("@") && String(row["purl"]).startsWith(wanted))) rows.push(row)
+      try {
+        const log = await readWholeLog(nodeCrypto, transport, { url: `${node.url}${which}/`, key: node[which] })
+        rows.push(...log.entries.map((entry, index) => rowOf(node.operator, index, utf8Decode(entry), which)).filter(isWanted))
+      } catch (error) {
+        if (!isVouchsafeError(error)) throw error
+        failures.push(`the log of ${node.operator} is left out: ${error.message}`)
       }
     }
-    return flags.latest === true ? latest(rows) : rows
   } finally {
     transport.close()
   }
+  return { rows: flags.latest === true ? latest(rows) : rows, failures }
 }
 
-function displayPrefix(name: string): string {
-  return `pkg:npm/${name.replace(/^@/, "%40")}@`
+/** A name takes all of its versions. */
+function packageFilter(text: string | undefined): (row: Row) => boolean {
+  if (text === undefined) return () => true
+  if (!/^(@[^/@]+\/)?[^/@]+$/.test(text)) {
+    const { purl } = parseSpec(text)
+    return (row) => row["purl"] === purl
+  }
+  const prefix = `pkg:npm/${text.replace(/^@/, "%40")}@`
+  return (row) => String(row["purl"]).startsWith(prefix)
 }
 
 function rowOf(operator: string, index: number, text: string, which: "log" | "notices"): Row {

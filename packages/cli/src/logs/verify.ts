@@ -1,5 +1,8 @@
-import { buildForkProof, type Bytes, type Crypto, equalBytes, formatMisbehavior, headChecker, isVouchsafeError, type MisbehaviorProof, nodeReaderFromLeaves, openCheckpoint, proveFork, type Roster, type RosterNode, rootOfLeaves, type VerifierKey } from "@vouchsafe/core"
 import type { HttpTransport, StateStore } from "@vouchsafe/client"
+import {
+  buildForkProof, type Bytes, type Crypto, equalBytes, formatMisbehavior, headChecker, isVouchsafeError, type MisbehaviorProof, nodeReaderFromLeaves, openCheckpoint, proveFork, type Roster, type RosterNode,
+  rootOfLeaves, type VerifierKey, VouchsafeError,
+} from "@vouchsafe/core"
 import { readWholeLog, type WholeLog } from "./read.ts"
 
 /** What became of one log. */
@@ -24,35 +27,52 @@ export interface VerifyContext {
   readonly now: number
 }
 
-/** Recomputes one log of a node from its entries and compares it with the head remembered from before. */
+/** Other processes of this user that may change the memory of a log between reading and writing it, before this one gives up. */
+const SWAP_ATTEMPTS_MAX = 5
+
+/** Recomputes one log of a node from its entries and compares it with every head remembered from before. */
 export async function verifyLog(context: VerifyContext, node: RosterNode, which: "log" | "notices"): Promise<LogReport> {
   const key = node[which]
   const about = { operator: node.operator, origin: key.name }
-  let log: WholeLog
   try {
-    log = await readWholeLog(context.crypto, context.transport, { url: `${node.url}${which}/`, key })
+    const log = await readWholeLog(context.crypto, context.transport, { url: `${node.url}${which}/`, key })
+    const head = headChecker(context.crypto, context.roster, context.now).check(node, key, log.signed)
+    const seen = { ...about, size: log.checkpoint.size, cosigned: head.ok }
+    // The client keeps the heads of notices logs with the notices.
+    for (const remembered of [context.state.head(key.vkey), context.state.notices(key.vkey)?.checkpoint]) {
+      const lie = remembered === undefined ? undefined : await compare(context, key, remembered, log)
+      if (lie !== undefined) return { ...seen, ...lie }
+    }
+    // Without a quorum the node may go back to an earlier head with one, which must not look like a rollback.
+    const lie = head.ok ? await rememberHead(context, key, log) : undefined
+    return { ...seen, outcome: "verified", detail: `${log.checkpoint.size} entries give the signed root${head.ok ? "" : `; not cosigned: ${head.message}`}`, ...lie }
   } catch (error) {
     if (!isVouchsafeError(error)) throw error
     return { ...about, outcome: "failed", detail: `${error.code}: ${error.message}` }
   }
-  const size = log.checkpoint.size
-  const head = headChecker(context.crypto, context.roster, context.now).check(node, key, log.signed)
-  const seen = { ...about, size, cosigned: head.ok }
-  const remembered = context.state.head(key.vkey)
-  if (remembered !== undefined) {
-    const lie = await compare(context, key, remembered, log)
-    if (lie !== undefined) return { ...seen, ...lie }
-  }
-  await context.state.putHead(key.vkey, log.signed, remembered)
-  return { ...seen, outcome: "verified", detail: `${size} entries give the signed root${head.ok ? "" : `; not cosigned: ${head.message}`}` }
 }
 
-async function compare(context: VerifyContext, key: VerifierKey, remembered: string, log: WholeLog): Promise<Pick<LogReport, "outcome" | "detail" | "proof"> | undefined> {
+type Lie = Pick<LogReport, "outcome" | "detail" | "proof">
+
+async function rememberHead(context: VerifyContext, key: VerifierKey, log: WholeLog): Promise<Lie | undefined> {
+  let expected = context.state.head(key.vkey)
+  for (let attempt = 0; attempt < SWAP_ATTEMPTS_MAX; attempt++) {
+    if (expected === log.signed) return undefined
+    const swap = await context.state.putHead(key.vkey, log.signed, expected)
+    if (swap.stored) return undefined
+    expected = swap.current
+    if (expected === undefined) continue
+    const lie = await compare(context, key, expected, log)
+    // Whoever came before may have seen more of the same history.
+    if (lie !== undefined) return lie.outcome === "rolled-back" ? undefined : lie
+  }
+  throw new VouchsafeError("DISK", `the head of ${key.name} could not be stored: other processes changed it ${SWAP_ATTEMPTS_MAX} times meanwhile`)
+}
+
+async function compare(context: VerifyContext, key: VerifierKey, remembered: string, log: WholeLog): Promise<Lie | undefined> {
   const older = openCheckpoint(context.crypto, remembered, key).checkpoint
   const { size } = log.checkpoint
-  if (older.size > size) {
-    return { outcome: "rolled-back", detail: `shows ${size} entries, ${older.size} were seen before` }
-  }
+  if (older.size > size) return { outcome: "rolled-back", detail: `shows ${size} entries, ${older.size} were seen before` }
   if (equalBytes(rootOfLeaves(context.crypto, log.leafHashes.slice(0, older.size)), older.root)) return undefined
   const proof = await forkProof(context.crypto, key, remembered, older.size, log)
   if (proof === undefined) throw new TypeError(`the fork of ${key.name} gives no proof`)

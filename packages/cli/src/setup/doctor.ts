@@ -1,107 +1,53 @@
-import { findManagers, isYarnClassic, type Manager } from "./managers.ts"
-import { guardFiles, POLICY_NAME } from "./plan.ts"
-import { stateOf } from "./files.ts"
 import { httpTransport, nodeCrypto, type Project, systemClock } from "@vouchsafe/client/node"
-import { CLOCK_SKEW_SECONDS_MAX, headChecker, isVouchsafeError, type RosterNode, shown } from "@vouchsafe/core"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
-import { parse } from "yaml"
+import { CLOCK_SKEW_SECONDS_MAX, type HeadChecker, headChecker, isVouchsafeError, type RosterNode, shown } from "@vouchsafe/core"
+import type { HttpTransport } from "@vouchsafe/client"
 import { readHead } from "../logs/read.ts"
+import type { Finding } from "./finding.ts"
+import { POLICY_NAME } from "./plan.ts"
 
-/** One thing that was looked at. */
-export interface Finding {
-  readonly check: string
-  readonly state: "ok" | "warning" | "problem" | "unreachable"
-  readonly detail: string
-  readonly hint?: string
-}
-
-/** Settings that make pnpm skip its pnpmfile (seen: CLIENTS, THREATS A5). */
-const PNPM_BYPASSES = ["ignorePnpmfile", "ignore-pnpmfile", "pnpmfile", "globalPnpmfile"]
-
-/** Whether each package manager's guard is in force in this folder. */
-export function checkGuards(project: Project): Finding[] {
-  const root = dirname(project.configPath)
-  return findManagers(root).flatMap((manager) => checkGuard(root, manager))
-}
-
-function checkGuard(root: string, manager: Manager): Finding[] {
-  const files = guardFiles(root, manager)
-  if (files.length === 0) {
-    const why = manager === "yarn" && isYarnClassic(root) ? "Yarn 1 has no plugins" : "npm has no hooks"
-    return [{ check: `${manager} guard`, state: "warning", detail: `${why}: only installs through the shim are guarded`, hint: `install with \`vouchsafe run -- ${manager} …\`` }]
+/** Whether policy, roster and the registries of the project's package managers fit together. */
+export function checkTrust({ roster, policy }: Pick<Project, "roster" | "policy">, registries: Iterable<string>, now: number): Finding[] {
+  const threshold = Math.max(roster.threshold, policy.threshold ?? 0)
+  const findings: Finding[] = [{ check: POLICY_NAME, state: "ok", detail: `${policy.preset}, threshold ${threshold} of ${roster.operators.length} operators` }]
+  if (threshold > roster.operators.length) findings.push({ check: POLICY_NAME, state: "problem", detail: `threshold ${threshold}, and the roster has ${roster.operators.length} operators: nothing can be allowed`, hint: "lower it, or add operators to the roster" })
+  if (policy.preset === "observe") findings.push({ check: POLICY_NAME, state: "warning", detail: "the preset observe reports and never blocks" })
+  for (const [code, severity] of policy.rules) if (severity !== "deny" && policy.preset !== "observe") findings.push({ check: POLICY_NAME, state: "warning", detail: `the rule ${code} is set to ${severity}` })
+  for (const { purl, code, until, untilSeconds } of policy.exceptions) {
+    const over = now >= untilSeconds
+    findings.push({ check: POLICY_NAME, state: over ? "warning" : "ok", detail: `exception for ${purl}, ${code}, ${over ? "ended" : "until"} ${until}`, ...(over ? { hint: "remove it, or set another day" } : {}) })
   }
-  if (manager === "pnpm" && hasConfigDependency(root)) {
-    return [{ check: "pnpm guard", state: "ok", detail: "the config dependency pnpm-plugin-vouchsafe is named in pnpm-workspace.yaml" }, ...pnpmBypasses(root)]
-  }
-  const findings = files.map((file): Finding => {
-    const name = relative(root, file.path)
-    const state = stateOf(file)
-    if (state === "ours") return { check: `${manager} guard`, state: "ok", detail: `${name} is the one of this release` }
-    return { check: `${manager} guard`, state: "problem", detail: state === "missing" ? `${name} is missing` : `${name} is not the one of this release`, hint: "run `vouchsafe init`; if it was changed on purpose, move it away first" }
-  })
-  return manager === "pnpm" ? [...findings, ...pnpmBypasses(root)] : findings
-}
-
-function hasConfigDependency(root: string): boolean {
-  const settings = readYaml(join(root, "pnpm-workspace.yaml"))
-  const dependencies = settings?.["configDependencies"]
-  return typeof dependencies === "object" && dependencies !== null && Object.hasOwn(dependencies, "pnpm-plugin-vouchsafe")
-}
-
-function pnpmBypasses(root: string): Finding[] {
-  const settings = readYaml(join(root, "pnpm-workspace.yaml")) ?? {}
-  const npmrc = existsSync(join(root, ".npmrc")) ? readFileSync(join(root, ".npmrc"), "utf8") : ""
-  const named = PNPM_BYPASSES.filter((key) => Object.hasOwn(settings, key) || new RegExp(`^\\s*${key}\\s*=`, "m").test(npmrc))
-  return named.map((key) => ({ check: "pnpm guard", state: "problem", detail: `the setting ${key} makes pnpm skip the guard`, hint: "remove it from pnpm-workspace.yaml or .npmrc" }))
-}
-
-function readYaml(path: string): Readonly<Record<string, unknown>> | undefined {
-  if (!existsSync(path)) return undefined
-  const value: unknown = parse(readFileSync(path, "utf8"))
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : undefined
-}
-
-/** Whether policy, roster and registries fit together. */
-export function checkTrust(project: Project): Finding[] {
-  const { roster, registries } = project
-  const findings: Finding[] = [{ check: POLICY_NAME, state: "ok", detail: `${project.policy.preset}, threshold ${Math.max(roster.threshold, project.policy.threshold ?? 0)} of ${roster.operators.length} operators` }]
-  if (project.policy.preset === "observe") findings.push({ check: POLICY_NAME, state: "warning", detail: "the preset observe reports and never blocks" })
   if (roster.singleOperator) findings.push({ check: "roster", state: "warning", detail: "a single operator: its word is all there is" })
   for (const warning of roster.warnings) findings.push({ check: "roster", state: "warning", detail: warning })
-  for (const registry of new Set([registries.default, ...Object.values(registries.scopes)])) {
+  for (const registry of new Set(registries)) {
     if (!roster.registries.includes(registry)) {
-      findings.push({ check: "registries", state: "problem", detail: `no node of the roster observes ${registry}, which your npm configuration names`, hint: "packages from it will be refused" })
+      findings.push({ check: "registries", state: "problem", detail: `no node of the roster observes ${registry}, which your configuration names`, hint: "packages from it will be refused" })
     }
   }
   return findings
 }
 
-/** Asks every node of the roster for its heads: reachable, cosigned, fresh. */
-export async function checkNodes(project: Project): Promise<Finding[]> {
-  const transport = httpTransport()
-  const now = Math.floor(systemClock.nowMs() / 1000)
+/** Asks every node of the roster for its head of notices: reachable, cosigned, fresh. */
+export async function checkNodes(project: Pick<Project, "roster" | "policy">, transport: HttpTransport = httpTransport(), now: number = Math.floor(systemClock.nowMs() / 1_000)): Promise<Finding[]> {
   const heads = headChecker(nodeCrypto, project.roster, now)
-  const check = async (node: RosterNode): Promise<Finding> => {
-    const about = `node of ${node.operator}`
-    try {
-      const { signed } = await readHead(nodeCrypto, transport, { url: `${node.url}notices/`, key: node.notices })
-      const result = heads.check(node, node.notices, signed)
-      if (!result.ok) return { check: about, state: "problem", detail: shown(result.message), hint: result.reason === "ahead" ? "set this machine's clock" : "its operator should look at its witnesses" }
-      const age = now - result.head.timeSeconds
-      if (age > project.policy.maxNoticeAgeSeconds) return { check: about, state: "problem", detail: `its withdrawals are ${age} s old`, hint: "its operator should look at its witnesses" }
-      return { check: about, state: "ok", detail: `answers; its withdrawals were cosigned ${Math.max(0, age)} s ago` }
-    } catch (error) {
-      if (!isVouchsafeError(error)) throw error
-      return { check: about, state: "unreachable", detail: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }
-    }
-  }
+  const nodes = await Promise.all(project.roster.nodes.map((node) => checkNode(project, node, heads, transport, now)))
+  const reached = nodes.filter((finding) => finding.state === "ok").length
+  const needed = Math.max(project.roster.threshold, project.policy.threshold ?? 0)
+  return [...nodes, { check: "quorum", state: reached >= needed ? "ok" : "problem", detail: `${reached} of ${nodes.length} nodes can vouch, ${needed} are needed; clocks may differ by ${CLOCK_SKEW_SECONDS_MAX} s` }]
+}
+
+async function checkNode({ policy }: Pick<Project, "policy">, node: RosterNode, heads: HeadChecker, transport: HttpTransport, now: number): Promise<Finding> {
+  const check = `node of ${node.operator}`
+  const hint = "its operator should look at its witnesses"
   try {
-    const nodes = await Promise.all(project.roster.nodes.map(check))
-    const reached = nodes.filter((finding) => finding.state === "ok").length
-    const enough = reached >= project.roster.threshold
-    return [...nodes, { check: "quorum", state: enough ? "ok" : "problem", detail: `${reached} of ${nodes.length} nodes can vouch, ${project.roster.threshold} are needed; clocks may differ by ${CLOCK_SKEW_SECONDS_MAX} s` }]
-  } finally {
-    transport.close()
+    const { signed } = await readHead(nodeCrypto, transport, { url: `${node.url}notices/`, key: node.notices })
+    const result = heads.check(node, node.notices, signed)
+    if (!result.ok) return { check, state: "problem", detail: shown(result.message), hint: result.reason === "ahead" ? "set this machine's clock" : hint }
+    const age = now - result.head.timeSeconds
+    if (age > policy.maxNoticeAgeSeconds) return { check, state: "problem", detail: `its withdrawals are ${age} s old, expected at most ${policy.maxNoticeAgeSeconds} s`, hint }
+    return { check, state: "ok", detail: `answers; its withdrawals were cosigned ${Math.max(0, age)} s ago` }
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    const isReached = error.kind === "input"
+    return { check, state: isReached ? "problem" : "unreachable", detail: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }
   }
 }

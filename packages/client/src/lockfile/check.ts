@@ -17,6 +17,10 @@ export interface LockfileContext {
 export interface LockfileFinding extends Finding {
   readonly where: string
   readonly name: string
+  /** Empty where the lockfile gives none. */
+  readonly version: string
+  /** Hex, where the entry has one. */
+  readonly sha512?: string
   readonly optional: boolean
 }
 
@@ -29,7 +33,8 @@ export function checkLockfile(lockfile: Lockfile, context: LockfileContext): Loc
     const found = problemOf(lockfile, entry, context)
     if (found === undefined) return []
     const [code, message, hint] = found
-    return [{ code, message, hint, severity: "deny" as const, saidBy: [], where: entry.where, name: entry.name, optional: entry.optional }]
+    const sha512 = sha512Of(entry)
+    return [{ ...(sha512 === undefined ? {} : { sha512 }), code, message, hint, severity: "deny" as const, saidBy: [], where: entry.where, name: entry.name, version: entry.version, optional: entry.optional }]
   })
 }
 
@@ -133,7 +138,7 @@ export function checkBundled(lockfile: Lockfile, verdicts: readonly Verdict[]): 
     const claims = parent?.entry.purl === undefined ? [] : claimsByPurl.get(parent.entry.purl) ?? []
     if (parent !== undefined && claims.length > 0 && claims.every((claim) => claim.bundled.includes(parent.path))) return []
     return [{
-      code: "EXOTIC_SOURCE", severity: "deny", saidBy: [], where: entry.where, name: entry.name, optional: entry.optional,
+      code: "EXOTIC_SOURCE", severity: "deny", saidBy: [], where: entry.where, name: entry.name, version: entry.version, optional: entry.optional,
       message: `${shown(entry.where)} claims to be bundled, and the attested tarball of ${shown(parent?.entry.where ?? "its parent")} does not hold it`,
       hint: "regenerate the lockfile with the package manager",
     }]
