@@ -18,6 +18,9 @@ export interface AskerOptions {
   readonly defer?: (run: () => void) => void
 }
 
+/** What is wrong with a node whatever is asked: every verdict carries it, a person reads it once. */
+const NODE_CODES: ReadonlySet<string> = new Set(["LOG_MISBEHAVED", "PROOF_INVALID"])
+
 interface Waiting { readonly request: ArtifactRequest; readonly answer: (verdict: Verdict) => void }
 
 export function createAsker({ check, clock, emit, defer = (run) => { setTimeout(run, BATCH_WINDOW_MS) } }: AskerOptions): Asker {
@@ -29,7 +32,8 @@ export function createAsker({ check, clock, emit, defer = (run) => { setTimeout(
     let verdicts: readonly Verdict[]
     try {
       const checked = await check(batch.map(({ request }) => request))
-      for (const { origin, path } of checked.misbehavior ?? []) emit({ event: "misbehavior", origin, ...(path === undefined ? {} : { path }) })
+      // A proof that was known before is a warning on every verdict; a new one is news, and the command's exit status.
+      for (const { origin, path, isNew } of checked.misbehavior ?? []) if (isNew !== false) emit({ event: "misbehavior", origin, ...(path === undefined ? {} : { path }) })
       if (checked.verdicts.length !== batch.length) throw new TypeError(`${checked.verdicts.length} verdicts for ${batch.length} requests`)
       verdicts = checked.verdicts
     } catch (error) {
@@ -51,6 +55,16 @@ export function createAsker({ check, clock, emit, defer = (run) => { setTimeout(
     if (kept.size >= VERDICTS_KEPT_MAX) kept.clear()
     kept.set(keyOf(request), { verdict, untilMs: clock.nowMs() + VERDICT_FRESH_MS })
   }
+  const said = new Set<string>()
+  const warn = (verdict: Verdict): void => {
+    for (const { severity, code, message } of verdict.findings) {
+      if (severity !== "warn") continue
+      const text = escapeForDisplay(message)
+      if (!NODE_CODES.has(code)) emit({ event: "warning", code, message: `${displayName(verdict.purl)}: ${text}`, purl: verdict.purl })
+      else if (!said.has(`${code} ${text}`)) emit({ event: "warning", code, message: text })
+      said.add(`${code} ${text}`)
+    }
+  }
   return {
     known,
     ask(request) {
@@ -65,7 +79,7 @@ export function createAsker({ check, clock, emit, defer = (run) => { setTimeout(
       }).then((verdict) => {
         asking.delete(key)
         keep(request, verdict)
-        warn(verdict, emit)
+        warn(verdict)
         return verdict
       })
       asking.set(key, started)
@@ -90,11 +104,5 @@ function failed(request: ArtifactRequest, error: unknown): Verdict {
   return {
     ...request, ok: false, code: "UNREACHABLE", claims: [], labels: [],
     findings: [{ code: "UNREACHABLE", severity: "deny", saidBy: [], message: `the check failed: ${message}`, ...(hint === undefined ? {} : { hint }) }],
-  }
-}
-
-function warn(verdict: Verdict, emit: (event: ShimEvent) => void): void {
-  for (const finding of verdict.findings) {
-    if (finding.severity === "warn") emit({ event: "warning", code: finding.code, message: `${displayName(verdict.purl)}: ${escapeForDisplay(finding.message)}`, purl: verdict.purl })
   }
 }

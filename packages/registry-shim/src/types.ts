@@ -14,7 +14,7 @@ export interface Registries {
 /** What the client answers: one verdict per request, in order. */
 export interface Checked {
   readonly verdicts: readonly Verdict[]
-  readonly misbehavior?: readonly { readonly origin: string; readonly path?: string | undefined }[]
+  readonly misbehavior?: readonly { readonly origin: string; readonly path?: string | undefined; readonly isNew?: boolean }[]
 }
 
 /** Asks the network. Errors are VouchsafeErrors and become refusals. */

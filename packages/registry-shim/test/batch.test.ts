@@ -40,6 +40,17 @@ describe("questions that arrive together", () => {
   })
 })
 
+describe("a node that misbehaved", () => {
+  const caught = (r: ArtifactRequest): Verdict => ({ ...r, ok: true, claims: [], labels: [], findings: [{ code: "LOG_MISBEHAVED", severity: "warn", message: "the log of beta misbehaved", saidBy: ["beta"] }] })
+  test("is told once, not with every package, and only a new proof is news", async () => {
+    const { asker, flush, events } = world((requests) => Promise.resolve({ verdicts: requests.map(caught), misbehavior: [{ origin: "beta/log", isNew: false }] }))
+    const answers = [asker.ask(request(1)), asker.ask(request(2))]
+    flush()
+    await Promise.all(answers)
+    expect(events).toEqual([{ event: "warning", code: "LOG_MISBEHAVED", message: "the log of beta misbehaved" }])
+  })
+})
+
 describe("an answer is kept", () => {
   test.each([
     { name: "for a minute when allowed", verdict: allow, keptAfter: 59_000, asksAfter: 60_000 },

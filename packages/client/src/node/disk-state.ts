@@ -6,13 +6,13 @@
  * @packageDocumentation
  */
 import { readdirSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { parseCheckpoint, parseNote, VouchsafeError } from "@vouchsafe/core"
 import type { MisbehaviorRecord, NoticesMirror, StateStore, Swap } from "@vouchsafe/ports"
 import { digestOf } from "./crypto.ts"
 import { diskError, readTextIfPresent, requirePrivateDirectory, writeFileAtomic } from "./files.ts"
 import { type LockWorld, systemLockWorld, withLock } from "./lock.ts"
-import { damaged, formatHead, formatMirror, formatMisbehavior, parseAsked, parseHead, parseMirror, parseMisbehaviorFile } from "./state-files.ts"
+import { damaged, formatAccused, formatHead, formatMirror, parseAccused, parseAsked, parseHead, parseMirror } from "./state-files.ts"
 
 /** Stored proofs that are read; a roster has fewer logs than this. */
 const PROOFS_MAX = 1_000
@@ -57,7 +57,9 @@ export function diskState(directory: string, world: LockWorld = systemLockWorld)
     addMisbehavior(log, document) {
       const path = join(folders.misbehavior, `${digestOf(`${log}\n${document}`)}.json`)
       return withLock(directory, (): MisbehaviorRecord => {
-        writeFileAtomic(path, formatMisbehavior(log, document), { durable: true })
+        // The name first: alone it is nothing, while a proof without it would be damage.
+        writeFileAtomic(accusedPath(path), formatAccused(log), { durable: true })
+        writeFileAtomic(path, document, { durable: true })
         return { log, document, path }
       }, world)
     },
@@ -95,11 +97,18 @@ function readProofs(folder: string): MisbehaviorRecord[] {
   if (names.length > PROOFS_MAX) {
     throw new VouchsafeError("STATE_UNSAFE", `folder ${folder} holds ${names.length} proofs, expected at most ${PROOFS_MAX}`)
   }
-  return names.flatMap((name): MisbehaviorRecord[] => {
+  return names.map((name): MisbehaviorRecord => {
     const path = join(folder, name)
-    const record = readParsed(path, parseMisbehaviorFile)
-    return record === undefined ? [] : [{ ...record, path }]
+    const document = readTextIfPresent(path)
+    const log = readParsed(accusedPath(path), parseAccused)
+    if (document === undefined || log === undefined || digestOf(`${log}\n${document}`) !== basename(name, ".json")) throw damaged(path)
+    return { log, document, path }
   })
+}
+
+/** Beside a proof, whose log it is about. */
+function accusedPath(path: string): string {
+  return path.replace(/\.json$/, ".log")
 }
 
 function readAsked(path: string): Map<string, number> {

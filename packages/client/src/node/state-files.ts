@@ -1,10 +1,10 @@
 /** Reading and writing the files of the state (spec/client.md, "State"). Readers give undefined for anything else than their writer's text. */
 import { VouchsafeError } from "@vouchsafe/core"
-import type { MisbehaviorRecord, NoticesMirror } from "@vouchsafe/ports"
+import type { NoticesMirror } from "@vouchsafe/ports"
 
 const HEAD_FORMAT = "vouchsafe-head/v1"
 const NOTICES_FORMAT = "vouchsafe-notices-mirror/v1"
-const MISBEHAVIOR_FORMAT = "vouchsafe-misbehavior-record/v1"
+const ACCUSED_FORMAT = "vouchsafe-accused/v1"
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -46,14 +46,14 @@ export function parseMirror(text: string, log: string): NoticesMirror | undefine
   return { checkpoint: mirror["checkpoint"], entries: mirror["entries"] }
 }
 
-export function formatMisbehavior(log: string, document: string): string {
-  return `${JSON.stringify({ format: MISBEHAVIOR_FORMAT, log, document })}\n`
+/** Whose log a stored proof is about: the proof's own file stays what anybody can check, handed on as it is. */
+export function formatAccused(log: string): string {
+  return `${JSON.stringify({ format: ACCUSED_FORMAT, log })}\n`
 }
 
-export function parseMisbehaviorFile(text: string): MisbehaviorRecord | undefined {
-  const record = parseMembers(text, MISBEHAVIOR_FORMAT, 3)
-  if (record === undefined || typeof record["log"] !== "string" || typeof record["document"] !== "string") return undefined
-  return { log: record["log"], document: record["document"] }
+export function parseAccused(text: string): string | undefined {
+  const log = parseMembers(text, ACCUSED_FORMAT, 2)?.["log"]
+  return typeof log === "string" ? log : undefined
 }
 
 /** Times by log; anything unusable is left out. */

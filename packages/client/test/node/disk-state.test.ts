@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseCheckpoint, parseNote } from "@vouchsafe/core"
@@ -106,6 +106,22 @@ describe("damaged files are no memory lost but an error", () => {
   test("a proof that cannot be read is an error, not a pardon", async () => {
     const directory = await filled()
     for (const path of filesBelow(join(directory, "misbehavior"))) writeFileSync(path, "{}")
+    expect(() => diskState(directory).misbehavior()).toThrow(expect.objectContaining({ code: "STATE_UNSAFE" }))
+  })
+
+  test("a proof's own file is the proof, to hand on as it is", async () => {
+    const directory = await filled()
+    const [record] = diskState(directory).misbehavior()
+    expect(record).toMatchObject({ log: STATE_LOG, document: "proof" })
+    expect(readFileSync(record?.path ?? "", "utf8")).toBe("proof")
+  })
+
+  test.each([
+    { name: "without its name", spoil: (path: string) => rmSync(path) },
+    { name: "under another log's name", spoil: (path: string) => writeFileSync(path, readFileSync(path, "utf8").replace("log.example/a", "log.example/b")) },
+  ])("a proof $name is an error", async ({ spoil }) => {
+    const directory = await filled()
+    for (const path of filesBelow(join(directory, "misbehavior"))) if (path.endsWith(".log")) spoil(path)
     expect(() => diskState(directory).misbehavior()).toThrow(expect.objectContaining({ code: "STATE_UNSAFE" }))
   })
 
