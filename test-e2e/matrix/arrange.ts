@@ -1,8 +1,8 @@
 import { appendFileSync, cpSync, existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { runOk, type Ran, type Sandbox, type World } from "../support/index.ts"
+import { policyFiles, runOk, type Ran, type Sandbox, type World } from "../support/index.ts"
 import { SUBJECTS, type Cell } from "./cells.ts"
-import { commandOf, policyFiles, type Guarded } from "./guards.ts"
+import { commandOf, type Guarded } from "./guards.ts"
 
 /** A project as it stands before the command that is judged. */
 export interface Arranged {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { runOk, type Manager, type Runtime, type Sandbox, type World } from "../support/index.ts"
 import type { GuardName, Situation } from "./cells.ts"
@@ -43,13 +43,5 @@ export async function guardManager(given: { readonly world: World; readonly sand
       }
     },
     argv: (situation, spec) => [...(guard === "run" ? ["vouchsafe", "run", "--"] : []), ...commandOf(manager, situation, spec)],
-  }
-}
-
-/** `vouchsafe.json` and the roster, as `vouchsafe init` writes them. */
-export function policyFiles(world: World, preset?: "observe"): Record<string, unknown> {
-  return {
-    "vouchsafe.json": { format: "vouchsafe-policy/v1", ...(preset === undefined ? {} : { preset }), roster: "./vouchsafe.roster.json" },
-    "vouchsafe.roster.json": readFileSync(world.network.roster, "utf8"),
   }
 }

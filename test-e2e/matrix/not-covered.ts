@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { expect } from "vitest"
-import { describeRun, getManager, node20, run, runOk, type ManagerId, type Ran, type World } from "../support/index.ts"
+import { describeRun, getManager, node20, policyFiles, run, runOk, type ManagerId, type Ran, type World } from "../support/index.ts"
 import { findPackage } from "../support/packages.ts"
-import { guardManager, policyFiles, type Guarded } from "./guards.ts"
+import { guardManager, type Guarded } from "./guards.ts"
 
 /** A place where the guard is not asked, as the README tells it. Tests show each one, so that no row outlives its reason. */
 export interface NotCovered {
