@@ -34,18 +34,8 @@ interface Waiting<T> {
 /** Makes a queue. `alone` runs an action when nothing else may run; turns that come until then are part of the same exchange. */
 export function createQueue<T>(exchange: Exchange<T>, sleep: Sleep, alone: (action: () => Promise<void>) => Promise<void>): Queue<T> {
   let waiting: Waiting<T>[] = []
-  let isPumping = false
 
-  const pump = async (): Promise<void> => {
-    if (isPumping) return
-    isPumping = true
-    try {
-      while (waiting.length > 0) await alone(run)
-    } finally {
-      isPumping = false
-    }
-  }
-
+  /** One exchange for all who wait. Every question asks for a run, so those that did not fit find the next one. */
   const run = async (): Promise<void> => {
     const { taken, artifacts } = takeTurns()
     if (taken.length === 0) return
@@ -102,7 +92,7 @@ export function createQueue<T>(exchange: Exchange<T>, sleep: Sleep, alone: (acti
         sleep(turn.budget.leftMs(), settled.signal).then(giveUp, reject)
         waiting.push(item)
         // In a later microtask, so that questions of the same moment go together.
-        Promise.resolve().then(pump).catch(reject)
+        Promise.resolve().then(() => alone(run)).catch(reject)
       })
     },
   }

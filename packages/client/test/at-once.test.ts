@@ -1,7 +1,7 @@
 /** Many checks of one client at the same time, as a shim or a hook makes them. */
-import { artifactKey } from "@vouchsafe/core"
+import { artifactKey, VouchsafeError } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
-import { DAEMON_PAUSE_MS, NOTICES_RECHECK_MS } from "../src/limits.ts"
+import { ANSWER_GRACE_MS, DAEMON_PAUSE_MS, NOTICES_RECHECK_MS, ROUND_DEADLINE_MS } from "../src/limits.ts"
 import { notice, purlOf, REGISTRY, sha512Of } from "./support/statements.ts"
 import { makeWorld, outcome, said, type World } from "./support/world.ts"
 
@@ -14,7 +14,8 @@ function slow(world: World, ms: number): void {
   world.client = world.clientWith({
     transport: {
       async request(request) {
-        await world.time.sleep(ms)
+        await world.time.sleep(ms, request.signal)
+        if (request.signal?.aborted === true) throw new VouchsafeError("TIMEOUT", "stopped")
         return inner.request(request)
       },
     },
@@ -70,6 +71,21 @@ describe("each check keeps to its own budget", () => {
     const hasty = world.client.check([b], { budgetMs: 1_000 }).then(({ verdicts }) => [outcome(verdicts[0]), world.time.clock.nowMs() - start])
     expect(await hasty).toEqual(["UNREACHABLE", 1_000])
     expect(await patient).toEqual(["allowed", 1_500])
+    // Both went in one request, which has the patient one's time.
+    expect(world.network.node("alpha").requests).toEqual([expect.objectContaining({ artifacts: [expect.anything(), expect.anything()], deadlineMs: ROUND_DEADLINE_MS })])
+    expect(new Set(world.network.sent.map(({ timeoutMs }) => timeoutMs))).toEqual(new Set([ROUND_DEADLINE_MS + ANSWER_GRACE_MS]))
+  })
+
+  test("what was given up while it waited for its turn is not asked for", async () => {
+    const world = makeWorld()
+    slow(world, 1_500)
+    const first = world.check(world.publish("a"))
+    await world.time.sleep(10)
+    const hasty = world.client.check([world.publish("hasty")], { budgetMs: 500 })
+    const patient = world.check(world.publish("b"))
+    expect((await hasty).verdicts[0]?.ok).toBe(false)
+    expect([...(await first).verdicts, ...(await patient).verdicts].map(outcome)).toEqual(["allowed", "allowed"])
+    expect(world.network.node("alpha").requests.map(({ artifacts }) => artifacts.map(({ purl }) => purl))).toEqual([[purlOf("a")], [purlOf("b")]])
   })
 
   test("one that is stopped leaves the others alone", async () => {
@@ -159,6 +175,25 @@ test("a withdrawal that one check reads counts for all that are under way", asyn
   world.time.advance(NOTICES_RECHECK_MS)
   const results = await Promise.all([world.check(request), world.check(request)])
   expect(results.map(({ verdicts }) => outcome(verdicts[0]))).toEqual(["WITHDRAWN", "WITHDRAWN"])
+})
+
+test("a check that begins while an answer is being remembered does not make the client forget it", async () => {
+  const world = makeWorld()
+  const request = world.publish("a")
+  await world.check(request)
+  const delta = world.network.node("delta")
+  delta.notices.entries.push(notice(delta.place.notices.name, request.purl, request.sha512 ?? ""))
+  world.time.advance(NOTICES_RECHECK_MS)
+  const state = { ...world.state, putHead: async (...parts: Parameters<typeof world.state.putHead>) => {
+    await world.time.sleep(100)
+    return world.state.putHead(...parts)
+  } }
+  world.client = world.clientWith({ state })
+  const first = world.check(request, world.publish("b"))
+  await world.time.sleep(50)
+  const second = world.client.check([request], { budgetMs: 0 })
+  expect([outcome((await first).verdicts[0]), outcome((await second).verdicts[0])]).toEqual(["WITHDRAWN", "WITHDRAWN"])
+  expect(world.state.mirrors.get(delta.place.notices.vkey)?.entries.length).toBe(1)
 })
 
 test("what another process stores between two checks is taken up", async () => {

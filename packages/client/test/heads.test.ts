@@ -1,4 +1,4 @@
-import { checkFork, parseMisbehavior, verifyMisbehavior } from "@vouchsafe/core"
+import { checkFork, formatMisbehavior, parseMisbehavior, verifyMisbehavior } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
 import { nodeCrypto } from "../src/node/crypto.ts"
 import { NOTICES_RECHECK_MS } from "../src/limits.ts"
@@ -178,9 +178,23 @@ describe("the state decides what is remembered", () => {
     expect(said(verdicts[0])).toContain("file x is damaged")
   })
 
-  test("a stored proof that proves nothing is reported and convicts nobody", async () => {
-    const world = await grown(1)
-    await world.state.addMisbehavior(world.network.node("delta").place.log.vkey, "{}")
+  test.each([
+    { name: "is no proof", document: () => "{}" },
+    { name: "is well-formed and shows two heads that agree", document: (world: World) => {
+      const { log, place } = world.network.node("delta")
+      return formatMisbehavior({ kind: "fork", origin: place.log.name, older: log.head(1_800_000_000, 1), newer: log.head(1_800_000_000), consistency: log.consistency(1) })
+    } },
+    { name: "convicts another key", document: (world: World) => {
+      const { log, place } = makeWorld({ seed: 3 }).network.node("delta")
+      log.entries.push("a")
+      const older = log.head(1)
+      log.entries[0] = "b"
+      void world
+      return formatMisbehavior({ kind: "fork", origin: place.log.name, older, newer: log.head(1), consistency: [] })
+    } },
+  ])("a stored proof that $name is reported and convicts nobody", async ({ document }) => {
+    const world = await grown(2)
+    await world.state.addMisbehavior(world.network.node("delta").place.log.vkey, document(world))
     const { verdicts, notes } = await world.check(world.publish("old0"))
     expect(verdicts[0]?.claims.length).toBe(4)
     expect(notes).toEqual([expect.objectContaining({ code: "MISBEHAVIOR_MALFORMED" })])

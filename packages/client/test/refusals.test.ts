@@ -125,3 +125,10 @@ describe("in the second request of many", () => {
     expect(outcome(verdicts[1_000])).toBe(mode === "rubbish" ? "PROOF_INVALID" : "UNREACHABLE")
   })
 })
+
+test.each(["rubbish", "stalled", "status 500"] as const)("a node that answers the first of three requests with %s is spared the others", async (mode) => {
+  const world = makeWorld({ operators: 2 })
+  world.network.node("bravo").mode = mode
+  await world.check(...Array.from({ length: 2_100 }, (_, i) => world.publish(`p${i}`)))
+  expect(world.network.sent.filter(({ url }) => url.startsWith("http://bravo")).length).toBe(1)
+})
