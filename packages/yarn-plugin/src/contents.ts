@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { posix } from "node:path"
 import { h1, type Crypto, type HashedFile } from "@vouchsafe/core"
 import { ppath, type PackageFs, type PortablePath } from "./yarn.ts"
 
@@ -13,6 +14,7 @@ export interface Contents {
 /** Files of one archive. The largest package known has some 60,000. */
 const FILES_MAX = 200_000
 const EXECUTE = 0o111
+const MANIFEST = "package.json"
 
 /**
  * Hashes an archive as an attester hashes a tarball.
@@ -24,7 +26,7 @@ export function contentsOf(packageFs: PackageFs, prefixPath: PortablePath, crypt
   const root = "/" as PortablePath
   const prefix = `${ppath.resolve(root, prefixPath)}/`
   const files: HashedFile[] = []
-  const executables: string[] = []
+  const executables = new Set<string>()
   const folders: PortablePath[] = [root]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const name of packageFs.readdirSync(folder)) {
@@ -36,11 +38,33 @@ export function contentsOf(packageFs: PackageFs, prefixPath: PortablePath, crypt
       }
       if (!stats.isFile() || !path.startsWith(prefix) || files.length === FILES_MAX) return undefined
       const inside = path.slice(prefix.length)
-      files.push({ path: inside, sha256: createHash("sha256").update(packageFs.readFileSync(path)).digest("hex") })
-      if ((stats.mode & EXECUTE) !== 0) executables.push(inside)
+      const bytes = packageFs.readFileSync(path)
+      files.push({ path: inside, sha256: createHash("sha256").update(bytes).digest("hex") })
+      if ((stats.mode & EXECUTE) !== 0) executables.add(inside)
+      if (inside === MANIFEST) for (const command of commandsOf(bytes)) executables.add(command)
     }
   }
-  return { h1: h1(crypto, files), executables: { count: executables.length, sha256: hashOfPaths(executables) } }
+  const present = files.map(({ path }) => path).filter((path) => executables.has(path))
+  return { h1: h1(crypto, files), executables: { count: present.length, sha256: hashOfPaths(present) } }
+}
+
+/**
+ * Files that a package names as commands: attesters count them as executable, since managers make them so. Only the two
+ * spellings that packages use; with another one, the archive is compared with one made anew.
+ */
+function commandsOf(manifest: Uint8Array): readonly string[] {
+  const bin = binOf(manifest)
+  const targets = typeof bin === "object" && bin !== null ? Object.values(bin) : [bin]
+  return targets.flatMap((target) => (typeof target === "string" ? [posix.join("/", target).slice(1)] : []))
+}
+
+function binOf(manifest: Uint8Array): unknown {
+  try {
+    return (JSON.parse(new TextDecoder().decode(manifest)) as { readonly bin?: unknown } | null)?.bin
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return undefined
+  }
 }
 
 /** Sorted by their UTF-8 bytes, as the files of a manifest are. */
