@@ -85,7 +85,7 @@ function describe(verdict: Verdict, said: readonly Said[]): string[] {
       operator, String(index), counts ? "yes" : "no", new Date(observation.observedAt * 1000).toISOString(), `${observation.sha512.slice(0, 16)}…`,
     ])]))
     const [first] = said
-    if (first !== undefined) lines.push("", ...facts(first.observation))
+    if (first !== undefined) lines.push("", `what ${first.operator} read in the tarball that it was given:`, ...facts(first.observation).map((line) => `  ${line}`))
   }
   return lines
 }

@@ -1,5 +1,5 @@
 import { diskState, httpTransport, nodeCrypto, openProject, type Project, systemClock } from "@vouchsafe/client/node"
-import { displayName, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseJson, parseMisbehavior, parseNotice, parseObservation, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
+import { displayName, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseMisbehavior, parseNotice, parseObservation, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
@@ -9,9 +9,6 @@ import { type LogReport, verifyLog } from "../logs/verify.ts"
 import { usage } from "../usage.ts"
 import { printJson, printLines, say, table } from "../output.ts"
 import type { Register } from "./types.ts"
-
-/** What the client's state keeps (packages/spec/client.md, "State"). */
-const RECORD_FORMAT = "vouchsafe-misbehavior-record/v1"
 
 interface VerifyFlags {
   readonly operator?: string
@@ -92,18 +89,11 @@ function checkProofFile(io: CliIo, project: Project, path: string, json: boolean
     throw new VouchsafeError("MISBEHAVIOR_MALFORMED", `${path} cannot be read`, { cause, hint: "name a proof file" })
   }
   if (text.length > MISBEHAVIOR_LENGTH_MAX) throw new VouchsafeError("MISBEHAVIOR_MALFORMED", `${path} has ${text.length} characters, expected at most ${MISBEHAVIOR_LENGTH_MAX}`)
-  const proof = parseMisbehavior(proofIn(text))
+  const proof = parseMisbehavior(text)
   const guilty = project.roster.nodes.find((node) => [node.log, node.notices].some((key) => verifyMisbehavior(nodeCrypto, proof, key)))
   if (json) printJson(io, { proven: guilty !== undefined, kind: proof.kind, origin: proof.origin, operator: guilty?.operator ?? null })
   else printLines(io, [guilty === undefined ? `the proof convicts no log of the roster (it is about ${escapeForDisplay(proof.origin)})` : `proven: the log ${proof.origin} of ${guilty.operator} showed two histories (${proof.kind})`])
   return guilty === undefined ? EXIT.refused : EXIT.misbehavior
-}
-
-/** The client keeps proofs with the key of the log; the proof itself stands alone. */
-function proofIn(text: string): string {
-  const value = parseJson("MISBEHAVIOR_MALFORMED", "misbehavior proof", text)
-  const isRecord = typeof value === "object" && value !== null && "format" in value && value.format === RECORD_FORMAT
-  return isRecord && "document" in value && typeof value.document === "string" ? value.document : text
 }
 
 type Row = Readonly<Record<string, string | number | null>>
@@ -161,7 +151,7 @@ function latest(rows: readonly Row[]): Row[] {
 }
 
 function printCsv(io: CliIo, rows: readonly Row[], flags: InspectFlags): void {
-  const fields = flags.fields?.split(",") ?? ["operator", "index", "kind", "package", "sha512", "time"]
+  const fields = flags.fields?.split(",") ?? ["operator", "index", "kind", "purl", "sha512", "time"]
   const known = new Set(rows.flatMap((row) => Object.keys(row)))
   const unknown = fields.find((field) => rows.length > 0 && !known.has(field))
   if (unknown !== undefined) throw usage(`--fields names "${unknown}", expected some of ${[...known].join(", ")}`)

@@ -41,13 +41,13 @@ export const registerNetwork: Register = (program, io, done) => {
       if (flags.json !== true) say(io, `roster: ${started.roster}\nnext: vouchsafe init --roster ${started.roster}`)
       done(EXIT.done)
     })
-  network.command("status").description("which of its nodes run").option("--data <dir>").option("--json")
+  network.command("status").description("which of its nodes run").option("--data <dir>", "folder of the network (default: .vouchsafe-network here)").option("--json", "one JSON document on stdout")
     .action((flags: UpFlags) => {
       const known = readNetwork(folderOf(io, flags))
       show(io, known, flags.json === true)
       done(known.nodes.every(isRunning) ? EXIT.done : EXIT.world)
     })
-  network.command("down").description("stop its nodes; keys and logs stay").option("--data <dir>").option("--json")
+  network.command("down").description("stop its nodes; keys and logs stay").option("--data <dir>", "folder of the network (default: .vouchsafe-network here)").option("--json", "one JSON document on stdout")
     .action(async (flags: UpFlags) => {
       const folder = folderOf(io, flags)
       const known = readNetwork(folder)

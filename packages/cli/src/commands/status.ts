@@ -55,8 +55,15 @@ async function ask(transport: HttpTransport, node: { operator: string; url: stri
   }
 }
 
-/** The members of a status that are short, as `name value`. */
+/** What matters at a glance, as far as the node says it. */
 function brief(status: unknown): string {
-  if (typeof status !== "object" || status === null) return "answers"
-  return Object.entries(status).filter(([, value]) => typeof value === "string" || typeof value === "number").map(([key, value]) => `${key} ${String(value)}`).join(", ")
+  const words = [`version ${text(status, "version")}`, `${text(status, "log", "size")} statements, cosigned ${text(status, "log", "cosignedAgeSeconds")} s ago`, `${text(status, "notices", "size")} notices, cosigned ${text(status, "notices", "cosignedAgeSeconds")} s ago`]
+  return words.join("; ")
+}
+
+/** A member of somebody's document, as a word; `?` for what is not there or is no word. */
+function text(document: unknown, ...path: readonly string[]): string {
+  let value = document
+  for (const key of path) value = typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
+  return typeof value === "string" || typeof value === "number" ? String(value) : "?"
 }

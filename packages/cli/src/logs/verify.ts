@@ -1,7 +1,7 @@
 import type { HttpTransport, StateStore } from "@vouchsafe/client"
 import {
-  buildForkProof, type Bytes, type Crypto, equalBytes, formatMisbehavior, headChecker, isVouchsafeError, type MisbehaviorProof, nodeReaderFromLeaves, openCheckpoint, proveFork, type Roster, type RosterNode,
-  rootOfLeaves, type VerifierKey, VouchsafeError,
+  buildForkProof, type Bytes, type Crypto, equalBytes, formatMisbehavior, headChecker, isVouchsafeError, type MisbehaviorProof, nodeReaderFromLeaves, openCheckpoint, parseMisbehavior, proveFork, type Roster, type RosterNode,
+  rootOfLeaves, type VerifierKey, verifyMisbehavior, VouchsafeError,
 } from "@vouchsafe/core"
 import { readWholeLog, type WholeLog } from "./read.ts"
 
@@ -35,6 +35,8 @@ export async function verifyLog(context: VerifyContext, node: RosterNode, which:
   const key = node[which]
   const about = { operator: node.operator, origin: key.name }
   try {
+    const kept = keptProof(context, key)
+    if (kept !== undefined) return { ...about, outcome: "misbehaved", detail: "it was proven to have lied before, and never counts again", ...(kept.path === undefined ? {} : { proof: kept.path }) }
     const log = await readWholeLog(context.crypto, context.transport, { url: `${node.url}${which}/`, key })
     const head = headChecker(context.crypto, context.roster, context.now).check(node, key, log.signed)
     const seen = { ...about, size: log.checkpoint.size, cosigned: head.ok }
@@ -50,6 +52,10 @@ export async function verifyLog(context: VerifyContext, node: RosterNode, which:
     if (!isVouchsafeError(error)) throw error
     return { ...about, outcome: "failed", detail: `${error.code}: ${error.message}` }
   }
+}
+
+function keptProof({ crypto, state }: VerifyContext, key: VerifierKey): { readonly path?: string } | undefined {
+  return state.misbehavior().find(({ log, document }) => log === key.vkey && verifyMisbehavior(crypto, parseMisbehavior(document), key))
 }
 
 type Lie = Pick<LogReport, "outcome" | "detail" | "proof">

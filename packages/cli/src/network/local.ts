@@ -1,10 +1,12 @@
-import { formatRoster, KEY_TYPE, parseVerifierKey, type RosterNode, shapeReader, VouchsafeError } from "@vouchsafe/core"
+import { nodeCrypto } from "@vouchsafe/client/node"
+import { formatRoster, KEY_TYPE, parseJson, parseRoster, parseVerifierKey, type Roster, type RosterNode, shapeReader, VouchsafeError } from "@vouchsafe/core"
 import type { ChildProcess } from "node:child_process"
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { type AddressInfo, createServer, type Server } from "node:net"
 import { join } from "node:path"
 import { runNode, spawnNode } from "../binaries.ts"
 import type { CliIo } from "../io.ts"
+import { isRunning } from "./process.ts"
 
 /** Most nodes that `network up` starts: this is for trying and testing, on one machine. */
 export const LOCAL_NODES_MAX = 16
@@ -12,6 +14,7 @@ const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
 const READY_MS_MAX = 60_000
 const NETWORK_FORMAT = "vouchsafe-network/v1"
+const NETWORK_NAME = "network.json"
 
 export interface LocalNode {
   readonly operator: string
@@ -34,16 +37,23 @@ export interface UpOptions {
   readonly allowPrivateAddresses: boolean
 }
 
-/** Starts one node an operator on loopback, each with its own keys and folder, and writes the roster they share. */
+/**
+ * Starts one node an operator on loopback, each with its own keys and folder, and writes the roster they share. Keys, logs
+ * and addresses of an earlier network in the folder are taken up again.
+ *
+ * @throws VouchsafeError USAGE where nodes of it run already, UPSTREAM_FAILED where one does not start: then none does.
+ */
 export async function startNetwork(io: CliIo, options: UpOptions): Promise<LocalNetwork> {
   const { folder, operators } = options
   mkdirSync(folder, { recursive: true, mode: FOLDER_MODE })
+  refuseRunning(folder)
   const rosterPath = join(folder, "vouchsafe.roster.json")
-  const known = existsSync(rosterPath) ? urlsOf(rosterPath) : new Map<string, string>()
-  const planned = await Promise.all(operators.map(async (operator) => ({ operator, url: known.get(operator) ?? `http://127.0.0.1:${await freePort()}/`, data: join(folder, operator) })))
+  const before = existsSync(rosterPath) ? readFileSync(rosterPath, "utf8") : undefined
+  const known = before === undefined ? undefined : parseRoster(nodeCrypto, before)
+  const ports = await freePorts(operators.length)
+  const planned = operators.map((operator, i) => ({ operator, url: known?.nodes.find((node) => node.operator === operator)?.url ?? `http://127.0.0.1:${ports[i]}/`, data: join(folder, operator) }))
   const nodes = await Promise.all(planned.map(async (plan) => nodeOf(await runNode(io, ["keys", "--data", plan.data, "--operator", plan.operator, "--url", plan.url]))))
-  const more = options.threshold === undefined ? {} : { threshold: options.threshold }
-  writeAtomic(rosterPath, formatRoster(nodes, options.registries, more))
+  writeAtomic(rosterPath, rosterOf(nodes, options, before, known))
   const started: LocalNode[] = []
   try {
     for (const plan of planned) started.push(await startNode(io, plan, rosterPath, options))
@@ -52,8 +62,22 @@ export async function startNetwork(io: CliIo, options: UpOptions): Promise<Local
     throw error
   }
   const network = { roster: rosterPath, nodes: started }
-  writeAtomic(join(folder, "network.json"), `${JSON.stringify({ format: NETWORK_FORMAT, ...network }, null, 2)}\n`)
+  writeAtomic(join(folder, NETWORK_NAME), `${JSON.stringify({ format: NETWORK_FORMAT, ...network }, null, 2)}\n`)
   return network
+}
+
+function refuseRunning(folder: string): void {
+  if (!existsSync(join(folder, NETWORK_NAME))) return
+  const running = readNetwork(folder).nodes.filter(isRunning)
+  if (running.length === 0) return
+  throw new VouchsafeError("USAGE", `a network runs in ${folder} already: ${running.map(({ operator }) => operator).join(", ")}`, { hint: "see it with `vouchsafe network status`, end it with `vouchsafe network down`" })
+}
+
+/** A changed roster gets the next version; an unchanged one stays as it is, byte for byte. */
+function rosterOf(nodes: readonly RosterNode[], { registries, threshold }: UpOptions, before: string | undefined, known: Roster | undefined): string {
+  const more = threshold === undefined ? {} : { threshold }
+  const same = formatRoster(nodes, registries, { ...more, version: known?.version ?? 1 })
+  return before === undefined || same === before ? same : formatRoster(nodes, registries, { ...more, version: (known?.version ?? 0) + 1 })
 }
 
 async function startNode(io: CliIo, plan: Omit<LocalNode, "pid">, rosterPath: string, options: UpOptions): Promise<LocalNode> {
@@ -98,10 +122,10 @@ function readyLine(child: ChildProcess, plan: Omit<LocalNode, "pid">): Promise<v
 
 /** Reads what `network up` left in a folder. @throws VouchsafeError NOT_FOUND, CONFIG_MALFORMED. */
 export function readNetwork(folder: string): LocalNetwork {
-  const path = join(folder, "network.json")
+  const path = join(folder, NETWORK_NAME)
   if (!existsSync(path)) throw new VouchsafeError("NOT_FOUND", `no network was started in ${folder}`, { hint: "start one with `vouchsafe network up`" })
-  const read = shapeReader("CONFIG_MALFORMED", "network.json")
-  const document = read.object(JSON.parse(readFileSync(path, "utf8")), "document", ["format", "roster", "nodes"])
+  const read = shapeReader("CONFIG_MALFORMED", NETWORK_NAME)
+  const document = read.object(parseJson("CONFIG_MALFORMED", NETWORK_NAME, readFileSync(path, "utf8")), "document", ["format", "roster", "nodes"])
   read.oneOf(document["format"], "format", [NETWORK_FORMAT])
   return {
     roster: read.string(document["roster"], "roster", 4096),
@@ -117,7 +141,7 @@ export function readNetwork(folder: string): LocalNetwork {
 
 /** Forgets a network that was stopped. Keys, logs and roster stay, so that `up` continues the same histories. */
 export function forgetNetwork(folder: string): void {
-  rmSync(join(folder, "network.json"), { force: true })
+  rmSync(join(folder, NETWORK_NAME), { force: true })
 }
 
 function nodeOf(text: string): RosterNode {
@@ -127,21 +151,16 @@ function nodeOf(text: string): RosterNode {
   return { operator: node.operator, url: node.url, log: parseVerifierKey(node.log), notices: parseVerifierKey(node.notices), witness }
 }
 
-function urlsOf(rosterPath: string): Map<string, string> {
-  const { nodes } = JSON.parse(readFileSync(rosterPath, "utf8")) as { nodes: { operator: string; url: string }[] }
-  return new Map(nodes.map((node) => [node.operator, node.url]))
-}
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Ports that were free a moment ago, all different: each is held until the last one is found. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<Server>((resolve, reject) => {
     const server = createServer()
     server.once("error", reject)
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => (address !== null && typeof address === "object" ? resolve(address.port) : reject(new TypeError("no port"))))
-    })
-  })
+    server.listen(0, "127.0.0.1", () => resolve(server))
+  })))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => { server.close(() => resolve()) })))
+  return ports
 }
 
 function writeAtomic(path: string, text: string): void {
