@@ -57,8 +57,8 @@ describe.each(["npm10", "npm11", "npm12"] as const)("%s ci behind run", (id) => 
   })
 })
 
-test("npm ci alone fetches and runs a bundled entry without integrity from another host", async () => {
-  const { marker, command } = await poisoned("npm10", LIES[1]?.entries() ?? {}, undefined)
+test.each(["npm10", "npm11"] as const)("%s ci alone fetches and runs a bundled entry without integrity from another host", async (id) => {
+  const { marker, command } = await poisoned(id, LIES[1]?.entries() ?? {}, undefined)
   const ran = await command("npm", "ci")
   expect(ran.status, describeRun(ran)).toBe(0)
   expect(readFileSync(marker, "utf8"), describeRun(ran)).toContain("tampered postinstall")
@@ -86,7 +86,7 @@ async function poisoned(id: ManagerId, entries: Entries, direct: string | undefi
     lock.packages[""] = { ...lock.packages[""], dependencies: all }
   } else {
     const good = lock.packages["node_modules/zz-good"]
-    lock.packages["node_modules/zz-good"] = { ...good, dependencies: { ...good?.["dependencies"] as object, "zz-evil": "1.0.0" }, bundleDependencies: ["zz-evil"] }
+    lock.packages["node_modules/zz-good"] = { ...good, dependencies: { ...good?.["dependencies"] as object, "zz-evil": "1.0.0" } }
   }
   Object.assign(lock.packages, entries)
   writeFileSync(path, JSON.stringify(lock, null, 2))

@@ -1,4 +1,4 @@
-import type { FakeRegistry, FixturePackage } from "@vouchsafe/testkit/registry"
+import type { FakeRegistry, FixturePackage, RegistryOptions } from "@vouchsafe/testkit/registry"
 import { join } from "node:path"
 import { FIXTURES } from "./fixtures.ts"
 import { removeFolder, temporaryFolder } from "./folders.ts"
@@ -23,11 +23,11 @@ export interface World {
 /** npm 12 runs no package's scripts unless told to, which would hide what an attack does. */
 const SETTINGS = ["dangerously-allow-all-scripts=true"]
 
-export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[] } = {}): Promise<World> {
+export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[]; readonly registry?: RegistryOptions } = {}): Promise<World> {
   const runtime = node24()
-  const registry = await startWorldRegistry([...FIXTURES, ...more.packages ?? []])
+  const registry = await startWorldRegistry([...FIXTURES, ...more.packages ?? []], more.registry)
   const dir = temporaryFolder(name)
-  const sandbox: World["sandbox"] = (account, options = {}) => createSandbox(join(dir, account), { registry: registry.url, nodeRuntime: runtime, npmrc: SETTINGS, ...options })
+  const sandbox: World["sandbox"] = (account, options = {}) => createSandbox(join(dir, account), { registry: registry.url, nodeRuntime: runtime, ...options, npmrc: [...SETTINGS, ...options.npmrc ?? []] })
   const operator = sandbox("op")
   const cleanUp = async (): Promise<void> => {
     await registry.close()
