@@ -1,4 +1,4 @@
-import { type Bytes, equalBytes, hexEncode, utf8Encode } from "../bytes.ts"
+import { type Bytes, equalBytes, hexEncode, isWellFormed, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError } from "../errors.ts"
 import { checkInclusion, leafHash, rootOfLeaves } from "../merkle.ts"
@@ -55,6 +55,10 @@ export function viewLog(crypto: Crypto, heads: HeadChecker, node: RosterNode, ev
     if (batch.indices.length === 0) continue
     const head = open(heads.check(node, node.log, batch.checkpoint))
     if (head === undefined) continue
+    if (![...batch.entries, ...batch.bodies].every(isWellFormed)) {
+      problems.push(`an entry of ${node.log.name} has a lone surrogate, expected text that UTF-8 can carry`)
+      continue
+    }
     const hashed = batch.entries.map((entry) => leafHash(crypto, utf8Encode(entry)))
     if (!isIncluded(crypto, batch, hashed, head)) {
       problems.push(`inclusion proof of ${batch.indices.length} entries under size ${head.size} of ${node.log.name} does not verify`)
@@ -116,6 +120,10 @@ function viewNotices(
   crypto: Crypto, node: RosterNode, entries: readonly string[], head: { readonly size: number; readonly root: Bytes; readonly timeSeconds: number } | undefined, problems: string[],
 ): LogView["notices"] {
   if (head === undefined) return undefined
+  if (!entries.every(isWellFormed)) {
+    problems.push(`a notice of ${node.notices.name} has a lone surrogate, expected text that UTF-8 can carry`)
+    return undefined
+  }
   if (entries.length !== head.size || !equalBytes(rootOfLeaves(crypto, entries.map((entry) => leafHash(crypto, utf8Encode(entry)))), head.root)) {
     problems.push(`${entries.length} notices of ${node.notices.name} are not the ${head.size} under its signed head`)
     return undefined

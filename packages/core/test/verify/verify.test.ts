@@ -114,6 +114,16 @@ describe("refuses", () => {
     const ambiguous = Object.fromEntries(world.nodes.map(({ operator }) => [operator, status(operator, "refused", "TARBALL_AMBIGUOUS")]))
     refusedWith(judge(world, ambiguous), "TARBALL_AMBIGUOUS")
   })
+  test("half a surrogate pair anywhere in an entry, a body or a notice, as a value and not an exception", () => {
+    const honest = evidenceOf(world, "beta", { notices: [notice("beta", { purl: "pkg:npm/other@1.0.0" })] })
+    const [batch] = honest.batches
+    if (batch === undefined || honest.notices === undefined) throw new TypeError("incomplete evidence")
+    const broken = [
+      { ...honest, batches: [{ ...batch, entries: ["\ud800"] }] }, { ...honest, batches: [{ ...batch, bodies: ["\udfff"] }] },
+      { ...honest, notices: { ...honest.notices, entries: ["\ud800"] } },
+    ]
+    for (const beta of broken) refusedWith(judge(world, { beta, alpha: silent }), "PROOF_INVALID")
+  })
   test("a kept proof of misbehavior removes the log from every quorum", () => {
     const caught = { ...evidenceOf(world, "gamma"), misbehaved: "kept proof" }
     const verdict = judge(world, { gamma: caught })
