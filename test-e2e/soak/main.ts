@@ -24,7 +24,7 @@ const PARTS: Readonly<Record<string, readonly Part[]>> = {
     { ...vitest("node", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
   ],
   properties: ["core", "log", "client", "attester"].map((folder) => ({ ...vitest(folder), env: { SLOW: "1" } })),
-  matrix: [{ command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "packages/config/vitest.e2e.config.ts", "test-e2e/matrix"], cwd: ROOT, env: { VOUCHSAFE_E2E_FULL: "1" } }],
+  matrix: [{ command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "../packages/config/vitest.e2e.config.ts", "--root", "test-e2e", "matrix"], cwd: ROOT, env: { VOUCHSAFE_E2E_FULL: "1" } }],
 }
 
 const asked = process.argv.slice(2)
