@@ -6,7 +6,7 @@ import type { Judge } from "./judge.ts"
 import { localVerdict, weigh, type LocalFinding } from "./local.ts"
 import { isOnHost, type DerivedSource, type NpmSource } from "./locator.ts"
 import { refusalOf, refusalOfError, warn } from "./refusal.ts"
-import { prefetchProject, registryOf, sourceFor } from "./project.ts"
+import { isStandIn, prefetchProject, registryOf, sourceFor } from "./project.ts"
 import { archiveVerdict, isSame, tarballBehind } from "./tie.ts"
 import { MultiFetcher, structUtils, type Fetcher, type FetchOptions, type FetchResult, type Locator, type PortablePath, type Project } from "./yarn.ts"
 
@@ -45,9 +45,8 @@ export function fetcherBefore(guard: Guard, others: readonly Fetcher[]): Fetcher
     getLocalPath: (locator, opts) => inner.getLocalPath(locator, opts),
     async fetch(locator, opts) {
       const fetch = (other: FetchOptions): Promise<FetchResult> => inner.fetch(locator, other)
-      // Yarn puts an empty package in the place of one for another platform.
-      if (opts.cacheOptions?.mockedPackages?.has(locator.locatorHash) === true && !opts.cache.check) return fetch(opts)
       try {
+        if (await isStandIn(locator, opts)) return await fetch(opts)
         const source = sourceFor(locator, opts)
         if (source.kind === "own") return await fetch(opts)
         const fetching = { locator, opts, judge: await guard.judgeFor(opts.project), fetch }

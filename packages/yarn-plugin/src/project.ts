@@ -18,6 +18,13 @@ export function sourceFor(locator: Locator, opts: FetchOptions): Source {
   })
 }
 
+/** Tells whether Yarn will put an empty package, made in memory, in the place of one that is for another platform. */
+export async function isStandIn(locator: Locator, { cache, cacheOptions, checksums }: FetchOptions): Promise<boolean> {
+  if (cacheOptions?.mockedPackages?.has(locator.locatorHash) !== true) return false
+  // `--check-cache` looks at archives for other platforms where there are any.
+  return !cache.check || !await xfs.existsPromise(cache.getLocatorPath(locator, checksums.get(locator.locatorHash) ?? null))
+}
+
 /**
  * The registry that Yarn takes a package from, as the roster names it.
  *
