@@ -8,8 +8,9 @@ import {
   ABBREVIATED_TYPE, createLru, type Denial, type DistEntry, encodeBody, type EncodedBody, PACKUMENT_BYTES_MAX, rewritePackument, rewriteVersion, tarballPath,
 } from "@vouchsafe/registry-view"
 import { ACCEPT_ENCODING, type Budget, createBudget, readWhole } from "./body.ts"
+import { collectGarbage } from "./collect.ts"
 import {
-  DIST_BYTES_MAX, DIST_ENTRY_BYTES, PACKUMENT_BYTES_GUESS, PACKUMENT_BYTES_IN_FLIGHT_MAX, PACKUMENT_FRESH_MS, PACKUMENTS_BYTES_MAX,
+  COLLECT_BYTES_MIN, DIST_BYTES_MAX, DIST_ENTRY_BYTES, PACKED_FACTOR, PACKUMENT_BYTES_GUESS, PACKUMENT_BYTES_IN_FLIGHT_MAX, PACKUMENT_FRESH_MS, PACKUMENTS_BYTES_MAX,
 } from "./limits.ts"
 import type { Registries, ShimClock } from "./types.ts"
 import type { Upstream, UpstreamResponse } from "./upstream.ts"
@@ -82,15 +83,20 @@ export function createPackuments(options: PackumentsOptions): Packuments {
       return { ok: true, body: old.body }
     }
     if (response.status !== 200) return passRefusal(response)
-    const { json, abbreviatedJson, dist } = await readAndRewrite(budget, response, (bytes) => rewritePackument(bytes, rewriteOptions(name), form))
     const upstreamEtag = response.headers.etag
-    const keep = async (as: Form, text: string): Promise<EncodedBody> => {
-      const body = await encodeBody(text, as === "abbreviated" ? ABBREVIATED_TYPE : "application/json")
-      if (epoch === (epochs.get(name) ?? 0)) kept.set(keyOf(name, as), { body, upstreamEtag: as === form ? upstreamEtag : undefined, confirmedMs: clock.nowMs() })
-      return body
-    }
-    if (epoch === (epochs.get(name) ?? 0)) dists.set(name, new Map([...dist].map(([version, entry]) => [version, compact(registry, name, version, entry)])))
-    return { ok: true, body: await keep(form, form === "abbreviated" ? abbreviatedJson : json) }
+    const isCurrent = (): boolean => epoch === (epochs.get(name) ?? 0)
+    return readAndRewrite(budget, response, async (bytes) => {
+      const { json, abbreviated, dist } = rewritePackument(bytes, rewriteOptions(name), form)
+      if (isCurrent()) dists.set(name, new Map([...dist].map(([version, entry]) => [version, compact(registry, name, version, entry)])))
+      const keep = async (as: Form, chunks: readonly Buffer[]): Promise<EncodedBody> => {
+        const body = await encodeBody(chunks, as === "abbreviated" ? ABBREVIATED_TYPE : "application/json")
+        if (isCurrent()) kept.set(keyOf(name, as), { body, upstreamEtag: as === form ? upstreamEtag : undefined, confirmedMs: clock.nowMs() })
+        return body
+      }
+      // who asks for one form often asks for the other next; a registry that answers in full gave us both
+      const short = await keep("abbreviated", abbreviated)
+      return { ok: true, body: json === abbreviated ? short : form === "full" ? await keep("full", json) : (await keep("full", json), short) }
+    })
   }
   const get = (name: string, form: Form): Promise<PackumentAnswer> => {
     const key = keyOf(name, form)
@@ -114,8 +120,8 @@ export function createPackuments(options: PackumentsOptions): Packuments {
       const registry = registries.registryFor(name)
       const response = await upstream.get({ url: `${registry}${name.replace("/", "%2f")}/${encodeURIComponent(selector)}`, registry, headers: { accept: "application/json", "accept-encoding": ACCEPT_ENCODING } })
       if (response.status !== 200) return passRefusal(response)
-      const { json } = await readAndRewrite(budget, response, (bytes) => rewriteVersion(bytes, rewriteOptions(name)))
-      return { ok: true, body: await encodeBody(json, "application/json") }
+      const body = await readAndRewrite(budget, response, (bytes) => encodeBody(rewriteVersion(bytes, rewriteOptions(name)).json, "application/json"))
+      return { ok: true, body }
     },
     async dist(name, version) {
       const known = knownDist(name, version)
@@ -145,15 +151,20 @@ function expand(registry: string, name: string, version: string, entry: DistEntr
   return entry && { ...entry, tarball: entry.tarball ?? `${registry}${tarballPath(name, version)}` }
 }
 
-/** Holds a share of the memory for documents while one is read and parsed. */
-async function readAndRewrite<T>(budget: Budget, response: UpstreamResponse, rewrite: (bytes: Uint8Array) => T): Promise<T> {
-  const announced = Number(response.headers["content-length"])
-  const packed = response.headers["content-encoding"] !== undefined
-  const release = await budget.acquire(Number.isSafeInteger(announced) && announced > 0 ? announced * (packed ? 8 : 1) : PACKUMENT_BYTES_GUESS)
+/** Holds a share of the memory for documents while one is unpacked and rewritten. */
+async function readAndRewrite<T>(budget: Budget, response: UpstreamResponse, rewrite: (bytes: Buffer) => Promise<T>): Promise<T> {
+  let release: (() => void) | undefined
+  let length = 0
   try {
-    return rewrite(await readWhole(response, PACKUMENT_BYTES_MAX))
+    const bytes = await readWhole(response, PACKUMENT_BYTES_MAX, async (announced, packed) => {
+      release = await budget.acquire(announced === undefined ? PACKUMENT_BYTES_GUESS : packed ? announced * PACKED_FACTOR : announced)
+    })
+    length = bytes.length
+    return await rewrite(bytes)
   } finally {
-    release()
+    // a turn later, when nothing on the stack holds the document any more, and before the next one is let in
+    if (length >= COLLECT_BYTES_MIN) setImmediate(() => { collectGarbage(); release?.() })
+    else release?.()
   }
 }
 

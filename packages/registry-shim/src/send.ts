@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http"
 import { isVouchsafeError } from "@vouchsafe/core"
-import type { EncodedBody } from "@vouchsafe/registry-view"
+import type { EncodedBody, Negotiated } from "@vouchsafe/registry-view"
 import { printable } from "./denials.ts"
 import type { PackumentAnswer } from "./packuments.ts"
 import { streamVerified } from "./reread.ts"
@@ -39,13 +39,15 @@ export function sendEncoded(request: IncomingMessage, response: ServerResponse, 
     response.writeHead(304, { etag: body.etag, "cache-control": "no-cache" }).end()
     return
   }
-  return body.negotiate(request.headers["accept-encoding"] as string | undefined).then(({ body: bytes, encoding }) => {
-    response.writeHead(200, {
-      "content-type": body.contentType, "content-length": bytes.length, etag: body.etag, "cache-control": "no-cache", vary: "accept, accept-encoding", "x-content-type-options": "nosniff",
-      ...(encoding === undefined ? {} : { "content-encoding": encoding }),
-    })
-    response.end(request.method === "HEAD" ? undefined : bytes)
-  })
+  const chosen = body.negotiate(request.headers["accept-encoding"] as string | undefined)
+  if (chosen instanceof Promise) return chosen.then((negotiated) => sendNegotiated(request, response, body, negotiated))
+  sendNegotiated(request, response, body, chosen)
+}
+
+function sendNegotiated(request: IncomingMessage, response: ServerResponse, { contentType, etag }: EncodedBody, { body, encoding }: Negotiated): void {
+  const headers: OutgoingHttpHeaders = { "content-type": contentType, "content-length": body.length, etag, "cache-control": "no-cache", vary: "accept, accept-encoding", "x-content-type-options": "nosniff" }
+  if (encoding !== undefined) headers["content-encoding"] = encoding
+  response.writeHead(200, headers).end(request.method === "HEAD" ? undefined : body)
 }
 
 export async function sendPackument(request: IncomingMessage, response: ServerResponse, answer: PackumentAnswer): Promise<void> {

@@ -9,7 +9,7 @@ import { acceptsAbbreviated, parseRegistryRequest, type RegistryRequest } from "
 import { createAsker } from "./batch.ts"
 import { createDenials, type Denials, ownRefusal, printable } from "./denials.ts"
 import { createGuard, type GuardRefusal } from "./guard.ts"
-import { TOKEN_LENGTH_MIN } from "./limits.ts"
+import { REQUEST_KEPT_LENGTH_MAX, REQUESTS_KEPT_MAX, TOKEN_LENGTH_MIN } from "./limits.ts"
 import { createPackuments, type Packuments } from "./packuments.ts"
 import { passThrough, refuseUnknown } from "./passthrough.ts"
 import { sendBytes, sendEncoded, sendFailure, sendJson, sendPackument, sendRefusal, sendTarball } from "./send.ts"
@@ -74,9 +74,10 @@ export async function startShim(options: ShimOptions): Promise<Shim> {
   url = `http://${authority}/`
   const guard = createGuard(new Set([authority, `127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]), options.token)
   const prefixes = basePaths(registries)
+  const parse = rememberingParser()
   server.on("request", (request, response) => {
     const target = withoutBase(request.url ?? "/", prefixes)
-    const asked = parseRegistryRequest(request.method ?? "GET", target)
+    const asked = parse(request.method ?? "GET", target)
     const refused = guard.refuse(request)
     if (refused) { refuseStranger(response, refused, asked); return }
     // a plain answer in memory takes no promise: this is most of the requests of a warm install
@@ -142,6 +143,20 @@ function serveDeniedSource({ denials }: Parts, response: ServerResponse, { code,
 
 function sourceRefusal({ code, name }: { readonly code: string; readonly name: string }): Refusal {
   return { code, reason: printable(`${code}: ${name} comes from git, a URL or a file, which nobody attests`) }
+}
+
+/** Clients ask for the same addresses again and again. */
+function rememberingParser(): typeof parseRegistryRequest {
+  const known = new Map<string, RegistryRequest>()
+  return (method, target) => {
+    const key = `${method} ${target}`
+    const found = known.get(key)
+    if (found) return found
+    const asked = parseRegistryRequest(method, target)
+    if (known.size >= REQUESTS_KEPT_MAX) known.clear()
+    if (target.length <= REQUEST_KEPT_LENGTH_MAX) known.set(key, asked)
+    return asked
+  }
 }
 
 /** Paths of the configured registries: some clients keep them when they swap a lockfile's host for ours. */

@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 
-const FIELDS = ["dependencies", "optionalDependencies", "peerDependencies"] as const
+/** Fields of a manifest whose packages are installed with it. */
+export const DEPENDENCY_FIELDS: ReadonlySet<string> = new Set(["dependencies", "optionalDependencies", "peerDependencies"])
 /** `npm:` aliases stay within the registry; `workspace:` and `catalog:` reach no network. */
 const WITHIN = /^(?:npm|workspace|catalog):/i
 /** Ranges and tags hold none of these; `user/repo`, `git@host:x`, `https://…`, `file:…` and paths all do. */
@@ -22,7 +23,7 @@ export function isExoticSpec(spec: string): boolean {
  */
 export function exoticDependencies(manifest: Readonly<Record<string, unknown>>, replacement: (dependency: string) => string): Record<string, Record<string, unknown>> {
   const changed: Record<string, Record<string, unknown>> = {}
-  for (const field of FIELDS) {
+  for (const field of DEPENDENCY_FIELDS) {
     const specs = manifest[field]
     if (typeof specs !== "object" || specs === null) continue
     const entries = Object.entries(specs as Record<string, unknown>)

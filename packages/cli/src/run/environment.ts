@@ -25,16 +25,17 @@ export interface EnvironmentOptions {
   readonly yarnPlugin: string | undefined
 }
 
-/** Tells plugins that run behind the shim which address is the shim's, and stands for the configured registries. */
-export const SHIM_VARIABLE = "VOUCHSAFE_SHIM_URL"
-
 /** Variables of the person's environment that would outvote ours, in any spelling. */
 const OUTVOTES = /^(?:(?:npm|pnpm)_config_(?:registry|registries|@.+:registry|userconfig|npmrc_auth_file|replace[-_]registry[-_]host|prefer[-_]o(?:n|ff)line|offline|cache|cache[-_]dir|logs[-_]dir|\/\/.*)|bun_config_(?:registry|token))$/i
 
+/** The person's environment, as `spawn` wants it. */
+export function inherited(env: EnvironmentOptions["env"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+}
+
 /** The environment for the command. */
 export function runEnvironment({ env, command, shim, scopes, runDir, userConfig, logsDir, yarn, yarnPlugin }: EnvironmentOptions): Record<string, string> {
-  const result: Record<string, string> = {}
-  for (const [name, value] of Object.entries(env)) if (value !== undefined && !OUTVOTES.test(name)) result[name] = value
+  const result = Object.fromEntries(Object.entries(inherited(env)).filter(([name]) => !OUTVOTES.test(name)))
   const npm: Record<string, string> = {
     userconfig: userConfig, registry: shim.url, replace_registry_host: "always", prefer_online: "true",
     // packuments name this run's port, and npx keeps whole installs: neither may be met again
@@ -46,7 +47,7 @@ export function runEnvironment({ env, command, shim, scopes, runDir, userConfig,
   for (const [key, value] of Object.entries(npm)) result[`npm_config_${key}`] = value
   for (const scope of scopes) result[`npm_config_${scope}:registry`] = shim.url
   Object.assign(result, { PNPM_CONFIG_REGISTRY: shim.url, PNPM_CONFIG_NPMRC_AUTH_FILE: userConfig, PNPM_CONFIG_CACHE_DIR: join(runDir, "pnpm-cache") })
-  Object.assign(result, { BUN_CONFIG_REGISTRY: shim.url, BUN_CONFIG_TOKEN: shim.token, [SHIM_VARIABLE]: shim.url })
+  Object.assign(result, { BUN_CONFIG_REGISTRY: shim.url, BUN_CONFIG_TOKEN: shim.token })
   if (command.manager === "pnpm" && (command.isElsewhere || command.isGlobal)) {
     // no lockfile was checked for these, so nothing may come from a store that was filled without us
     result["npm_config_store_dir"] = join(runDir, "pnpm-store")

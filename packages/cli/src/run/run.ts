@@ -2,23 +2,23 @@
  * One command behind a shim of its own.
  *
  * Order: judge the lockfile; start the shim; write the configuration; let pnpm resolve without installing, and judge that; run the command;
- * put the registry's addresses back into what it wrote; say what was refused.
+ * put the registry's addresses back into what it wrote; judge a lockfile that it changed; say what was refused.
  *
  * @packageDocumentation
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { escapeForDisplay, npmNameOf } from "@vouchsafe/core"
+import { parseLockfile } from "@vouchsafe/client/lockfile"
 import { openProject, type Project } from "@vouchsafe/client/node"
 import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
-import { readLockfile } from "../commands/lockfile.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { say } from "../output.ts"
 import { progressOn } from "../progress.ts"
 import { type RunChild, runChild } from "./child.ts"
 import { type GuardedCommand, readCommand } from "./command.ts"
-import { runArguments, runEnvironment } from "./environment.ts"
-import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
+import { inherited, runArguments, runEnvironment } from "./environment.ts"
+import { backUp, hasOwnGuard, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { lockfilesFor } from "./lockfiles.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
 import { runNpmrc } from "./npmrc.ts"
@@ -55,6 +55,8 @@ interface Session {
   readonly denied: Map<string, { purl: string; code: string; reason: string }>
   readonly misbehavior: { origin: string; path?: string }[]
   readonly addresses: Map<string, string>
+  /** Texts of the lockfiles as they were judged, by path. */
+  readonly judged: Map<string, string>
   allowed: number
 }
 
@@ -68,10 +70,10 @@ const OWN_DIR_MODE = 0o700
 export async function run(argv: readonly string[], io: CliIo, options: RunOptions, parts: RunParts = { startShim: startShimProcess, runChild }): Promise<RunResult> {
   const command = readCommand(argv, io.cwd)
   const project = await openProject({ dir: command.dir, env: io.env, onProgress: progressOn(io), registries: await registriesFor(command.manager, command.dir, io.env) })
-  const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), allowed: 0 }
+  const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), judged: new Map(), allowed: 0 }
   try {
-    if (!command.isElsewhere && !command.isHarmless && !command.isGlobal) {
-      const exit = await judgeLockfiles(session)
+    if (readsLockfile(command)) {
+      const exit = await judgeLockfiles(session, "was refused before anything was installed")
       if (exit !== EXIT.done) return result(session, undefined, exit)
     }
     const yarn = command.manager === "yarn" ? await yarnGuard(command, io, parts.runChild) : undefined
@@ -98,11 +100,14 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
     const env = runEnvironment({
       env: io.env, command, shim, scopes, runDir, userConfig, logsDir: typeof cache === "string" ? join(cache, "_logs") : undefined, yarn: yarn?.kind, yarnPlugin: yarn?.plugin,
     })
-    const refused = await judgeResolution(session, shim, env, root)
+    const start: Start = hasOwnGuard(command, root) ? { env: inherited(io.env), args: (args) => args } : { env, args: (args) => runArguments({ ...command, args }, scopes, shim) }
+    const refused = await judgeResolution(session, shim, start, root)
     if (refused !== undefined) return result(session, refused.status, refused.exit)
-    const status = await parts.runChild(command.program, runArguments(command, scopes, shim), { cwd: io.cwd, env, stdio: ["inherit", stdout === "inherit" ? "inherit" : 2, "inherit"] })
+    const status = await parts.runChild(command.program, start.args(command.args), { cwd: io.cwd, env: start.env, stdio: ["inherit", stdout === "inherit" ? "inherit" : 2, "inherit"] })
     await shim.stop()
-    return result(session, status, exitOf(session, status))
+    restore(session, shim, [root, command.dir])
+    const after = readsLockfile(command) ? await judgeLockfiles(session, "holds what was not judged before it was installed: remove node_modules") : EXIT.done
+    return result(session, status, after === EXIT.done ? exitOf(session, status) : after)
   } finally {
     // the configuration with the token goes first and in any case
     rmSync(runDir, { recursive: true, force: true })
@@ -110,33 +115,46 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
   }
 }
 
+/** How the command is started. */
+interface Start {
+  readonly env: Record<string, string>
+  readonly args: (args: readonly string[]) => readonly string[]
+}
+
+function readsLockfile({ isElsewhere, isHarmless, isGlobal }: GuardedCommand): boolean {
+  return !isElsewhere && !isHarmless && !isGlobal
+}
+
 /** pnpm only: resolves, judges what it resolved to, and undoes that when it is refused. */
-async function judgeResolution(session: Session, shim: RunningShim, env: Record<string, string>, root: string): Promise<{ status: number | undefined; exit: number } | undefined> {
-  const { io, parts, command, project } = session
+async function judgeResolution(session: Session, shim: RunningShim, start: Start, root: string): Promise<{ status: number | undefined; exit: number } | undefined> {
+  const { io, parts, command } = session
   const before = lockfilesFor(command.manager, command.dir)
   const args = lockfileOnlyArguments(command, io.env, before.paths.length > 0)
   if (args === undefined) return undefined
   const backup = backUp([root, command.dir])
   let output = ""
-  const status = await parts.runChild(command.program, runArguments({ ...command, args }, Object.keys(project.registries.scopes), shim), { cwd: io.cwd, env, stdio: ["ignore", "pipe", "pipe"], onOutput: (text) => { output += text } })
+  const status = await parts.runChild(command.program, start.args(args), { cwd: io.cwd, env: start.env, stdio: ["ignore", "pipe", "pipe"], onOutput: (text) => { output += text } })
   restore(session, shim, [root, command.dir])
   if (status !== 0) {
     backup.restore()
     io.stderr.write(output)
     return { status, exit: exitOf(session, status) }
   }
-  const exit = await judgeLockfiles(session)
+  const exit = await judgeLockfiles(session, "as it would become was refused before anything was installed")
   if (exit === EXIT.done) return undefined
   backup.restore()
   return { status: undefined, exit }
 }
 
-/** Judges every lockfile that the command would install from; prints what stands against it. */
-async function judgeLockfiles({ io, command, project, denied }: Session): Promise<number> {
+/** Judges every lockfile that the command would install from and that is not as it was judged; prints what stands against it. */
+async function judgeLockfiles({ io, command, project, denied, judged }: Session, how: string): Promise<number> {
   for (const path of lockfilesFor(command.manager, command.dir).paths) {
-    const report = await judgeLockfile(project, readLockfile(path))
+    const text = readIfThere(path)
+    if (judged.get(path) === text) continue
+    judged.set(path, text)
+    const report = await judgeLockfile(project, parseLockfile(path, text))
     if (report.exit === EXIT.done) continue
-    say(io, `vouchsafe: ${escapeForDisplay(path)} was refused before anything was installed`)
+    say(io, `vouchsafe: ${escapeForDisplay(path)} ${how}`)
     say(io, formatLockfileReport(report).join("\n"))
     for (const refusal of refusalsIn(report)) denied.set(refusal.purl, refusal)
     return report.exit

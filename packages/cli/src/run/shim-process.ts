@@ -8,6 +8,10 @@ import type { CliIo } from "../io.ts"
 import type { ShimAddress } from "./npmrc.ts"
 
 const TOKEN_BYTES = 32
+/** Small young space: buffers that live for one answer are given back soon. */
+const NODE_FLAGS = ["--max-semi-space-size=2"]
+/** glibc otherwise keeps what was freed, in one arena a thread. */
+const MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" }
 const START_MS_MAX = 30_000
 
 /** Lines of `vouchsafe-shim` (packages/spec/shim.md); unknown events are ignored. */
@@ -29,9 +33,9 @@ export interface RunningShim extends ShimAddress {
 export type StartShim = (io: CliIo, options: { readonly dir: string; readonly registries: RegistryMap; readonly listen?: string; readonly token?: string; readonly onLine: (line: ShimLine) => void }) => Promise<RunningShim>
 
 export const startShimProcess: StartShim = async (io, { dir, registries, listen, token = randomBytes(TOKEN_BYTES).toString("base64url"), onLine }) => {
-  const args = [binaryOf("@vouchsafe/registry-shim", "vouchsafe-shim"), "--project", dir, "--registries", JSON.stringify({ default: registries.default, scopes: registries.scopes }), "--exit-with-stdin", ...(listen === undefined ? [] : ["--listen", listen])]
+  const args = [...NODE_FLAGS, binaryOf("@vouchsafe/registry-shim", "vouchsafe-shim"), "--project", dir, "--registries", JSON.stringify({ default: registries.default, scopes: registries.scopes }), "--exit-with-stdin", ...(listen === undefined ? [] : ["--listen", listen])]
   // a group of its own: an interrupt at the terminal is for the command, which still needs us while it cleans up
-  const child = spawn(process.execPath, args, { cwd: io.cwd, env: { ...io.env, VOUCHSAFE_SHIM_TOKEN: token } as NodeJS.ProcessEnv, stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" })
+  const child = spawn(process.execPath, args, { cwd: io.cwd, env: { ...MALLOC, ...io.env, VOUCHSAFE_SHIM_TOKEN: token } as NodeJS.ProcessEnv, stdio: ["pipe", "pipe", "pipe"], detached: process.platform !== "win32" })
   let complaint = ""
   child.stderr.on("data", (chunk: Buffer) => { complaint = `${complaint}${chunk.toString("utf8")}`.slice(-4096) })
   child.stdin.on("error", (error) => { complaint = `${complaint}${error.message}` })
