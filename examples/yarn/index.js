@@ -1,0 +1,3 @@
+const { green } = require("picocolors")
+
+console.log(green("installed, and vouched for"))
