@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs"
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect } from "vitest"
-import { describeRun, getManager, node20, policyFiles, run, runOk, type ManagerId, type Ran, type World } from "../support/index.ts"
+import { describeRun, getManager, node20, policyFiles, run, runOk, type ManagerId, type Ran, type Sandbox, type World } from "../support/index.ts"
 import { findPackage } from "../support/packages.ts"
 import { guardManager, type Guarded } from "./guards.ts"
 
@@ -23,6 +23,8 @@ export interface Given {
 }
 
 const RUN = "`vouchsafe run -- …`"
+/** What `zz-leaf` holds. */
+const LEAF = "module.exports = 'leaf'\n"
 const ATTACKED = { "zz-parent": "1.0.0" }
 
 export const NOT_COVERED: readonly NotCovered[] = [
@@ -70,6 +72,26 @@ export const NOT_COVERED: readonly NotCovered[] = [
     },
   },
   {
+    who: "pnpm 10, 11, 12", what: "a file in pnpm's store that was changed and its times put back", why: "pnpm hashes a stored file only when its times have changed; who can write there can write to `node_modules` too", instead: "a store that only you can write to",
+    managers: ["pnpm10", "pnpm11", "pnpm12"],
+    async shows(given) {
+      const { project, sandbox, command } = await guardedProject(given, { "zz-leaf": "1.0.0" })
+      const first = await command("pnpm", "install")
+      expect(first.status, describeRun(first)).toBe(0)
+      const store = join(sandbox.home, ".local/share/pnpm/store")
+      const files = readdirSync(store, { recursive: true, encoding: "utf8" }).map((name) => join(store, name)).filter((path) => path.includes("/files/") && lstatSync(path).isFile())
+      for (const path of files.filter((name) => readFileSync(name, "utf8") === LEAF)) {
+        const { atime, mtime } = lstatSync(path)
+        writeFileSync(path, LEAF.replace("leaf", "evil"))
+        utimesSync(path, atime, mtime)
+      }
+      rmSync(join(project, "node_modules"), { recursive: true })
+      const again = await command("pnpm", "install")
+      expect(again.status, describeRun(again)).toBe(0)
+      expect(readFileSync(join(project, "node_modules/zz-leaf/index.js"), "utf8")).toContain("evil")
+    },
+  },
+  {
     who: "Yarn 4", what: "`YARN_RC_FILENAME` and `YARN_PLUGINS` set by somebody else", why: "Yarn then loads other plugins than the project's", instead: RUN, managers: ["yarn4"],
     async shows(given) {
       const { project, command } = await guardedProject(given, ATTACKED)
@@ -110,6 +132,7 @@ export function notCoveredTable(): string {
 
 interface Project {
   readonly project: string
+  readonly sandbox: Sandbox
   readonly guarded: Guarded
   command(...argv: string[]): Promise<Ran>
 }
@@ -125,7 +148,7 @@ async function guardedProject({ world, manager: id, account }: Given, dependenci
   guarded.prepare(project)
   const env = sandbox.env({ runtime: world.runtime, manager, path: [world.tool.binDir] })
   if (manager.family === "pnpm") await runOk(["/bin/sh", "-c", "echo 'dangerouslyAllowAllBuilds: true' >> pnpm-workspace.yaml"], { cwd: project, env })
-  return { project, guarded, command: (...argv) => run(argv, { cwd: project, env }) }
+  return { project, sandbox, guarded, command: (...argv) => run(argv, { cwd: project, env }) }
 }
 
 /** What the table says to use instead holds. */
