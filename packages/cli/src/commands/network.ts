@@ -5,6 +5,7 @@ import { type CliIo, EXIT } from "../io.ts"
 import { usage } from "../usage.ts"
 import { forgetNetwork, type LocalNetwork, LOCAL_NODES_MAX, readNetwork, startNetwork } from "../network/local.ts"
 import { isRunning, stopNode } from "../network/process.ts"
+import { waitUntilCosigned } from "../network/ready.ts"
 import { printJson, printLines, say, table } from "../output.ts"
 import type { Register } from "./types.ts"
 
@@ -37,6 +38,8 @@ export const registerNetwork: Register = (program, io, done) => {
       const threshold = flags.threshold === undefined ? {} : { threshold: wholeNumber(flags.threshold, "--threshold", operators.length) }
       say(io, `starting ${operators.length} nodes…`)
       const started = await startNetwork(io, { folder: folderOf(io, flags), operators, registries, allowPrivateAddresses: flags.allowPrivateAddresses === true, ...threshold })
+      const waiting = await waitUntilCosigned(started.roster)
+      if (waiting.length > 0) say(io, `the logs of ${waiting.join(", ")} are not cosigned yet: \`vouchsafe status\` tells when they are`)
       show(io, started, flags.json === true)
       if (flags.json !== true) say(io, `roster: ${started.roster}\nnext: vouchsafe init --roster ${started.roster}`)
       done(EXIT.done)

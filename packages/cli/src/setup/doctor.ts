@@ -1,5 +1,5 @@
 import { httpTransport, nodeCrypto, type Project, systemClock } from "@vouchsafe/client/node"
-import { CLOCK_SKEW_SECONDS_MAX, type HeadChecker, headChecker, isVouchsafeError, type RosterNode, shown } from "@vouchsafe/core"
+import { CLOCK_SKEW_SECONDS_MAX, type HeadChecker, headChecker, isVouchsafeError, type RosterNode } from "@vouchsafe/core"
 import type { HttpTransport } from "@vouchsafe/client"
 import { readHead } from "../logs/read.ts"
 import type { Finding } from "./finding.ts"
@@ -41,7 +41,7 @@ async function checkNode({ policy }: Pick<Project, "policy">, node: RosterNode, 
   try {
     const { signed } = await readHead(nodeCrypto, transport, { url: `${node.url}notices/`, key: node.notices })
     const result = heads.check(node, node.notices, signed)
-    if (!result.ok) return { check, state: "problem", detail: shown(result.message), hint: result.reason === "ahead" ? "set this machine's clock" : hint }
+    if (!result.ok) return { check, state: "problem", detail: result.message, hint: result.reason === "ahead" ? "set this machine's clock" : hint }
     const age = now - result.head.timeSeconds
     if (age > policy.maxNoticeAgeSeconds) return { check, state: "problem", detail: `its withdrawals are ${age} s old, expected at most ${policy.maxNoticeAgeSeconds} s`, hint }
     return { check, state: "ok", detail: `answers; its withdrawals were cosigned ${Math.max(0, age)} s ago` }
