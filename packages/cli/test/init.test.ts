@@ -165,14 +165,26 @@ describe("init refuses, and leaves everything as it was", () => {
   })
 
   test.each([
-    { name: "of pnpm", files: { "pnpm-workspace.yaml": "packages:\n  - packages/*\n" } },
-    { name: "of npm or Yarn", files: { "package.json": '{"workspaces":["packages/*"]}' } },
-  ])("a member of a workspace $name: hooks are looked for above", async ({ files }) => {
-    const dir = project({ ...files, "packages/a/package.json": "{}" })
-    const { status, err } = await vouchsafe(join(dir, "packages/a"), ["init", "--roster", rosterPath])
+    { name: "pnpm's", files: { "pnpm-workspace.yaml": "packages:\n  - packages/*\n" }, member: "packages/a" },
+    { name: "pnpm's, deeper", files: { "pnpm-workspace.yaml": "packages:\n  - '**'\n" }, member: "packages/a" },
+    { name: "npm's", files: { "package.json": '{"workspaces":["./packages/*/"]}' }, member: "packages/a" },
+    { name: "Yarn's", files: { "package.json": '{"workspaces":{"packages":["packages/a"]}}' }, member: "packages/a" },
+  ])("a member of a workspace, $name: hooks are looked for above", async ({ files, member }) => {
+    const dir = project({ ...files, [`${member}/package.json`]: "{}" })
+    const { status, err } = await vouchsafe(join(dir, member), ["init", "--roster", rosterPath])
     expect(status).toBe(EXIT.usage)
     expect(err).toContain(`run vouchsafe init in ${dir}`)
-    expect(readdirSync(join(dir, "packages/a"))).toEqual(["package.json"])
+    expect(readdirSync(join(dir, member))).toEqual(["package.json"])
+  })
+
+  test.each([
+    { name: "a folder beside the members", files: { "pnpm-workspace.yaml": "packages:\n  - packages/*\n" } },
+    { name: "a folder that is left out", files: { "pnpm-workspace.yaml": "packages:\n  - '**'\n  - '!examples/**'\n" } },
+    { name: "settings without members", files: { "pnpm-workspace.yaml": "minimumReleaseAge: 0\n" } },
+    { name: "a deeper folder than the pattern's", files: { "package.json": '{"workspaces":["*"]}' } },
+  ])("but not $name, which is a project of its own", async ({ files }) => {
+    const dir = project({ ...files, "examples/a/package.json": "{}" })
+    expect(await vouchsafe(join(dir, "examples/a"), ["init", "--roster", rosterPath])).toMatchObject({ status: EXIT.done })
   })
 
   test("no roster, and no node on this machine", async () => {

@@ -1,6 +1,6 @@
 import { parseJson } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative, sep } from "node:path"
 import { parse } from "yaml"
 import { readIfPresent } from "./files.ts"
 
@@ -49,14 +49,34 @@ export function isYarnClassic(root: string): boolean {
 }
 
 /**
- * The nearest folder above that is a workspace: package managers read hooks and settings there and not in its members.
+ * The folder above whose workspace this one is a member of: package managers read hooks and settings there and not here.
  * undefined where there is none.
  */
 export function workspaceAbove(folder: string): string | undefined {
   for (let dir = dirname(folder); ; dir = dirname(dir)) {
-    if (existsSync(join(dir, "pnpm-workspace.yaml")) || manifestOf(dir)?.workspaces !== undefined) return dir
+    if (isMember(relative(dir, folder).split(sep).join("/"), dir)) return dir
     if (dirname(dir) === dir) return undefined
   }
+}
+
+function isMember(path: string, dir: string): boolean {
+  return [pnpmSettings(dir)?.["packages"], manifestOf(dir)?.workspaces].some((given) => {
+    const patterns = patternsOf(given)
+    const matches = (pattern: string): boolean => globOf(pattern).test(path)
+    return patterns.some((pattern) => !pattern.startsWith("!") && matches(pattern)) && !patterns.some((pattern) => pattern.startsWith("!") && matches(pattern.slice(1)))
+  })
+}
+
+/** A list of globs, or Yarn's `{ packages: [...] }`. */
+function patternsOf(given: unknown): string[] {
+  const list = typeof given === "object" && given !== null && !Array.isArray(given) && "packages" in given ? given.packages : given
+  return Array.isArray(list) ? list.filter((pattern): pattern is string => typeof pattern === "string") : []
+}
+
+/** `*` stays within a folder, `**` does not. */
+function globOf(pattern: string): RegExp {
+  const source = pattern.replace(/^\.\//, "").replace(/\/+$/, "").split("**").map((part) => part.split("*").map((text) => text.replace(/[\\^$.+?()[\]{}|]/g, "\\$&")).join("[^/]*")).join(".*")
+  return new RegExp(`^${source}$`)
 }
 
 /** Settings of pnpm-workspace.yaml; undefined where there is none or it holds no map. */
