@@ -31,14 +31,16 @@ export interface HeadChecker {
 }
 
 export function headChecker(crypto: Crypto, roster: Roster, now: number): HeadChecker {
-  const results = new Map<string, HeadResult>()
+  // By key, then by text: one text under many statements is hashed once, since engines keep a string's hash.
+  const byKey = new Map<string, Map<string, HeadResult>>()
   return {
     check(node, key, signed) {
-      const memo = `${key.vkey}\n${signed}`
-      const known = results.get(memo)
+      const results = byKey.get(key.vkey) ?? new Map<string, HeadResult>()
+      byKey.set(key.vkey, results)
+      const known = results.get(signed)
       if (known !== undefined) return known
       const result = checkHead(crypto, roster, now, node, key, signed)
-      results.set(memo, result)
+      results.set(signed, result)
       return result
     },
   }
