@@ -7,7 +7,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { GuardedCommand } from "./command.ts"
-import { readIfThere } from "./registries.ts"
 
 const CHANGES_LOCKFILE = new Set(["", "install", "i", "add", "update", "up", "upgrade", "remove", "rm", "uninstall", "un", "dedupe", "install-test", "it"])
 const IS_FROZEN = /^--frozen-lockfile(?:=true)?$/
@@ -27,18 +26,6 @@ export function lockfileOnlyArguments(command: GuardedCommand, env: Readonly<Rec
   // `pnpm` alone prints help
   if (command.verb === "") return undefined
   return [...command.args, ...LOCKFILE_ONLY]
-}
-
-const HOOK_FILES = [".pnpmfile.cjs", ".pnpmfile.mjs", "pnpm-workspace.yaml"]
-
-/**
- * Whether the project seems to have pnpm's plugin: its verdicts are about the configured registry, so pnpm must see that one and not
- * the shim. Nothing rests on this being right: either way the whole lockfile is judged before anything is linked, and pnpm takes no
- * bytes but those that the lockfile's digests name.
- */
-export function hasOwnGuard({ manager, isElsewhere, isGlobal }: GuardedCommand, root: string): boolean {
-  if (manager !== "pnpm" || isElsewhere || isGlobal) return false
-  return HOOK_FILES.some((file) => readIfThere(join(root, file)).includes("vouchsafe"))
 }
 
 function isCi(env: Readonly<Record<string, string | undefined>>): boolean {

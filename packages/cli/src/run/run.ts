@@ -18,12 +18,14 @@ import { progressOn } from "../progress.ts"
 import { type RunChild, runChild } from "./child.ts"
 import { type GuardedCommand, readCommand } from "./command.ts"
 import { inherited, runArguments, runEnvironment } from "./environment.ts"
-import { backUp, hasOwnGuard, lockfileOnlyArguments } from "./lockfile-first.ts"
+import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { lockfilesFor } from "./lockfiles.ts"
+import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
 import { runNpmrc } from "./npmrc.ts"
 import { restoreAddresses } from "./restore.ts"
 import { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
+import { askVersion } from "./version.ts"
 import { yarnGuard, type YarnGuard } from "./yarn.ts"
 
 /** What a run came to. */
@@ -76,7 +78,9 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
       const exit = await judgeLockfiles(session, "was refused before anything was installed")
       if (exit !== EXIT.done) return result(session, undefined, exit)
     }
-    const yarn = command.manager === "yarn" ? await yarnGuard(command, io, parts.runChild) : undefined
+    const version = (): Promise<string> => askVersion(command, io, parts.runChild)
+    const yarn = command.manager === "yarn" ? await yarnGuard(version) : undefined
+    await refuseOutvoted(command, lockfilesFor(command.manager, command.dir).root, version)
     const shim = await parts.startShim(io, { dir: command.dir, registries: project.registries, onLine: (line) => take(session, line) })
     try {
       return await runBehind(session, shim, yarn, options)
@@ -100,7 +104,7 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
     const env = runEnvironment({
       env: io.env, command, shim, scopes, runDir, userConfig, logsDir: typeof cache === "string" ? join(cache, "_logs") : undefined, yarn: yarn?.kind, yarnPlugin: yarn?.plugin,
     })
-    const start: Start = hasOwnGuard(command, root) ? { env: inherited(io.env), args: (args) => args } : { env, args: (args) => runArguments({ ...command, args }, scopes, shim) }
+    const start: Start = hasOwnGuard(command, root) ? { env: inherited(io.env), args: (args) => args } : { env, args: (args) => [...elsewhereArguments(command, root), ...runArguments({ ...command, args }, scopes, shim)] }
     const refused = await judgeResolution(session, shim, start, root)
     if (refused !== undefined) return result(session, refused.status, refused.exit)
     const status = await parts.runChild(command.program, start.args(command.args), { cwd: io.cwd, env: start.env, stdio: ["inherit", stdout === "inherit" ? "inherit" : 2, "inherit"] })

@@ -1,0 +1,181 @@
+// What leads a manager to the shim, part by part; refusals first.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, test } from "vitest"
+import { readCommand } from "../../src/run/command.ts"
+import { runArguments, runEnvironment, type EnvironmentOptions } from "../../src/run/environment.ts"
+import { backUp, lockfileOnlyArguments } from "../../src/run/lockfile-first.ts"
+import { lockfilesFor } from "../../src/run/lockfiles.ts"
+import { runNpmrc } from "../../src/run/npmrc.ts"
+import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "../../src/run/pnpm.ts"
+import { restoreAddresses, restoreText } from "../../src/run/restore.ts"
+import { formatRunSummary } from "../../src/run/index.ts"
+
+const root = mkdtempSync(join(tmpdir(), "vouchsafe-run-"))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+let folders = 0
+function folder(files: Readonly<Record<string, string>> = {}): string {
+  const dir = join(root, String(folders++))
+  mkdirSync(dir)
+  for (const [name, text] of Object.entries(files)) { mkdirSync(join(dir, name, ".."), { recursive: true }); writeFileSync(join(dir, name), text) }
+  return dir
+}
+const SHIM = { url: "http://127.0.0.1:40123/", token: "shim-token" }
+
+describe("the command line", () => {
+  test.each([
+    "npm install --registry=https://evil.example/", "npm --registry https://evil.example/ ci", "npm ci --userconfig=x", "npm i --no-prefer-online x", "npm i --cache /warm x", "npm i --@s:registry=https://evil.example/ x",
+    "pnpm add x --config.registry=https://evil.example/", "pnpm --store-dir=/warm add x", "pnpm i --config.@s:registry=x", "yarn add x --registry=x", "npx --registry=https://evil.example/ x", "npm i --replace-registry-host=never",
+  ])("refuses to be taken past the shim: %s", (line) => {
+    expect(() => readCommand(line.split(" "), root)).toThrow(expect.objectContaining({ code: "USAGE", message: expect.stringContaining("past the shim") as string }))
+  })
+  test("refuses nothing at all", () => expect(() => readCommand([], root)).toThrow(expect.objectContaining({ code: "USAGE" })))
+  test.each([
+    { line: "npm ci", is: { manager: "npm", verb: "ci", isElsewhere: false, isHarmless: false, isGlobal: false } },
+    { line: "/usr/local/bin/npm-cli.js ci", is: { manager: "other" } },
+    { line: "/usr/local/bin/pnpm.cjs add x", is: { manager: "pnpm", verb: "add" } },
+    { line: "npm.cmd i -g x", is: { manager: "npm", verb: "i", isGlobal: true } },
+    { line: "npx -y tool --registry=x", is: undefined },
+    { line: "npx -y tool", is: { manager: "npm", verb: "exec", isElsewhere: true } },
+    { line: "npm exec -- tool --registry=its-own", is: { manager: "npm", verb: "exec", isElsewhere: true } },
+    { line: "npm run build", is: { isHarmless: true } },
+    { line: "npm publish", is: { isHarmless: true } },
+    { line: "pnpm --filter a add b", is: { manager: "pnpm", verb: "add", isHarmless: false } },
+    { line: "pnpm dlx tool", is: { isElsewhere: true } },
+    { line: "yarn", is: { manager: "yarn", verb: "", isElsewhere: false, isHarmless: false } },
+    { line: "yarn dlx tool", is: { isElsewhere: true } },
+    { line: "make install", is: { manager: "other", isHarmless: false } },
+  ])("$line", ({ line, is }) => {
+    if (is === undefined) expect(() => readCommand(line.split(" "), root)).toThrow()
+    else expect(readCommand(line.split(" "), root)).toMatchObject(is)
+  })
+  test.each(["npm --prefix sub ci", "npm ci --prefix=sub", "pnpm -C sub i", "pnpm --dir sub i", "yarn --cwd sub install"])("the folder that is worked in: %s", (line) => {
+    expect(readCommand(line.split(" "), "/p").dir).toBe("/p/sub")
+  })
+})
+
+describe("the user configuration of a run", () => {
+  const PERSONAL = [
+    "; a comment", "registry=https://registry.example/", "@s:registry = https://private.example/npm/", "//registry.example/:_authToken=secret-default", "//private.example/npm/:_authToken=secret-scope", "//private.example/:_auth=secret-above",
+    "//other.example/:_authToken=kept-token", "_auth=secret-legacy", "_authToken=secret-legacy", "email=secret@example.com", '"//registry.example/:username"=secret-user', "prefer-online=false", "cache=/warm", "replace-registry-host=never",
+    "save-exact=true", "ca[]=one", "ca[]=two", "ignore-scripts=true", "",
+  ].join("\n")
+  const text = runNpmrc(PERSONAL, ["https://registry.example/", "https://private.example/npm/"], ["@s"], SHIM)
+
+  test("has nothing that opens or names what the shim stands for", () => {
+    expect(text).not.toContain("secret")
+    expect(text).not.toContain("registry.example")
+    expect(text).not.toContain("private.example")
+    expect(text).not.toMatch(/^(cache|prefer-online=false|replace-registry-host=never)/m)
+  })
+  test("keeps everything else, and leads every scope to the shim", () => {
+    expect(text.split("\n")).toEqual(["//other.example/:_authToken=kept-token", "save-exact=true", "ca[]=one", "ca[]=two", "ignore-scripts=true",
+      "registry=http://127.0.0.1:40123/", "@s:registry=http://127.0.0.1:40123/", "//127.0.0.1:40123/:_authToken=shim-token", "replace-registry-host=always", "prefer-online=true", ""])
+  })
+})
+
+describe("the environment", () => {
+  const options = (line: string, env: Record<string, string> = {}, more: Partial<EnvironmentOptions> = {}): EnvironmentOptions => ({
+    env, command: readCommand(line.split(" "), root), shim: SHIM, scopes: ["@s"], runDir: "/run", userConfig: "/run/npmrc", logsDir: "/home/me/.npm/_logs", yarn: undefined, yarnPlugin: undefined, ...more,
+  })
+  test.each(["NPM_CONFIG_REGISTRY", "npm_config_registry", "Npm_Config_Registry", "npm_config_@s:registry", "npm_config_@other:registry", "npm_config_userconfig", "PNPM_CONFIG_REGISTRIES", "npm_config_prefer_offline", "npm_config_offline",
+    "npm_config_cache", "npm_config_//evil.example/:_authToken", "BUN_CONFIG_REGISTRY", "npm_config_replace-registry-host", "pnpm_config_npmrc_auth_file"])("%s of the person's is outvoted", (name) => {
+    expect(Object.values(runEnvironment(options("npm ci", { [name]: "https://evil.example/" })))).not.toContain("https://evil.example/")
+  })
+  test("npm: configuration, registry, scopes, an empty cache; logs outlive the run", () => {
+    expect(runEnvironment(options("npm ci", { PATH: "/bin", EMPTY: "" }))).toMatchObject({
+      PATH: "/bin", EMPTY: "", npm_config_userconfig: "/run/npmrc", npm_config_registry: SHIM.url, "npm_config_@s:registry": SHIM.url, npm_config_cache: "/run/npm-cache", npm_config_logs_dir: "/home/me/.npm/_logs", npm_config_prefer_online: "true", npm_config_replace_registry_host: "always",
+    })
+    expect(runEnvironment(options("npm ci"))).not.toHaveProperty("npm_config_cache_dir")
+  })
+  test("pnpm: a store of the run only where no lockfile was judged", () => {
+    expect(runEnvironment(options("pnpm add x"))).not.toHaveProperty("PNPM_CONFIG_STORE_DIR")
+    for (const line of ["pnpm dlx x", "pnpm add -g x"]) expect(runEnvironment(options(line))).toMatchObject({ PNPM_CONFIG_STORE_DIR: "/run/pnpm-store", npm_config_store_dir: "/run/pnpm-store" })
+    expect(runArguments(readCommand(["pnpm", "add", "x"], root), ["@s"], SHIM)).toEqual(["--config.@s:registry=http://127.0.0.1:40123/", "add", "x"])
+    expect(runArguments(readCommand(["npm", "i", "x"], root), ["@s"], SHIM)).toEqual(["i", "x"])
+  })
+  test("Yarn: the plugin beside the person's own, or the shim", () => {
+    expect(runEnvironment(options("yarn", { YARN_PLUGINS: "/mine.cjs" }, { yarn: "plugin", yarnPlugin: "/ours.cjs" }))).toMatchObject({ YARN_PLUGINS: "/mine.cjs;/ours.cjs" })
+    const plugin = runEnvironment(options("yarn", {}, { yarn: "plugin", yarnPlugin: "/ours.cjs" }))
+    expect(plugin).toMatchObject({ YARN_PLUGINS: "/ours.cjs" })
+    expect(plugin).not.toHaveProperty("YARN_NPM_REGISTRY_SERVER")
+    expect(runEnvironment(options("yarn", {}, { yarn: "shim" }))).toMatchObject({ YARN_NPM_REGISTRY_SERVER: "http://127.0.0.1:40123", YARN_NPM_AUTH_TOKEN: "shim-token", YARN_GLOBAL_FOLDER: "/run/yarn" })
+  })
+})
+
+describe("lockfile first (pnpm's warm store)", () => {
+  const only = (line: string, env: Record<string, string> = {}, hasLockfile = true) => lockfileOnlyArguments(readCommand(line.split(" "), root), env, hasLockfile)
+  test.each(["pnpm add x", "pnpm install", "pnpm i --prod", "pnpm update x", "pnpm remove x", "pnpm dedupe", "pnpm --ignore-pnpmfile install"])("%s resolves first", (line) => {
+    expect(only(line)).toEqual([...line.split(" ").slice(1), "--lockfile-only", "--ignore-scripts"])
+  })
+  test.each(["pnpm install --frozen-lockfile", "pnpm dlx x", "pnpm add -g x", "pnpm exec x", "npm install", "yarn add x"])("%s has nothing to resolve", (line) => expect(only(line)).toBeUndefined())
+  test("in CI a lockfile is frozen, unless there is none or the person says otherwise", () => {
+    expect(only("pnpm install", { CI: "true" })).toBeUndefined()
+    expect(only("pnpm install", { CI: "false" })).toBeDefined()
+    expect(only("pnpm install", { CI: "1" }, false)).toBeDefined()
+    expect(only("pnpm install --no-frozen-lockfile", { CI: "1" })).toBeDefined()
+    expect(only("pnpm add x", { CI: "1" })).toBeDefined()
+  })
+  test("what was refused leaves no trace", () => {
+    const dir = folder({ "package.json": "before" })
+    const backup = backUp([dir, dir])
+    writeFileSync(join(dir, "package.json"), "after")
+    writeFileSync(join(dir, "pnpm-lock.yaml"), "new")
+    backup.restore()
+    expect(readFileSync(join(dir, "package.json"), "utf8")).toBe("before")
+    expect(existsSync(join(dir, "pnpm-lock.yaml"))).toBe(false)
+  })
+  test("a project with the plugin keeps its registry, and not in throwaway places", () => {
+    const guarded = folder({ ".pnpmfile.cjs": "import('./.vouchsafe/core.mjs')" })
+    const plain = folder({ ".pnpmfile.cjs": "module.exports = {}" })
+    const add = readCommand(["pnpm", "add", "x"], guarded)
+    const dlx = readCommand(["pnpm", "dlx", "x"], guarded)
+    expect([hasOwnGuard(add, guarded), hasOwnGuard(add, plain), hasOwnGuard(dlx, guarded), hasOwnGuard(readCommand(["npm", "i"], guarded), guarded)]).toEqual([true, false, false, false])
+    expect([elsewhereArguments(dlx, guarded), elsewhereArguments(dlx, plain), elsewhereArguments(add, guarded)]).toEqual([["--config.ignore-pnpmfile=true"], [], []])
+  })
+  test("a pnpm that cannot be led to the shim is refused", async () => {
+    const dir = folder({ "pnpm-workspace.yaml": "packages: []\nregistries:\n  default: https://registry.example/\n" })
+    const dlx = readCommand(["pnpm", "dlx", "x"], dir)
+    await expect(refuseOutvoted(dlx, dir, () => Promise.resolve("10.34.9"))).rejects.toMatchObject({ code: "CONFIG_MALFORMED" })
+    await expect(refuseOutvoted(dlx, dir, () => Promise.resolve("12.0.0"))).resolves.toBeUndefined()
+    await expect(refuseOutvoted(dlx, folder(), () => Promise.reject(new Error("not asked")))).resolves.toBeUndefined()
+  })
+})
+
+describe("lockfiles", () => {
+  test("the nearest folder's, of this manager alone; npm reads the shrinkwrap first", () => {
+    const dir = folder({ "package-lock.json": "{}", "npm-shrinkwrap.json": "{}", "yarn.lock": "", "sub/x": "" })
+    const names = (manager: "npm" | "pnpm" | "yarn" | "other") => lockfilesFor(manager, join(dir, "sub")).paths.map((path) => path.slice(dir.length + 1))
+    expect(names("npm")).toEqual(["npm-shrinkwrap.json"])
+    expect(names("yarn")).toEqual(["yarn.lock"])
+    expect(names("pnpm")).toEqual([])
+    expect(names("other").sort()).toEqual(["npm-shrinkwrap.json", "package-lock.json", "yarn.lock"])
+    expect(lockfilesFor("npm", join(dir, "sub")).root).toBe(dir)
+  })
+
+  const restore = { url: SHIM.url, registryFor: (name: string) => name.startsWith("@s/") ? "https://private.example/npm/" : "https://registry.example/", addresses: new Map([["odd@1.0.0", "https://cdn.example/odd.tgz"]]) }
+  test.each([
+    { name: "npm", from: '"resolved": "http://127.0.0.1:40123/x/-/x-1.0.0.tgz"', to: '"resolved": "https://registry.example/x/-/x-1.0.0.tgz"' },
+    { name: "a scope", from: '"http://127.0.0.1:40123/@s/x/-/x-1.0.0.tgz"', to: '"https://private.example/npm/@s/x/-/x-1.0.0.tgz"' },
+    { name: "a scope, encoded", from: '"http://127.0.0.1:40123/@s%2fx/-/x-1.0.0.tgz"', to: '"https://private.example/npm/@s/x/-/x-1.0.0.tgz"' },
+    { name: "a refused optional package", from: '"http://127.0.0.1:40123/-/DENIED-NOT_VOUCHED/x/-/x-1.0.0.tgz"', to: '"https://registry.example/x/-/x-1.0.0.tgz"' },
+    { name: "an odd address", from: '"http://127.0.0.1:40123/odd/-/odd-1.0.0.tgz"', to: '"https://cdn.example/odd.tgz"' },
+    { name: "pnpm, where the address need not be named", from: "{integrity: sha512-x==, tarball: http://127.0.0.1:40123/-/DENIED-NOT_VOUCHED/x/-/x-1.0.0.tgz}", to: "{integrity: sha512-x==}" },
+    { name: "pnpm, an odd address", from: "{integrity: sha512-x==, tarball: http://127.0.0.1:40123/odd/-/odd-1.0.0.tgz}", to: "{integrity: sha512-x==, tarball: https://cdn.example/odd.tgz}" },
+    { name: "another port", from: '"http://127.0.0.1:4012/x/-/x-1.0.0.tgz"', to: '"http://127.0.0.1:4012/x/-/x-1.0.0.tgz"' },
+  ])("are as they would be without us: $name", ({ from, to }) => expect(restoreText(from, restore)).toBe(to))
+  test("only files that name the shim are written", () => {
+    const dir = folder({ "package-lock.json": `{"a":"${SHIM.url}x/-/x-1.0.0.tgz"}`, "yarn.lock": "nothing", "node_modules/.package-lock.json": `"${SHIM.url}x/-/x-1.0.0.tgz"` })
+    expect(restoreAddresses(dir, restore).map((path) => path.slice(dir.length + 1))).toEqual(["package-lock.json", "node_modules/.package-lock.json"])
+    expect(restoreAddresses(dir, restore)).toEqual([])
+  })
+})
+
+test("the summary names what was refused, escaped, and what the command said", () => {
+  expect(formatRunSummary({ commandStatus: 0, denied: [], allowed: 3, misbehavior: [], exit: 0 })).toBe("")
+  const text = formatRunSummary({ commandStatus: 0, denied: [{ purl: "pkg:npm/%40s/x@1.0.0", code: "WITHDRAWN", reason: "" }, { purl: "bad\u202e\n", code: "EXOTIC_SOURCE", reason: "" }], allowed: 0, misbehavior: [], exit: 1 })
+  expect(text).toContain("@s/x@1.0.0  WITHDRAWN")
+  expect(text).not.toContain("\u202e")
+  expect(text).toContain("ended well")
+})
