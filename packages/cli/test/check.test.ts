@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import type { CheckResult } from "@vouchsafe/client"
@@ -12,7 +12,9 @@ import { registriesOf } from "../src/check/registries.ts"
 import { EXIT } from "../src/index.ts"
 import { documentIn, environment, temporaryFolder, vouchsafe } from "./support/io.ts"
 import { observationOf, startLogServers } from "./support/log-server.ts"
-import verdictSchema from "../../spec/schemas/verdict.schema.json" with { type: "json" }
+
+// Read, not imported: the schema is a document of another package.
+const verdictSchema = JSON.parse(readFileSync(new URL("../../spec/schemas/verdict.schema.json", import.meta.url), "utf8")) as object
 
 const base = temporaryFolder()
 const servers = await startLogServers(["alpha", "beta", "gamma"])

@@ -9,7 +9,9 @@ import { readNetwork } from "../src/network/local.ts"
 import { isRunning } from "../src/network/process.ts"
 import { ensureBuilt } from "./support/built.ts"
 import { documentIn, environment, type Outcome, temporaryFolder, vouchsafe } from "./support/io.ts"
-import verdictSchema from "../../spec/schemas/verdict.schema.json" with { type: "json" }
+
+// Read, not imported: the schema is a document of another package.
+const verdictSchema = JSON.parse(readFileSync(new URL("../../spec/schemas/verdict.schema.json", import.meta.url), "utf8")) as object
 
 const base = temporaryFolder()
 const folder = join(base, "network")
