@@ -1,28 +1,10 @@
-import { currentRun } from "./archive.ts"
 import { fetcherBefore, type Guard } from "./guard.ts"
+import { wrapNetworkRequest } from "./network.ts"
 import { judgeFor } from "./node.ts"
 import { Configuration, type Fetcher, MultiFetcher } from "./yarn.ts"
 
 /** Marks Yarn's classes as guarded: Yarn runs a plugin's factory twice a command, and each run makes modules of its own. */
 const GUARDED = Symbol.for("@vouchsafe/yarn-plugin")
-
-interface NetworkRequest {
-  readonly target: string | URL
-}
-interface NetworkResponse {
-  readonly body: unknown
-}
-type Execute = () => Promise<NetworkResponse>
-
-/** Judges each tarball that arrives on behalf of a guarded fetch, before Yarn makes an archive of it. */
-function wrapNetworkRequest(execute: Execute, { target }: NetworkRequest): Promise<Execute> {
-  return Promise.resolve(async () => {
-    const response = await execute()
-    const run = currentRun()
-    if (run !== undefined && response.body instanceof Uint8Array && run.isTarball(String(target))) await run.judgeTarball(response.body)
-    return response
-  })
-}
 
 type Guarded = typeof Configuration.prototype & { [GUARDED]?: typeof wrapNetworkRequest }
 
