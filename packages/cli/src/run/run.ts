@@ -8,8 +8,8 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { escapeForDisplay, npmNameOf } from "@vouchsafe/core"
-import { parseLockfile } from "@vouchsafe/client/lockfile"
+import { escapeForDisplay, npmNameOf, type RuleCode } from "@vouchsafe/core"
+import { checkLockfile, parseLockfile } from "@vouchsafe/client/lockfile"
 import { openProject, type Project } from "@vouchsafe/client/node"
 import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { type CliIo, EXIT } from "../io.ts"
@@ -110,7 +110,7 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
     const status = await parts.runChild(command.program, start.args(command.args), { cwd: io.cwd, env: start.env, stdio: ["inherit", stdout === "inherit" ? "inherit" : 2, "inherit"] })
     await shim.stop()
     restore(session, shim, [root, command.dir])
-    const after = readsLockfile(command) ? await judgeLockfiles(session, "holds what was not judged before it was installed: remove node_modules") : EXIT.done
+    const after = readsLockfile(command) ? await judgeWritten(session) : EXIT.done
     return result(session, status, after === EXIT.done ? exitOf(session, status) : after)
   } finally {
     // the configuration with the token goes first and in any case
@@ -162,6 +162,30 @@ async function judgeLockfiles({ io, command, project, denied, judged }: Session,
     say(io, formatLockfileReport(report).join("\n"))
     for (const refusal of refusalsIn(report)) denied.set(refusal.purl, refusal)
     return report.exit
+  }
+  return EXIT.done
+}
+
+/**
+ * Judges what the command wrote. npm's packages all came through the shim: its lockfile is only looked at for what came from elsewhere, since
+ * it also lists what other platforms would install, which nobody has asked the network about.
+ */
+async function judgeWritten(session: Session): Promise<number> {
+  const { io, command, project, denied, judged } = session
+  const how = "holds what was not judged before it was installed: remove node_modules"
+  if (command.manager !== "npm") return judgeLockfiles(session, how)
+  for (const path of lockfilesFor(command.manager, command.dir).paths) {
+    const text = readIfThere(path)
+    if (judged.get(path) === text) continue
+    const found = checkLockfile(parseLockfile(path, text), { registryFor: (name) => project.registries.registryFor(name) })
+      .filter(({ code }) => project.policy.preset !== "observe" && (project.policy.rules.get(code as RuleCode) ?? "deny") === "deny")
+    if (found.length === 0) continue
+    say(io, `vouchsafe: ${escapeForDisplay(path)} ${how}`)
+    for (const { code, message, where } of found) {
+      say(io, `  ${code}: ${escapeForDisplay(message)}`)
+      denied.set(where, { purl: where, code, reason: message })
+    }
+    return EXIT.refused
   }
   return EXIT.done
 }

@@ -122,11 +122,14 @@ describe("A6: the lockfile is judged before anything starts", () => {
     writeFileSync(join(dir, argv[0] === "pnpm" ? "pnpm-lock.yaml" : "package-lock.json"), argv[0] === "pnpm" ? "lockfileVersion: '9.0'\n" : LOCK("https://evil.example/x.tgz"))
     expect((await go(...argv)).exit).toBe(0)
   })
-  test("a lockfile that the command wrote is judged as well, with our address undone", async () => {
-    const { go, dir, printed } = world({ act: (folder) => writeFileSync(join(folder, "package-lock.json"), LOCK("http://127.0.0.1:40123/x/-/x-1.0.0.tgz")) })
-    expect(await go("npm", "install")).toMatchObject({ commandStatus: 0, exit: 1 })
-    expect(readFileSync(join(dir, "package-lock.json"), "utf8")).toBe(LOCK("https://registry.example/x/-/x-1.0.0.tgz"))
-    expect(printed.err).toContain("remove node_modules")
+  test.each([
+    { name: "from elsewhere", from: "https://evil.example/x/-/x-1.0.0.tgz", exit: 1 },
+    { name: "through the shim, whose address is undone", from: "http://127.0.0.1:40123/x/-/x-1.0.0.tgz", exit: 0 },
+  ])("what the command wrote into its lockfile came $name", async ({ from, exit }) => {
+    const { go, dir, printed } = world({ act: (folder) => writeFileSync(join(folder, "package-lock.json"), LOCK(from)) })
+    expect(await go("npm", "install")).toMatchObject({ commandStatus: 0, exit })
+    expect(readFileSync(join(dir, "package-lock.json"), "utf8")).toBe(LOCK(from.replace("http://127.0.0.1:40123/", "https://registry.example/")))
+    expect(printed.err.includes("remove node_modules")).toBe(exit === 1)
   })
 })
 
