@@ -6,7 +6,7 @@
  *
  * @packageDocumentation
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { escapeForDisplay, npmNameOf, type RuleCode } from "@vouchsafe/core"
 import { checkLockfile, parseLockfile } from "@vouchsafe/client/lockfile"
@@ -24,6 +24,7 @@ import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
 import { runNpmrc } from "./npmrc.ts"
 import { restoreAddresses } from "./restore.ts"
+import { makeRunDir } from "./run-dir.ts"
 import { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
 import { askVersion } from "./version.ts"
 import { yarnGuard, type YarnGuard } from "./yarn.ts"
@@ -63,7 +64,6 @@ interface Session {
 }
 
 const OWN_FILE_MODE = 0o600
-const OWN_DIR_MODE = 0o700
 
 /**
  * Runs a command.
@@ -95,7 +95,7 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
 async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | undefined, { stdout }: RunOptions): Promise<RunResult> {
   const { io, parts, command, project } = session
   const { root } = lockfilesFor(command.manager, command.dir)
-  const runDir = makeRunDir(project.cacheDir)
+  const runDir = makeRunDir(project.cacheDir, Date.now())
   try {
     const scopes = Object.keys(project.registries.scopes)
     const userConfig = join(runDir, "npmrc")
@@ -235,10 +235,4 @@ function exitOf({ denied, misbehavior }: Session, status: number): number {
 
 function result({ denied, misbehavior, allowed }: Session, commandStatus: number | undefined, exit: number): RunResult {
   return { commandStatus, denied: [...denied.values()], allowed, misbehavior, exit }
-}
-
-function makeRunDir(cacheDir: string): string {
-  const runs = join(cacheDir, "runs")
-  mkdirSync(runs, { recursive: true, mode: OWN_DIR_MODE })
-  return mkdtempSync(join(runs, "run-"))
 }

@@ -1,5 +1,5 @@
 // What leads a manager to the shim, part by part; refusals first.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
@@ -9,6 +9,7 @@ import { backUp, lockfileOnlyArguments } from "../../src/run/lockfile-first.ts"
 import { lockfilesFor } from "../../src/run/lockfiles.ts"
 import { runNpmrc } from "../../src/run/npmrc.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "../../src/run/pnpm.ts"
+import { makeRunDir } from "../../src/run/run-dir.ts"
 import { restoreAddresses, restoreText } from "../../src/run/restore.ts"
 import { formatRunSummary } from "../../src/run/index.ts"
 
@@ -170,6 +171,17 @@ describe("lockfiles", () => {
     expect(restoreAddresses(dir, restore).map((path) => path.slice(dir.length + 1))).toEqual(["package-lock.json", "node_modules/.package-lock.json"])
     expect(restoreAddresses(dir, restore)).toEqual([])
   })
+})
+
+test("a run's folder is the owner's only; what killed runs left goes after a day", () => {
+  const cache = folder()
+  const now = Date.now()
+  const first = makeRunDir(cache, now)
+  expect(statSync(first).mode & 0o777).toBe(0o700)
+  makeRunDir(cache, now + 3_600_000)
+  expect(existsSync(first)).toBe(true)
+  makeRunDir(cache, now + 90_000_000)
+  expect(existsSync(first)).toBe(false)
 })
 
 test("the summary names what was refused, escaped, and what the command said", () => {
