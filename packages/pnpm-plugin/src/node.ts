@@ -1,16 +1,14 @@
-import { existsSync, realpathSync } from "node:fs"
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path"
-import { CONFIG_NAME, openProject, systemClock, type NpmRegistries } from "@vouchsafe/client/node"
+import { realpathSync } from "node:fs"
+import { join } from "node:path"
+import { openProject, systemClock, type NpmRegistries } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
 import { answerOfError, warner, type Answer } from "./answer.ts"
 import { GATHER_MS } from "./batch.ts"
 import { createGuard, type Guard, type GuardParts, type Project } from "./guard.ts"
+import { isInside, policyFolder } from "./folders.ts"
 import { openHandover } from "./handover.ts"
 import { registryIn } from "./resolution.ts"
 import type { PnpmSettings } from "./types.ts"
-
-/** Marks the root of a workspace. */
-const WORKSPACE_NAME = "pnpm-workspace.yaml"
 
 /** The guard of this process. */
 export const guard: Guard = createGuard(partsOf(process.cwd()))
@@ -60,29 +58,6 @@ export async function checkLockfiles(settings: PnpmSettings): Promise<Answer> {
   } catch (error) {
     return answerOfError(error)
   }
-}
-
-/** `pnpm dlx` works in a folder of its own below the cache: then the folder that it is called in counts. */
-function policyFolder(lockfileDir: string | undefined, cwd: string): string {
-  return lockfileDir !== undefined && upwards(lockfileDir, CONFIG_NAME) !== undefined ? lockfileDir : cwd
-}
-
-function workspaceRoot(dir: string): string {
-  return upwards(dir, WORKSPACE_NAME) ?? dir
-}
-
-function upwards(from: string, name: string): string | undefined {
-  for (let dir = resolve(from); ; dir = dirname(dir)) {
-    if (existsSync(join(dir, name))) return dir
-    if (dir === dirname(dir)) return undefined
-  }
-}
-
-/** Follows links, so that one in the repository does not lead out of it. */
-function isInside(lockfileDir: string, from: string, path: string): boolean {
-  const target = resolve(lockfileDir, from, path)
-  const way = relative(workspaceRoot(lockfileDir), existsSync(target) ? realpathSync(target) : target)
-  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way))
 }
 
 function unknownRegistry(name: string): never {

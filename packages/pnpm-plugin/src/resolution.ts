@@ -95,8 +95,7 @@ function isOnHost(tarball: string, registry: string): boolean {
 /** Registry URL for a package name out of pnpm's own map. */
 export function registryIn(registries: Readonly<Record<string, string>>, name: string): string | undefined {
   const scope = name.startsWith("@") ? name.slice(0, name.indexOf("/")) : undefined
-  const scoped = scope !== undefined && Object.hasOwn(registries, scope) ? registries[scope] : undefined
-  return scoped ?? registries["default"]
+  return (scope === undefined ? undefined : registries[scope]) ?? registries["default"]
 }
 
 const IMPORTER_FIELDS = ["dependencies", "devDependencies", "optionalDependencies"] as const

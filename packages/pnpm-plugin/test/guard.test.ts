@@ -97,6 +97,11 @@ describe("refuses", () => {
     expect(await world().guard.canResolve({ alias: "a", bareSpecifier: "github:x/a" })).toMatchObject({ ok: false, code: "EXOTIC_SOURCE", text: expect.stringContaining("a@github:x/a") as string })
   })
 
+  test("a link out of the workspace", async () => {
+    const wantedLockfile = { ...lockfile("a"), importers: { ".": { dependencies: { out: "link:../out" } } } }
+    expect(await world().guard.preResolution({ ...CONTEXT_OF, wantedLockfile })).toMatchObject({ ok: false, code: "EXOTIC_SOURCE", text: expect.stringContaining("out@link:../out") as string })
+  })
+
   test("a lockfile that the network allows and that holds one source nobody observes", async () => {
     const wantedLockfile = { packages: { ...lockfile("a").packages, "x@https://files.example/x.tgz": { resolution: { tarball: "https://files.example/x.tgz" } } } }
     expect(await world().guard.preResolution({ ...CONTEXT_OF, wantedLockfile })).toMatchObject({ ok: false, code: "EXOTIC_SOURCE" })
@@ -162,6 +167,7 @@ describe("policy", () => {
     { name: "rule off, a URL", policy: { rules: { EXOTIC_SOURCE: "off" } }, given: { packages: { "x@https://f.example/x.tgz": { resolution: { tarball: "https://f.example/x.tgz" } } } }, ok: true, warns: false },
     { name: "rule warn, a URL", policy: { rules: { EXOTIC_SOURCE: "warn" } }, given: { packages: { "x@https://f.example/x.tgz": { resolution: { tarball: "https://f.example/x.tgz" } } } }, ok: true, warns: true },
     { name: "observe", policy: { preset: "observe" }, given: { packages: { "x@git+https://g.example/x": { resolution: { type: "git" } } } }, ok: true, warns: true },
+    { name: "observe, whatever the rule", policy: { preset: "observe", rules: { EXOTIC_SOURCE: "deny" } }, given: noDigest, ok: true, warns: true },
     { name: "an exception", policy: { exceptions: [{ ...exception, until: "2026-06-01" }] }, given: noDigest, ok: true, warns: true },
     { name: "an exception that ended", policy: { exceptions: [{ ...exception, until: "2026-05-31" }] }, given: noDigest, ok: false, warns: false },
     { name: "an exception for another version", policy: { exceptions: [{ ...exception, purl: "pkg:npm/a@1.0.1", until: "2026-06-01" }] }, given: noDigest, ok: false, warns: false },
