@@ -5,7 +5,7 @@ import { readHead } from "../logs/read.ts"
 
 const POLL_MS = 100
 /** The first nodes of a network ask for cosignatures before the last ones listen, and try again some seconds later. */
-const POLLS_MAX = 300
+const POLLS_MAX = 100
 
 /** Waits until the witnesses have cosigned the logs of every node, so that the next command finds them ready. Gives the operators whose logs are not. */
 export async function waitUntilCosigned(rosterPath: string): Promise<string[]> {
