@@ -26,7 +26,7 @@ const instead: NonNullable<Options["esbuildPlugins"]>[number] = {
   },
 }
 
-const base = yarnBundle({ entry: { "yarn-plugin": "src/index.ts" }, name: "@vouchsafe/yarn-plugin" })
+const base = yarnBundle({ entry: { "yarn-plugin": "src/plugin.ts" }, name: "@vouchsafe/yarn-plugin" })
 
 // eslint-disable-next-line import/no-default-export -- tsup reads the default export
 export default { ...base, esbuildPlugins: [instead, ...base.esbuildPlugins ?? []] }
