@@ -1,6 +1,6 @@
 import type { ArtifactRequest, Finding, Policy, Verdict } from "@vouchsafe/core"
 import { type Answer, answerOf, answerOfError } from "./answer.ts"
-import { type Batcher, type Check, createBatcher } from "./batch.ts"
+import { type Batcher, type Check, createBatcher, HOOK_BUDGET_MS } from "./batch.ts"
 import { localVerdict, weigh } from "./local.ts"
 import { linksOf, mapPackage, type Mapped, type MappingContext, registryIn } from "./resolution.ts"
 import type { Lockfile, PackageManifest, Resolution, ResolutionContext, WantedDependency } from "./types.ts"
@@ -26,6 +26,8 @@ export interface GuardParts {
 /** One method a hook. Each answers; none throws. */
 export interface Guard {
   preResolution(context: ResolutionContext): Promise<Answer>
+  /** A lockfile that pnpm hands to no hook, in the time that a hook of pnpm 12 has. */
+  unseenLockfile(context: ResolutionContext): Promise<Answer>
   readPackage(manifest: PackageManifest): Promise<Answer>
   /** For a URL or a repository: pnpm 12 gets those, and links them, before any other hook sees them. */
   canResolve(wanted: WantedDependency): Promise<Answer>
@@ -60,12 +62,15 @@ export function createGuard(parts: GuardParts): Guard {
     }
   }
 
-  async function judge(mapped: readonly Mapped[], how: "one" | "all"): Promise<readonly Verdict[]> {
+  /** @param budgetMsMax - for a round of its own; without one, the questions go with others */
+  async function judge(mapped: readonly Mapped[], budgetMsMax?: number): Promise<readonly Verdict[]> {
     const { project, batcher } = await open()
     const now = Math.floor(parts.nowMs() / 1_000)
     const steps = mapped.flatMap((item) => stepOf(item, project.policy, now))
     const requests = steps.flatMap((step) => ("request" in step ? [step.request] : []))
-    const answers = how === "one" ? await Promise.all(requests.map((request) => batcher.ask(request))) : await batcher.askAll(requests, project.policy.budgetMs)
+    const answers = budgetMsMax === undefined
+      ? await Promise.all(requests.map((request) => batcher.ask(request)))
+      : await batcher.askAll(requests, Math.min(budgetMsMax, project.policy.budgetMs))
     const queue = answers.values()
     const verdicts = steps.map((step) => {
       if ("verdict" in step) return step.verdict
@@ -77,27 +82,31 @@ export function createGuard(parts: GuardParts): Guard {
     return verdicts
   }
 
-  async function judgeLockfile(lockfile: Lockfile | undefined, context: MappingContext): Promise<readonly Verdict[]> {
+  async function judgeLockfile(lockfile: Lockfile | undefined, context: MappingContext, budgetMsMax: number): Promise<readonly Verdict[]> {
     const packages = Object.entries(lockfile?.packages ?? {}).map(([id, locked]) => mapPackage(id, locked.resolution, context))
-    return judge([...packages, ...linksOf(lockfile, context)], "all")
+    return judge([...packages, ...linksOf(lockfile, context)], budgetMsMax)
   }
 
   const judgeOne = (id: string, resolution: Resolution): Promise<Answer> =>
-    answering("registry", async () => judge([mapPackage(id, resolution, await contextFor(lockfileDirs))], "one"))
+    answering("registry", async () => judge([mapPackage(id, resolution, await contextFor(lockfileDirs))]))
+
+  const judgeWanted = (given: ResolutionContext, budgetMsMax: number): Promise<Answer> => answering("lockfile", async () => {
+    registries = given.registries ?? registries
+    lockfileDirs.add(given.lockfileDir)
+    return judgeLockfile(given.wantedLockfile, await contextFor([given.lockfileDir]), budgetMsMax)
+  })
 
   return {
-    preResolution: (given) => answering("lockfile", async () => {
-      registries = given.registries ?? registries
-      lockfileDirs.add(given.lockfileDir)
-      return judgeLockfile(given.wantedLockfile, await contextFor([given.lockfileDir]))
-    }),
+    // Seen to be waited for longer than any budget: the policy's counts.
+    preResolution: (given) => judgeWanted(given, Number.POSITIVE_INFINITY),
+    unseenLockfile: (given) => judgeWanted(given, HOOK_BUDGET_MS),
     readPackage: async ({ name, version, dist }) => (dist === undefined || dist === null ? { ok: true } : judgeOne(`${String(name)}@${String(version)}`, dist)),
     canResolve: ({ alias, bareSpecifier }) => answering("registry", () => judge([{
       kind: "finding", code: "EXOTIC_SOURCE", id: `${String(alias)}@${String(bareSpecifier)}`, message: "a URL or repository instead of a version of a registry",
-    }], "one")),
+    }])),
     canFetch: judgeOne,
     afterAllResolved: (lockfile) => answering("registry", async () => {
-      const verdicts = await judgeLockfile(lockfile, await contextFor(lockfileDirs))
+      const verdicts = await judgeLockfile(lockfile, await contextFor(lockfileDirs), HOOK_BUDGET_MS)
       // pnpm 11 goes on without an optional dependency that a hook refused, and exits 0: it is said here.
       const named = new Set(verdicts.map(({ purl }) => purl))
       return [...verdicts, ...[...refused.values()].filter(({ purl }) => !named.has(purl))]

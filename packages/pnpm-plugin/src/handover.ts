@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 /**
@@ -14,12 +14,20 @@ export interface Handover {
   take(): Readonly<Record<string, string>> | undefined
 }
 
+/** What nobody took within this time is removed, in ms. */
+const KEPT_MS_MAX = 3_600_000
+
 export function openHandover(directory: string, ppid: number, cwd: string): Handover {
   const path = join(directory, `${ppid}.json`)
   return {
     leave(registries) {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
       writeFileSync(path, JSON.stringify({ cwd, registries }), { mode: 0o600 })
+      const now = statSync(path).mtimeMs
+      for (const name of readdirSync(directory)) {
+        const written = statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? now
+        if (now - written > KEPT_MS_MAX) rmSync(join(directory, name), { force: true })
+      }
     },
     take() {
       try {

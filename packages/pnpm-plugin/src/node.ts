@@ -49,7 +49,7 @@ export async function checkLockfiles(settings: PnpmSettings): Promise<Answer> {
     for (const dir of dirs) {
       const lockfile = readLockfile(dir)
       if (lockfile === undefined) continue
-      const answer = await guard.preResolution({ wantedLockfile: lockfile, lockfileDir: dir, registries })
+      const answer = await guard.unseenLockfile({ wantedLockfile: lockfile, lockfileDir: dir, registries })
       if (!answer.ok) return answer
     }
     const { stateDir } = await openProject({ dir: policyFolder(root, cwd), env: process.env, registries: NONE })

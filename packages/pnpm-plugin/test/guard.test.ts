@@ -1,6 +1,7 @@
 import { VouchsafeError, type ArtifactRequest, type Verdict } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
 import { warner } from "../src/answer.ts"
+import { HOOK_BUDGET_MS } from "../src/batch.ts"
 import { createGuard, type Guard, type GuardParts } from "../src/guard.ts"
 import type { Lockfile } from "../src/types.ts"
 import { allowed, CONTEXT, policyOf, refused, REGISTRY, SHA512_SRI } from "./support.ts"
@@ -53,6 +54,23 @@ test("a lockfile is one round of questions; what follows about the same packages
   expect(await guard.canFetch("b@1.0.0", { integrity: SHA512_SRI })).toEqual({ ok: true })
   expect(await guard.afterAllResolved(lockfile("a", "b"))).toEqual({ ok: true })
   expect(asked.map((round) => round.map(({ purl }) => purl))).toEqual([["pkg:npm/a@1.0.0", "pkg:npm/b@1.0.0"]])
+})
+
+test.each([
+  { name: "preResolution, for which pnpm 12 waits as long as it takes", call: (guard: Guard) => guard.preResolution({ ...CONTEXT_OF, wantedLockfile: lockfile("a") }), budgetMs: 300_000 },
+  { name: "a lockfile that updateConfig looks at", call: (guard: Guard) => guard.unseenLockfile({ ...CONTEXT_OF, wantedLockfile: lockfile("a") }), budgetMs: HOOK_BUDGET_MS },
+  { name: "afterAllResolved", call: (guard: Guard) => guard.preResolution(CONTEXT_OF).then(() => guard.afterAllResolved(lockfile("a"))), budgetMs: HOOK_BUDGET_MS },
+])("a long budget of the policy counts where pnpm waits for it: $name", async ({ call, budgetMs }) => {
+  const budgets: number[] = []
+  const { guard } = world({ parts: { open: () => Promise.resolve({
+    policy: policyOf({ budget: "5m" }), registryFor: () => REGISTRY,
+    check: (requests, options) => {
+      if (requests.length > 0) budgets.push(options.budgetMs)
+      return Promise.resolve(requests.map((one) => allowed(one)))
+    },
+  }) } })
+  expect(await call(guard)).toEqual({ ok: true })
+  expect(budgets).toEqual([budgetMs])
 })
 
 test("an empty lockfile, as each version hands it out, asks nothing", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -91,6 +91,14 @@ describe("from one worker to the next", () => {
     expect(statSync(join(directory, "7.json")).mode & 0o077).toBe(0)
     expect(openHandover(directory, 7, "/w").take()).toEqual(registries)
     expect(openHandover(directory, 7, "/w").take()).toBeUndefined()
+  })
+
+  test("what nobody took is removed an hour later", () => {
+    openHandover(folder, 6, "/w").leave(registries)
+    utimesSync(join(folder, "6.json"), 1, 1)
+    openHandover(folder, 7, "/w").leave(registries)
+    expect(openHandover(folder, 6, "/w").take()).toBeUndefined()
+    expect(openHandover(folder, 7, "/w").take()).toEqual(registries)
   })
 
   test.each([
