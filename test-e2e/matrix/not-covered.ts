@@ -1,9 +1,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect } from "vitest"
-import { describeRun, getManager, node20, policyFiles, run, runOk, type ManagerId, type Ran, type Sandbox, type World } from "../support/index.ts"
-import { findPackage } from "../support/packages.ts"
-import { guardManager, type Guarded } from "./guards.ts"
+import { describeRun, findPackage, getManager, guardedProject, node20, policyFiles, run, type GuardedProject, type ManagerId, type Ran, type World } from "../support/index.ts"
 
 /** A place where the guard is not asked, as the README tells it. Tests show each one, so that no row outlives its reason. */
 export interface NotCovered {
@@ -31,7 +29,7 @@ export const NOT_COVERED: readonly NotCovered[] = [
   {
     who: "npm 10, 11, 12", what: "any command without `vouchsafe run`", why: "npm has no hooks", instead: RUN, managers: ["npm10", "npm11", "npm12"],
     async shows(given) {
-      const { project, command } = await guardedProject(given, ATTACKED)
+      const { project, command } = await guardedBy(given, ATTACKED)
       expectRefused(await command("vouchsafe", "run", "--", "npm", "install"))
       expectAttacked(await command("npm", "install"), project)
     },
@@ -39,7 +37,7 @@ export const NOT_COVERED: readonly NotCovered[] = [
   {
     who: "pnpm 10, 11, 12", what: "`pnpm dlx` and `pnpm create` with the plugin alone", why: "pnpm loads no plugin of the project there", instead: RUN, managers: ["pnpm10", "pnpm11", "pnpm12"],
     async shows(given) {
-      const { command } = await guardedProject(given, {})
+      const { command } = await guardedBy(given, {})
       expectRefused(await command("vouchsafe", "run", "--", "pnpm", "dlx", "zz-evil"))
       const ran = await command("pnpm", "dlx", "zz-evil")
       expect(ran.status, describeRun(ran)).toBe(0)
@@ -49,7 +47,7 @@ export const NOT_COVERED: readonly NotCovered[] = [
   {
     who: "pnpm 10, 11, 12", what: "`--ignore-pnpmfile`, `ignorePnpmfile: true`", why: "that is what it is for; `vouchsafe doctor` reports the setting, nobody sees the flag", instead: RUN, managers: ["pnpm10", "pnpm11", "pnpm12"],
     async shows(given) {
-      const { project, command } = await guardedProject(given, ATTACKED)
+      const { project, command } = await guardedBy(given, ATTACKED)
       expectRefused(await command("vouchsafe", "run", "--", "pnpm", "install", "--ignore-pnpmfile"))
       expectAttacked(await command("pnpm", "install", "--ignore-pnpmfile"), project)
     },
@@ -59,7 +57,7 @@ export const NOT_COVERED: readonly NotCovered[] = [
     async shows(given) {
       const name = `zz-late-${given.account}`
       const { sha512 } = given.world.registry.publish({ name, version: "1.0.0", files: { "index.js": "" } })
-      const { project, command } = await guardedProject(given, { [name]: "1.0.0" })
+      const { project, command } = await guardedBy(given, { [name]: "1.0.0" })
       const first = await command("pnpm", "install")
       expect(first.status, describeRun(first)).toBe(0)
       await given.world.network.withdraw("alpha", { purl: `pkg:npm/${name}@1.0.0`, registry: given.world.registry.url, sha512, reason: "test" })
@@ -75,7 +73,7 @@ export const NOT_COVERED: readonly NotCovered[] = [
     who: "pnpm 10, 11, 12", what: "a file in pnpm's store that was changed and its times put back", why: "pnpm hashes a stored file only when its times have changed; who can write there can write to `node_modules` too", instead: "a store that only you can write to",
     managers: ["pnpm10", "pnpm11", "pnpm12"],
     async shows(given) {
-      const { project, sandbox, command } = await guardedProject(given, { "zz-leaf": "1.0.0" })
+      const { project, sandbox, command } = await guardedBy(given, { "zz-leaf": "1.0.0" })
       const first = await command("pnpm", "install")
       expect(first.status, describeRun(first)).toBe(0)
       const store = join(sandbox.home, ".local/share/pnpm/store")
@@ -94,7 +92,7 @@ export const NOT_COVERED: readonly NotCovered[] = [
   {
     who: "Yarn 4", what: "`YARN_RC_FILENAME` and `YARN_PLUGINS` set by somebody else", why: "Yarn then loads other plugins than the project's", instead: RUN, managers: ["yarn4"],
     async shows(given) {
-      const { project, command } = await guardedProject(given, ATTACKED)
+      const { project, command } = await guardedBy(given, ATTACKED)
       const hostile = ["env", "YARN_RC_FILENAME=.other.yml", `YARN_NPM_REGISTRY_SERVER=${given.world.registry.url}`, "YARN_UNSAFE_HTTP_WHITELIST=127.0.0.1", "YARN_NODE_LINKER=node-modules"]
       expectRefused(await command(...hostile, "vouchsafe", "run", "--", "yarn", "install"))
       expectAttacked(await command(...hostile, "yarn", "install"), project)
@@ -130,25 +128,9 @@ export function notCoveredTable(): string {
   return ["| manager | not covered | because | use instead |", "|---|---|---|---|", ...rows].join("\n")
 }
 
-interface Project {
-  readonly project: string
-  readonly sandbox: Sandbox
-  readonly guarded: Guarded
-  command(...argv: string[]): Promise<Ran>
-}
-
 /** A project with its guard fully set up. */
-async function guardedProject({ world, manager: id, account }: Given, dependencies: Readonly<Record<string, string>>): Promise<Project> {
-  const manager = await getManager(id)
-  const guarded = await guardManager({ world, sandbox: world.sandbox(`${account}-template`), manager, runtime: world.runtime, guard: manager.family === "npm" ? "run" : "plugin" })
-  const sandbox = world.sandbox(account)
-  const project = sandbox.project("project", {
-    "package.json": { name: "project", version: "1.0.0", private: true, dependencies }, ...policyFiles(world), ...(manager.family === "yarn" ? { "yarn.lock": "" } : {}),
-  })
-  guarded.prepare(project)
-  const env = sandbox.env({ runtime: world.runtime, manager, path: [world.tool.binDir] })
-  if (manager.family === "pnpm") await runOk(["/bin/sh", "-c", "echo 'dangerouslyAllowAllBuilds: true' >> pnpm-workspace.yaml"], { cwd: project, env })
-  return { project, sandbox, guarded, command: (...argv) => run(argv, { cwd: project, env }) }
+function guardedBy({ world, manager, account }: Given, dependencies: Readonly<Record<string, string>>): Promise<GuardedProject> {
+  return guardedProject(world, { account, manager, dependencies })
 }
 
 /** What the table says to use instead holds. */

@@ -1,3 +1,3 @@
 import { matrixOf } from "./suite.ts"
 
-matrixOf(["npm10", "npm11", "npm12"], { oldRuntime: "npm10" })
+matrixOf(["npm10", "npm11", "npm12"], { oldRuntime: ["npm10", "npm11"] })

@@ -1,3 +1,3 @@
 import { matrixOf } from "./suite.ts"
 
-matrixOf(["yarn4"], { oldRuntime: "yarn4" })
+matrixOf(["yarn4"], { oldRuntime: ["yarn4"] })

@@ -77,7 +77,7 @@ describe.each([
   { id: "pnpm10", argv: ["pnpm", "install"] },
   { id: "pnpm12", argv: ["pnpm", "install"] },
   { id: "yarn4", argv: ["yarn", "install"] },
-] as const)("$id", ({ id, argv }) => {
+] as const)("A8: $id", ({ id, argv }) => {
   test("installs with a credential for the registry", async () => {
     const ran = await install(id, `ok-${id}`, { "zz-good": "1.0.0", "is-odd": "3.0.1" }, argv)
     expect(ran.status, describeRun(ran)).toBe(0)
@@ -92,20 +92,20 @@ describe.each([
   })
 })
 
-test("a redirect to another host carries no credential", async () => {
+test("A8: a redirect to another host carries no credential", async () => {
   const ran = await install("npm11", "moved", { "zz-moved": "1.0.0" }, ["vouchsafe", "run", "--", "npm", "install"])
   expect(ran.status, describeRun(ran)).toBe(0)
   expect(elsewhere.exchanges.length).toBeGreaterThan(0)
   for (const { headers } of elsewhere.exchanges) expect(headers.authorization).toBeUndefined()
 })
 
-test("what a command of `run` sees holds the shim's token only", async () => {
+test("A8: what a command of `run` sees holds the shim's token only", async () => {
   const ran = await install("npm11", "inside", {}, ["vouchsafe", "run", "--", "sh", "-c", "env; cat \"$npm_config_userconfig\""])
   expect(ran.status, describeRun(ran)).toBe(0)
   expect(ran.stdout).toContain(":_authToken=")
 })
 
-describe("after all of these", () => {
+describe("A8: after all of these", () => {
   const forms = [PUBLIC, PRIVATE].flatMap((text) => [text, Buffer.from(text).toString("base64").replace(/=+$/, ""), Buffer.from(text).toString("hex")])
 
   test("no file on disk holds a credential but the person's own configuration", () => {

@@ -48,7 +48,7 @@ async function guarded(id: ManagerId) {
   return { project, command }
 }
 
-describe.each([{ id: "pnpm12" as const, rows: PNPM }, { id: "yarn4" as const, rows: YARN }])("doctor with $id", ({ id, rows }) => {
+describe.each([{ id: "pnpm12" as const, rows: PNPM }, { id: "yarn4" as const, rows: YARN }])("A5: doctor with $id", ({ id, rows }) => {
   test("finds nothing in a project as init leaves it", async () => {
     const { command } = await guarded(id)
     const ran = await command("vouchsafe", "doctor", "--json")

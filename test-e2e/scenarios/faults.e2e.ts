@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
-import { commandIn, describeRun, findPackage, getManager, openWorld, OPERATORS, policyFiles, runOk, type ManagerId, type Ran, type World } from "../support/index.ts"
+import { describeRun, familyOf, findPackage, guardedProject, openWorld, OPERATORS, type ManagerId, type Ran, type World } from "../support/index.ts"
 
 const IDS = ["npm11", "pnpm12", "yarn4"] as const
 let world: World
@@ -19,20 +19,10 @@ function fresh(): string {
   return name
 }
 
-async function account(name: string, id: ManagerId) {
-  const manager = await getManager(id)
-  const sandbox = world.sandbox(`${name}-${id}`)
-  const env = sandbox.env({ runtime: world.runtime, manager })
-  const install = async (folder: string, dependency: string): Promise<{ ran: Ran; project: string }> => {
-    const project = sandbox.project(folder, {
-      "package.json": { name: "project", version: "1.0.0", private: true, dependencies: { [dependency]: "1.0.0" } }, ...policyFiles(world), ...(manager.family === "yarn" ? { "yarn.lock": "" } : {}),
-    })
-    if (manager.family === "pnpm") await runOk(["pnpm", "add", "--config", "pnpm-plugin-vouchsafe"], { cwd: project, env })
-    if (manager.family === "yarn") await runOk(["yarn", "plugin", "import", join(world.tool.modules, "@vouchsafe/yarn-plugin/dist/yarn-plugin.cjs")], { cwd: project, env })
-    const ran = await commandIn(world, sandbox, manager, project)(...(manager.family === "npm" ? ["vouchsafe", "run", "--", "npm", "install"] : [manager.family, "install"]))
-    return { ran, project }
-  }
-  return { install }
+/** A new account installs a package with its manager's guard. */
+async function install(account: string, id: ManagerId, dependency: string): Promise<{ ran: Ran; project: string }> {
+  const { project, command } = await guardedProject(world, { account: `${account}-${id}`, manager: id, dependencies: { [dependency]: "1.0.0" } })
+  return { project, ran: await command(...(familyOf(id) === "npm" ? ["vouchsafe", "run", "--", "npm", "install"] : [familyOf(id), "install"])) }
 }
 
 function expectThere({ ran, project }: { ran: Ran; project: string }, name: string): void {
@@ -43,7 +33,7 @@ function expectThere({ ran, project }: { ran: Ran; project: string }, name: stri
 describe.each(IDS)("%s", (id) => {
   test("installs with all four nodes", async () => {
     const name = fresh()
-    expectThere(await (await account("four", id)).install("project", name), name)
+    expectThere(await install("four", id, name), name)
   })
 })
 
@@ -54,8 +44,7 @@ test("one node is killed", () => {
 describe.each(IDS)("with one node killed, %s", (id) => {
   test("goes on, also with what nobody had seen before", async () => {
     const name = fresh()
-    const warm = await account("three", id)
-    expectThere(await warm.install("project", name), name)
+    expectThere(await install("three", id, name), name)
   })
 })
 
@@ -66,7 +55,7 @@ test("all nodes are killed", () => {
 describe.each(IDS)("with all nodes killed, %s", (id) => {
   test("refuses with UNREACHABLE and leaves nothing", async () => {
     const name = fresh()
-    const { ran, project } = await (await account("none", id)).install("project", name)
+    const { ran, project } = await install("none", id, name)
     expect(ran.status, describeRun(ran)).not.toBe(0)
     expect(ran.output, describeRun(ran)).toContain("UNREACHABLE")
     expect(findPackage(project, name), describeRun(ran)).toEqual([])

@@ -43,7 +43,7 @@ function tarball(registry: FakeRegistry): string {
   return `${registry.url}zz-evil/-/zz-evil-1.0.0.tgz`
 }
 
-describe.each(["npm10", "npm11", "npm12"] as const)("%s ci behind run", (id) => {
+describe.each(["npm10", "npm11", "npm12"] as const)("A6: %s ci behind run", (id) => {
   test.each(LIES)("refuses $name", async ({ code, entries, direct }) => {
     const { project, marker, command } = await poisoned(id, entries(), direct)
     const before = [world.registry, elsewhere].map(tarballRequests)

@@ -2,7 +2,7 @@
 import { appendFileSync, cpSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
-import { commandIn, describeRun, findPackage, getManager, openWorld, policyFiles, runOk, TAMPER, type ManagerId, type World } from "../support/index.ts"
+import { describeRun, familyOf, findPackage, getManager, guardedProject, openWorld, runOk, TAMPER, type ManagerId, type Ran, type World } from "../support/index.ts"
 
 const NAME = "zz-good"
 const HONEST = "module.exports = 'good'\n"
@@ -16,19 +16,11 @@ beforeAll(async () => {
 })
 
 async function installed(id: ManagerId, account: string, dependency = NAME) {
-  const manager = await getManager(id)
-  const sandbox = world.sandbox(account)
-  const project = sandbox.project("project", {
-    "package.json": { name: "project", version: "1.0.0", private: true, dependencies: { [dependency]: "1.0.0" } }, ...policyFiles(world), ...(manager.family === "yarn" ? { "yarn.lock": "" } : {}),
-  })
-  const env = sandbox.env({ runtime: world.runtime, manager })
-  if (manager.family === "pnpm") await runOk(["pnpm", "add", "--config", "pnpm-plugin-vouchsafe"], { cwd: project, env })
-  if (manager.family === "yarn") await runOk(["yarn", "plugin", "import", join(world.tool.modules, "@vouchsafe/yarn-plugin/dist/yarn-plugin.cjs")], { cwd: project, env })
-  const command = commandIn(world, sandbox, manager, project)
-  const install = (): ReturnType<typeof command> => command(...(manager.family === "npm" ? ["vouchsafe", "run", "--", "npm", "install"] : [manager.family, "install"]))
+  const made = await guardedProject(world, { account, manager: id, dependencies: { [dependency]: "1.0.0" } })
+  const install = (): Promise<Ran> => made.command(...(familyOf(id) === "npm" ? ["vouchsafe", "run", "--", "npm", "install"] : [familyOf(id), "install"]))
   const first = await install()
   expect(first.status, describeRun(first)).toBe(0)
-  return { sandbox, project, command, install }
+  return { ...made, install }
 }
 
 const filesBelow = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name)).filter((path) => lstatSync(path).isFile())

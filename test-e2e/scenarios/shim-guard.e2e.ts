@@ -43,7 +43,7 @@ beforeAll(async () => {
   return () => world.close()
 })
 
-test("listens on loopback, with a token of at least 128 bits in a file that only its owner can read", () => {
+test("A7: the shim listens on loopback, with a token of at least 128 bits in a file that only its owner can read", () => {
   expect(seen.address).toBe("127.0.0.1")
   expect(seen.tokenBits).toBeGreaterThanOrEqual(128)
   expect(seen.mode).toBe("600")
@@ -62,11 +62,11 @@ test.each([
   { who: "a web page of the same site", key: "sameOrigin", status: 403 },
   { who: "a name that was bound to loopback", key: "rebound", status: 421 },
   { who: "another port's name", key: "otherPort", status: 421 },
-])("answers $who with $status and without CORS", ({ key, status }) => {
+])("A7: the shim answers $who with $status and without CORS", ({ key, status }) => {
   expect(seen[key]).toEqual({ status, cors: null })
 })
 
-test("is gone with its token when the command ends", async () => {
+test("A7: the shim is gone with its token when the command ends", async () => {
   expect(() => readFileSync(seen.userconfig)).toThrow(/ENOENT/)
   const { hostname, port } = new URL(seen.url)
   await expect(new Promise((resolve, reject) => { request({ hostname, port, path: "/" }, resolve).on("error", reject).end() })).rejects.toMatchObject({ code: "ECONNREFUSED" })
