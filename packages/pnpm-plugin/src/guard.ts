@@ -1,7 +1,7 @@
 import type { ArtifactRequest, Finding, Policy, Verdict } from "@vouchsafe/core"
 import { type Answer, answerOf, answerOfError } from "./answer.ts"
 import { type Batcher, type Check, createBatcher, HOOK_BUDGET_MS } from "./batch.ts"
-import { localVerdict, weigh } from "./local.ts"
+import { localVerdict, weigh } from "@vouchsafe/client"
 import { linksOf, mapPackage, type Mapped, type MappingContext, registryIn } from "./resolution.ts"
 import type { Lockfile, PackageManifest, Resolution, ResolutionContext, WantedDependency } from "./types.ts"
 

@@ -1,5 +1,5 @@
 import { isVouchsafeError, npmPurl, registryIdOf, sha512OfSri, type ArtifactRequest } from "@vouchsafe/core"
-import type { LocalFinding } from "./local.ts"
+import type { LocalFinding } from "@vouchsafe/client"
 import type { Importer, Lockfile, Resolution } from "./types.ts"
 
 /** What is known of the project while its packages are mapped. */
