@@ -5,6 +5,7 @@ import { runOk } from "./process.ts"
 import type { Runtime } from "./runtimes.ts"
 import type { Sandbox } from "./sandbox.ts"
 import type { Tool } from "./tool.ts"
+import { endWithThisProcess } from "./watcher.ts"
 
 export const OPERATORS = ["alpha", "beta", "gamma", "delta"] as const
 export type Operator = (typeof OPERATORS)[number]
@@ -39,6 +40,7 @@ const ADMIN_BYTES_MAX = 64 * 1024 * 1024
 export async function startNetwork(given: { readonly tool: Tool; readonly sandbox: Sandbox; readonly runtime: Runtime; readonly registry: string; readonly folder: string; readonly more?: readonly string[] }): Promise<Network> {
   const { tool, sandbox, runtime, registry, folder, more = [] } = given
   const options = { cwd: sandbox.dir, env: sandbox.env({ runtime }) }
+  const watcher = endWithThisProcess(folder)
   const up = await runOk([tool.vouchsafe, "network", "up", "--data", folder, "--operators", OPERATORS.join(","), "--registry", registry, "--allow-private-addresses", "--json", ...more], options)
   const { roster, nodes } = JSON.parse(up.stdout) as { roster: string; nodes: RunningNode[] }
   const node = (operator: Operator): RunningNode => {
@@ -68,6 +70,7 @@ export async function startNetwork(given: { readonly tool: Tool; readonly sandbo
     logOf: (operator) => readFileSync(join(node(operator).data, "node.log"), "utf8"),
     async stop() {
       await runOk([tool.vouchsafe, "network", "down", "--data", folder, "--json"], options)
+      watcher.forget()
     },
   }
 }
