@@ -55,7 +55,7 @@ describe("guards that are in force", () => {
 
   test("npm and Yarn 1 have none, and that is said", () => {
     expect(guardsOf(project({ "package-lock.json": "{}" }, false))).toEqual([expect.objectContaining({ check: "npm guard", state: "warning", hint: expect.stringContaining("vouchsafe run") })])
-    expect(guardsOf(project({ "package.json": '{"packageManager":"yarn@1.22.22"}' }, false))).toEqual([expect.objectContaining({ check: "yarn guard", state: "warning", detail: expect.stringContaining("Yarn 1 has no plugins") })])
+    expect(guardsOf(project({ "package.json": '{"packageManager":"yarn@1.22.22"}' }, false))).toEqual([expect.objectContaining({ check: "yarn guard", state: "problem", detail: expect.stringContaining("Yarn 1 has no plugins") })])
   })
 })
 

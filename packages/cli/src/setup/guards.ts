@@ -21,8 +21,8 @@ export function checkGuards(root: string, npm: Pick<NpmRegistries, "raw">, env: 
   return findManagers(root).flatMap((manager) => {
     if (manager === "pnpm") return [...pnpmGuard(root, read), ...pnpmBypasses(root, npm, env), ...pnpmChecksum(root)]
     if (manager === "yarn" && !isYarnClassic(root)) return yarnGuard(root, env, read)
-    const why = manager === "yarn" ? "Yarn 1 has no plugins" : "npm has no hooks"
-    return [{ check: `${manager} guard`, state: "warning", detail: `${why}: only installs through the shim are guarded`, hint: `install with \`vouchsafe run -- ${manager} …\`` }]
+    if (manager === "yarn") return [{ check: "yarn guard", state: "problem", detail: "Yarn 1 has no plugins: nothing guards its installs", hint: "use Yarn 4, npm or pnpm" }]
+    return [{ check: "npm guard", state: "warning", detail: "npm has no hooks: only installs through the shim are guarded", hint: "install with `vouchsafe run -- npm …`" }]
   })
 }
 

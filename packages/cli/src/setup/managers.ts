@@ -40,7 +40,7 @@ function manifestOf(root: string): Manifest | null | undefined {
   return text === undefined ? undefined : parseJson("CONFIG_MALFORMED", `${root}: package.json`, text) as Manifest | null
 }
 
-/** Yarn 1 has no plugins: only the shim guards it. */
+/** Yarn 1 has no plugins: it is not guarded. */
 export function isYarnClassic(root: string): boolean {
   const named = namedManager(root)
   if (named?.name === "yarn") return named.major === 1

@@ -70,5 +70,6 @@ function nextStep(root: string, manager: Manager): string {
     const tooOld = named?.name === "yarn" && named.major < 4 ? "; the plugin is made for Yarn 4, so use `vouchsafe run -- yarn …`" : ""
     return `yarn: installs are guarded; commit the files, .yarn/plugins too${tooOld}`
   }
-  return `${manager}: has no hooks; install with \`npx vouchsafe run -- ${manager === "npm" ? "npm ci" : "yarn install"}\``
+  if (manager === "yarn") return "yarn: Yarn 1 has no plugins, and nothing here guards its installs: use Yarn 4, npm or pnpm"
+  return "npm: has no hooks; install with `npx vouchsafe run -- npm ci`"
 }
