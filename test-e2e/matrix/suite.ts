@@ -84,6 +84,7 @@ export function expectInstalled(cell: Cell, arranged: Arranged, ran: Ran, regist
   const root = cell.situation === "workspaces" && existsSync(join(arranged.project, "packages/two/node_modules/zz-good")) ? join(arranged.project, "packages/two") : arranged.project
   const wanted = cell.situation === "add" ? ["zz-good"] : ["zz-good", ...Object.keys(REAL)]
   for (const name of wanted) expect(existsSync(join(root, "node_modules", name, "package.json")), `${name} is there\n${seen}`).toBe(true)
+  expect(findPackage(arranged.project, "zz-good"), "the search that proves absence finds what is there").not.toEqual([])
   const lockfile = join(arranged.project, LOCKFILES[familyOf(cell.manager)])
   const addresses = readFileSync(lockfile, "utf8").match(LOOPBACK) ?? []
   expect(addresses.filter((address) => !registry.includes(address)), `addresses in ${lockfile}`).toEqual([])

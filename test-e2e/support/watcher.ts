@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 export function endWithThisProcess(folder: string): { forget(): void } {
   const child = spawn(process.execPath, [fileURLToPath(new URL("./watch.mjs", import.meta.url)), folder], { detached: true, stdio: ["pipe", "ignore", "ignore"] })
   child.unref()
+  if ("unref" in child.stdin && typeof child.stdin.unref === "function") child.stdin.unref()
   // its only sense is to be there when this process is not: when it is told to go, the pipe breaks
   child.stdin.on("error", () => child.kill("SIGKILL"))
   return { forget: () => { child.kill("SIGKILL") } }
