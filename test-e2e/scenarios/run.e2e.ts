@@ -1,8 +1,8 @@
-// `vouchsafe run` for commands that work outside of the project, and what a run leaves behind.
-import { existsSync, readdirSync } from "node:fs"
+// `vouchsafe run` beside a plugin, for commands that work outside of the project, and what a run leaves behind.
+import { existsSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
-import { describeRun, findPackage, guardedProject, openWorld, TAMPER, type ManagerId, type World } from "../support/index.ts"
+import { describeRun, familyOf, findPackage, guardedProject, openWorld, TAMPER, type ManagerId, type World } from "../support/index.ts"
 
 let world: World
 beforeAll(async () => {
@@ -42,6 +42,29 @@ describe.each(GLOBAL)("$manager, for the whole account", ({ manager, argv }) => 
     expect(ran.output, describeRun(ran)).toContain("NOT_VOUCHED")
     expect(findPackage(sandbox.home, "zz-evil"), describeRun(ran)).toEqual([])
     expect(existsSync(join(sandbox.dir, "marker")), describeRun(ran)).toBe(false)
+  })
+})
+
+describe.each(["pnpm10", "pnpm11", "pnpm12", "yarn4"] as const)("%s with its plugin as well", (manager) => {
+  const family = familyOf(manager)
+
+  test("installs what is vouched for, also from the lockfile that this made, and without run", async () => {
+    const { project, command } = await guardedProject(world, { account: `both-${manager}`, manager, dependencies: { "zz-good": "1.0.0" } })
+    const frozen = family === "pnpm" ? "--frozen-lockfile" : "--immutable"
+    for (const argv of [["vouchsafe", "run", "--", family, "install"], ["vouchsafe", "run", "--", family, "install", frozen], [family, "install", frozen]]) {
+      rmSync(join(project, "node_modules"), { recursive: true, force: true })
+      const ran = await command(...argv)
+      expect(ran.status, describeRun(ran)).toBe(0)
+      expect(existsSync(join(project, "node_modules/zz-good/index.js")), describeRun(ran)).toBe(true)
+    }
+  })
+
+  test("refuses what is not", async () => {
+    const { project, command } = await guardedProject(world, { account: `neither-${manager}`, manager, dependencies: { "zz-parent": "1.0.0" } })
+    const ran = await command("vouchsafe", "run", "--", family, "install")
+    expect(ran.status, describeRun(ran)).toBe(1)
+    expect(ran.output, describeRun(ran)).toContain("NOT_VOUCHED")
+    expect(findPackage(project, "zz-evil"), describeRun(ran)).toEqual([])
   })
 })
 
