@@ -28,9 +28,14 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "log": row({ workspace: ["core", "ports"] }),
   "witness": row({ workspace: ["core", "ports"] }),
   "registry-view": row({ workspace: ["core", "ports"] }),
-  "attester": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "tar"] }),
+  "sigstore": row({
+    workspace: ["core", "ports"],
+    thirdParty: ["@sigstore/bundle", "@sigstore/core", "@sigstore/protobuf-specs", "@sigstore/tuf", "@sigstore/verify"],
+  }),
+  "attester": row({ workspace: ["core", "ports", "sigstore"], thirdParty: ["ssri", "tar"] }),
+  "rebuilder": row({ workspace: ["core", "ports", "registry-view"], thirdParty: ["diff", "tar"] }),
   "node": row({
-    workspace: ["core", "ports", "client", "log", "witness", "attester"],
+    workspace: ["core", "ports", "client", "log", "witness", "sigstore", "attester", "rebuilder"],
     thirdParty: ["@npmcli/config", "pino", "prom-client"],
   }),
   "yarn-plugin": row({
@@ -40,7 +45,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "pnpm-plugin": row({ workspace: ["core", "client"] }),
   "registry-shim": row({ workspace: ["core", "client", "registry-view"] }),
   "cli": row({
-    workspace: ["core", "client"],
+    workspace: ["core", "client", "sigstore"],
     thirdParty: ["commander", "yaml"],
     starts: ["node", "registry-shim", "yarn-plugin", "pnpm-plugin"],
   }),
