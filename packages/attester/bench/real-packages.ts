@@ -4,7 +4,8 @@
  */
 import { execFileSync } from "node:child_process"
 import { isVouchsafeError, nobleCrypto } from "@vouchsafe/core"
-import { compareManifests, readTarball } from "../src/index.ts"
+import { readTarball } from "@vouchsafe/tarball"
+import { compareManifests } from "../src/index.ts"
 import { readPackument } from "../src/package/packument.ts"
 
 /** Popular ones, old ones, native ones, bundling ones, ones with unusual manifests. */

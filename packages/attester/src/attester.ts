@@ -9,16 +9,16 @@
  */
 import { type Crypto, type ErrorCode, isVouchsafeError, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, BlobStore, Clock, RegistrySource, StatementLog } from "@vouchsafe/ports"
+import { hashTgz, readTarball, TARBALL_LIMITS, type TarballLimits } from "@vouchsafe/tarball"
 import { type Artifact, checkArtifact, type CheckedArtifact, logKey } from "./artifact.ts"
 import { fetchVersion, type Fetching } from "./fetch.ts"
 import { createFlights } from "./flights.ts"
-import { ATTESTER_LIMITS, type AttesterLimits, TARBALL_LIMITS, type TarballLimits } from "./limits.ts"
+import { ATTESTER_LIMITS, type AttesterLimits } from "./limits.ts"
 import { createNoticeWriter } from "./notices.ts"
 import { findObservation } from "./own-entries.ts"
 import { createRefusals } from "./refusals.ts"
 import { createSemaphore } from "./semaphore.ts"
 import { describeObservation, observationEntry } from "./statement.ts"
-import { hashTgz, readTarball } from "./tarball.ts"
 
 /** Why there is no observation. Codes of the error list, and two of the node's own. */
 export interface Refused {

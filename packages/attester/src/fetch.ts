@@ -1,9 +1,8 @@
 import { VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, RegistrySource, TarballDownload } from "@vouchsafe/ports"
+import { type TarballLimits, tooLarge } from "@vouchsafe/tarball"
 import type { CheckedArtifact } from "./artifact.ts"
-import type { TarballLimits } from "./limits.ts"
 import { type PackumentFacts, readPackument } from "./package/packument.ts"
-import { tooLarge } from "./refusal.ts"
 import type { Semaphore } from "./semaphore.ts"
 import { throwIfAborted } from "./signal.ts"
 

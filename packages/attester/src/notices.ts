@@ -5,9 +5,9 @@
  */
 import { HEX_SHA512, NOTICE_REASON_LENGTH_MAX, type Notice, shown, VouchsafeError } from "@vouchsafe/core"
 import type { Clock, StatementLog } from "@vouchsafe/ports"
+import { asPlainText } from "@vouchsafe/tarball"
 import { type Artifact, checkArtifact, logKey } from "./artifact.ts"
 import { findNotices, readNotice } from "./own-entries.ts"
-import { asPlainText } from "./package/json.ts"
 import { noticeEntry } from "./statement.ts"
 
 /** Makes notices, one after another: what a notice says depends on those before it. All methods reject as the log does. */

@@ -7,9 +7,9 @@ import {
   type Bytes, type Crypto, ENTRY_BYTES_MAX, formatByDigest, formatNotice, formatObservation, hexEncode, isVouchsafeError, type Notice, type Observation,
   OBSERVATION_TYPE, utf8Encode, VouchsafeError,
 } from "@vouchsafe/core"
+import type { Tarball } from "@vouchsafe/tarball"
 import { compareManifests } from "./package/mismatch.ts"
 import type { PackumentFacts } from "./package/packument.ts"
-import type { Tarball } from "./tarball.ts"
 
 /** What an observation is made of. */
 export interface ObservationParts {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { isVouchsafeError, npmPurl, VouchsafeError } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
-import { entry, packageTgz, symlink } from "./support/tar.ts"
+import { entry, packageTgz, symlink } from "@vouchsafe/testkit/tar"
 import { ARTIFACT, createWorld, digestsOf, distOf, fixtureTgz, ORIGIN, type PublishChange, REGISTRY, type World } from "./support/world.ts"
 
 describe("refuses, and writes nothing", () => {

@@ -18,7 +18,7 @@ interface Manifest {
 
 const readManifest = (folder: string): Manifest => JSON.parse(readFileSync(join(ROOT, folder, "package.json"), "utf8")) as Manifest
 const FOLDERS = [".", "test-e2e", ...packageFolders().map((folder) => `packages/${folder}`)]
-const PUBLISHED = ["cli", "node", "pnpm-plugin", "registry-shim", "yarn-plugin"]
+const PUBLISHED = ["cli", "node", "pnpm-plugin", "rebuilder", "registry-shim", "yarn-plugin"]
 const LIFECYCLE = ["preinstall", "install", "postinstall", "prepare", "prepublish"]
 
 describe.each(FOLDERS)("%s", (folder) => {
@@ -41,7 +41,7 @@ describe.each(FOLDERS)("%s", (folder) => {
   })
 })
 
-test("exactly the five bundles are published", () => {
+test("exactly the six bundles are published", () => {
   expect(packageFolders().filter((folder) => readManifest(`packages/${folder}`).private !== true)).toEqual(PUBLISHED)
 })
 

@@ -6,9 +6,7 @@
  *
  * @packageDocumentation
  */
-import type { PackageFacts } from "./facts.ts"
-import type { ForeignObject } from "./json.ts"
-import { type Manifest, readManifest } from "./manifest.ts"
+import { type ForeignObject, type Manifest, type PackageFacts, readManifest } from "@vouchsafe/tarball"
 
 /** Members of a manifest that are compared. The order is that of the observation. */
 export const COMPARED_MEMBERS = ["bin", "dependencies", "name", "optionalDependencies", "peerDependencies", "scripts", "version"] as const

@@ -5,8 +5,8 @@
  */
 import { hexDecode, hexEncode, isVouchsafeError, parseSri, sha512OfSri, shown, VouchsafeError } from "@vouchsafe/core"
 import type { PackumentVersion } from "@vouchsafe/ports"
+import { asObject, asPlainText, type ForeignObject, member } from "@vouchsafe/tarball"
 import { PUBLISHER_LENGTH_MAX, REPOSITORY_LENGTH_MAX, TARBALL_URL_LENGTH_MAX } from "../limits.ts"
-import { asObject, asPlainText, type ForeignObject, member } from "./json.ts"
 
 /** What is used of a version's manifest in a packument. */
 export interface PackumentFacts {

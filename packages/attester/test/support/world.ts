@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { type Bytes, nobleCrypto, npmPurl, parseNotice, parseOwnEntry, resolveObservation, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import type { BlobStore, RegistrySource, StatementLog } from "@vouchsafe/ports"
 import { type Attester, type AttesterOptions, createAttester } from "../../src/index.ts"
-import { entry, MANIFEST, packageJson, archive, tgz } from "./tar.ts"
+import { entry, MANIFEST, packageJson, archive, tgz } from "@vouchsafe/testkit/tar"
 
 export const REGISTRY = "https://registry.example/"
 export const ORIGIN = "alpha.vouchsafe.example/log"

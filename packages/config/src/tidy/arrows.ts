@@ -32,8 +32,9 @@ export const ARROWS: Readonly<Record<string, Row>> = {
     workspace: ["core", "ports"],
     thirdParty: ["@sigstore/bundle", "@sigstore/core", "@sigstore/protobuf-specs", "@sigstore/tuf", "@sigstore/verify"],
   }),
-  "attester": row({ workspace: ["core", "ports", "sigstore"], thirdParty: ["ssri", "tar"] }),
-  "rebuilder": row({ workspace: ["core", "ports", "registry-view"], thirdParty: ["diff", "tar"] }),
+  "tarball": row({ workspace: ["core", "ports"], thirdParty: ["tar"] }),
+  "attester": row({ workspace: ["core", "ports", "sigstore", "tarball"], thirdParty: ["ssri"] }),
+  "rebuilder": row({ workspace: ["core", "ports", "registry-view", "tarball"], thirdParty: ["diff"] }),
   "node": row({
     workspace: ["core", "ports", "client", "log", "witness", "sigstore", "attester", "rebuilder"],
     thirdParty: ["@npmcli/config", "pino", "prom-client"],
@@ -47,7 +48,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "cli": row({
     workspace: ["core", "client", "sigstore"],
     thirdParty: ["commander", "yaml"],
-    starts: ["node", "registry-shim", "yarn-plugin", "pnpm-plugin"],
+    starts: ["node", "rebuilder", "registry-shim", "yarn-plugin", "pnpm-plugin"],
   }),
   "testkit": row({ workspace: ["core", "ports"], thirdParty: ["tar"] }),
   "config": row({ thirdParty: ["typescript", "tsup"] }),

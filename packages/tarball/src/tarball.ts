@@ -32,7 +32,9 @@ export interface Tarball extends TgzDigests {
   readonly tarSha256: string
   readonly contents: Contents
   readonly facts: PackageFacts
-  /** Paths of all files below the package's folder. */
+  /** All files below the package's folder, in the archive's order. */
+  readonly files: readonly UnpackedFile[]
+  /** Their paths. */
   readonly paths: readonly string[]
   /** Symbolic links, which are left out of the contents. */
   readonly links: number
@@ -41,12 +43,21 @@ export interface Tarball extends TgzDigests {
 /** How to read a tarball. */
 export interface ReadTarballOptions {
   readonly crypto: Crypto
-  /** Origin of the log that the reader is about to write to. */
+  /** Origin of the log that the reader is about to write to; empty for a reader that commits to nothing. */
   readonly origin: string
   readonly limits?: TarballLimits
   /** What the registry says of the bytes. Other bytes are refused as UPSTREAM_FAILED, whatever else is wrong with them. */
   readonly expected?: ExpectedDigests
   readonly signal?: AbortSignalLike | undefined
+  /** Gets the content of the files that it wants, whole. A file that the archive holds twice is given twice. */
+  readonly content?: ContentSink
+}
+
+/** Chooses files and takes their content. */
+export interface ContentSink {
+  /** @param size - bytes of the content */
+  wants(path: string, size: number): boolean
+  add(path: string, content: Uint8Array): void
 }
 
 /** Lower-case hexadecimal digests of a .tgz, as far as they are known. */
@@ -66,7 +77,7 @@ export type ByteSource = Uint8Array | AsyncIterable<Uint8Array>
 export async function readTarball(source: ByteSource, options: ReadTarballOptions): Promise<Tarball> {
   const limits = options.limits ?? TARBALL_LIMITS
   const tarHash = createHash("sha256")
-  const collector = createFileCollector(limits)
+  const collector = createFileCollector(limits, options.content)
   const reader = createTarReader(limits, createNpmView(limits, collector))
   let tgzBytes = 0
   let tarBytes = 0
@@ -98,7 +109,7 @@ export async function readTarball(source: ByteSource, options: ReadTarballOption
     })
     if (refusal !== undefined) throw refusal
     const { files, facts, links } = collector.finish()
-    return { ...digests, tarSha256: tarHash.digest("hex"), contents: describeContents(options.crypto, files), facts, links, paths: files.map(({ path }) => path) }
+    return { ...digests, tarSha256: tarHash.digest("hex"), contents: describeContents(options.crypto, files), facts, links, files, paths: files.map(({ path }) => path) }
   } finally {
     gunzip.destroy()
   }
@@ -133,11 +144,11 @@ export async function hashTgz(source: ByteSource, options: Omit<ReadTarballOptio
 
 interface CollectedFile { readonly path: string, readonly size: number, readonly mode: number, readonly sha256: string }
 
-interface OpenFile { readonly path: string, readonly mode: number, readonly size: number, readonly hash: Hash, readonly kept: Buffer[] | undefined, readonly isAgain: boolean }
+interface OpenFile { readonly path: string, readonly mode: number, readonly size: number, readonly hash: Hash, readonly kept: Buffer[] | undefined, readonly isAgain: boolean, readonly isChosen: boolean }
 
 const EXECUTABLE_BITS = 0o111
 
-function createFileCollector(limits: TarballLimits): EntrySink & { finish(): { files: UnpackedFile[], facts: PackageFacts, links: number } } {
+function createFileCollector(limits: TarballLimits, chosen: ContentSink | undefined): EntrySink & { finish(): { files: UnpackedFile[], facts: PackageFacts, links: number } } {
   const index = createPathIndex(limits)
   const facts: FactsCollector = createFactsCollector(limits)
   const files = new Map<string, CollectedFile>()
@@ -154,7 +165,8 @@ function createFileCollector(limits: TarballLimits): EntrySink & { finish(): { f
       if (entry.type !== "file") return
       const wanted = facts.wants(path)
       if (wanted && entry.size > limits.packageJsonBytesMax) throw tooLarge(`${path} has ${entry.size} bytes, expected at most ${limits.packageJsonBytesMax}`)
-      open = { path, mode: entry.mode, size: entry.size, hash: createHash("sha256"), kept: wanted ? [] : undefined, isAgain }
+      const isChosen = chosen?.wants(path, entry.size) === true
+      open = { path, mode: entry.mode, size: entry.size, hash: createHash("sha256"), kept: wanted || isChosen ? [] : undefined, isAgain, isChosen }
     },
     content(bytes) {
       open?.hash.update(bytes)
@@ -162,8 +174,10 @@ function createFileCollector(limits: TarballLimits): EntrySink & { finish(): { f
     },
     entryEnd() {
       if (open === undefined) return
-      const { path, mode, size, hash, kept, isAgain } = open
+      const { path, mode, size, hash, kept, isAgain, isChosen } = open
       open = undefined
+      const content = kept === undefined ? undefined : Buffer.concat(kept)
+      if (isChosen && content !== undefined) chosen?.add(path, content)
       const file = { path, size, mode, sha256: hash.digest("hex") }
       if (isAgain) {
         const first = files.get(path)
@@ -172,7 +186,7 @@ function createFileCollector(limits: TarballLimits): EntrySink & { finish(): { f
         return
       }
       files.set(path, file)
-      facts.add(path, kept === undefined ? undefined : Buffer.concat(kept))
+      facts.add(path, content)
     },
     finish() {
       const found = facts.finish([...files.keys()])

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib"
 import { nobleCrypto } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
 import { bundledFolder, describeContents, hashTgz, MANIFEST_FORMAT, readTarball } from "../src/index.ts"
-import { archive, directory, entry, packageJson, packageTar, packageTgz, pax, tgz } from "./support/tar.ts"
+import { archive, directory, entry, packageJson, packageTar, packageTgz, pax, symlink, tgz } from "@vouchsafe/testkit/tar"
 
 const ORIGIN = "alpha.example/log"
 const read = (source: Uint8Array | AsyncIterable<Uint8Array>) => readTarball(source, { crypto: nobleCrypto, origin: ORIGIN })
@@ -125,7 +125,6 @@ describe("facts", () => {
 })
 
 test("links are counted and left out", async () => {
-  const { symlink } = await import("./support/tar.ts")
   const { links, contents } = await read(packageTgz(directory("package/lib/"), symlink("package/lib/a", "../package.json")))
   expect([links, contents.files]).toEqual([1, 1])
 })

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest"
 import { readTarball } from "../src/index.ts"
 import { TARBALL_LIMITS } from "../src/limits.ts"
 import { HOSTILE_TARS, HOSTILE_TGZS, HONEST_TARS } from "./support/corpus.ts"
-import { archive, entry, header, packageJson, packageTar, padded, tgz } from "./support/tar.ts"
+import { archive, entry, header, packageJson, packageTar, padded, tgz } from "@vouchsafe/testkit/tar"
 import { viewsOf } from "./support/readers.ts"
 
 const ORIGIN = "alpha.vouchsafe.example/log"

@@ -1,6 +1,6 @@
 /** Hostile archives: one row, one trick. `code` is what an attester must answer, `says` a part of the reason. */
 import { gzipSync } from "node:zlib"
-import { archive, directory, END, entry, gnuLongPath, header, packageJson, packageTar, pax, paxRecord, sign, symlink, tgz } from "./tar.ts"
+import { archive, directory, END, entry, gnuLongPath, header, packageJson, packageTar, pax, paxRecord, sign, symlink, tgz } from "@vouchsafe/testkit/tar"
 
 export interface HostileTar {
   readonly name: string

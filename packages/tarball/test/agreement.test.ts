@@ -9,7 +9,7 @@ import { expect, test } from "vitest"
 import { readTarball } from "../src/index.ts"
 import { HONEST_TARS, HOSTILE_TARS } from "./support/corpus.ts"
 import { viewsOf } from "./support/readers.ts"
-import { sign, tgz } from "./support/tar.ts"
+import { sign, tgz } from "@vouchsafe/testkit/tar"
 
 const RUNS = process.env["SLOW"] === "1" ? 20_000 : 600
 const SEED = 20_261_122
