@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, type Crypto, ENTRY_BYTES_MAX, formatByDigest, formatNotice, formatObservation, hexEncode, isVouchsafeError, type Notice, type Observation,
+  type Bytes, type Crypto, ENTRY_BYTES_MAX, formatByDigest, formatNotice, formatObservation, hexEncode, isVouchsafeError, NO_UPSTREAM, type Notice, type Observation,
   OBSERVATION_TYPE, utf8Encode, VouchsafeError,
 } from "@vouchsafe/core"
 import type { Tarball } from "@vouchsafe/tarball"
@@ -46,6 +46,7 @@ export function describeObservation(parts: ObservationParts): Observation {
       publishedAt: packument.publishedAt, publisher: packument.publisher, repository: packument.repository,
       mismatch: compareManifests(tarball.facts, packument.manifest, tarball.paths),
     },
+    upstream: NO_UPSTREAM,
   }
 }
 

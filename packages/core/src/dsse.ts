@@ -94,6 +94,13 @@ export function formatEnvelope(envelope: Envelope): string {
   })
 }
 
+/** Signs a payload with one key; `keyId` is the hint that the envelope carries. */
+export function signEnvelope(signer: { sign(message: Bytes): Bytes }, unsigned: { readonly payloadType: string; readonly payload: Bytes; readonly keyId?: string }): Envelope {
+  const { payloadType, payload, keyId } = unsigned
+  const signature = signer.sign(preAuthEncode(payloadType, payload))
+  return { payloadType, payload, signatures: [{ ...(keyId === undefined ? {} : { keyId }), signature }] }
+}
+
 /** Who signed an envelope, and whether that is enough. Use the payload only when `ok`. */
 export interface EnvelopeCheck {
   readonly ok: boolean

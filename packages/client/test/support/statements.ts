@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { formatNotice, formatObservation, type Notice, type Observation } from "@vouchsafe/core"
+import { formatNotice, formatObservation, NO_UPSTREAM, type Notice, type Observation } from "@vouchsafe/core"
 
 export const REGISTRY = "https://registry.example/"
 
@@ -22,6 +22,7 @@ export function observation(log: string, purl: string, sha512: string, more: Par
       optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [],
     },
     packument: { publishedAt: 1_600_000_000, publisher: "somebody", repository: "https://git.example/x.git", mismatch: [] },
+    upstream: NO_UPSTREAM,
     ...more,
   })
 }

@@ -1,9 +1,13 @@
 import { hexEncode, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import { shown, VouchsafeError } from "../errors.ts"
-import { type Observation, parseObservation } from "./observation.ts"
+import { type Observation, observationOf, parseObservation } from "./observation.ts"
+import { type Rebuild, rebuildOf } from "./rebuild.ts"
+import { type ForeignEntry, foreignEntryOf } from "./release.ts"
 import { HEX_SHA256, shapeReader } from "./shape.ts"
-import { BODY_LENGTH_MAX, BY_DIGEST_TYPE, formatStatementText, OBSERVATION_TYPE, parseOwnStatement, URL_LENGTH_MAX } from "./statement-text.ts"
+import {
+  BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, formatStatementText, OBSERVATION_TYPE, type OwnStatement, parseOwnStatement, REBUILD_TYPE, URL_LENGTH_MAX,
+} from "./statement-text.ts"
 
 const read = shapeReader("STATEMENT_MALFORMED", "statement")
 
@@ -16,19 +20,48 @@ export function formatByDigest(crypto: Crypto, body: { readonly purl: string; re
   })
 }
 
-/** What a log entry is, as far as a verifier of observations cares. */
-export type OwnEntry =
-  | { readonly kind: "observation"; readonly observation: Observation }
-  | { readonly kind: "by-digest"; readonly sha256: string; readonly size: number; readonly purl: string; readonly sha512: string; readonly log: string }
+/** Stands for an observation too large for the log. */
+export interface ByDigestEntry {
+  readonly kind: "by-digest"
+  readonly sha256: string
+  readonly size: number
+  readonly purl: string
+  readonly sha512: string
+  readonly log: string
+}
+
+/** An entry that says what the attester itself saw. */
+export type OwnEntry = { readonly kind: "observation"; readonly observation: Observation } | ByDigestEntry
+
+/** An entry of an observations log. Only `foreign` is not the attester's own word. */
+export type Entry =
+  | OwnEntry
+  | { readonly kind: "rebuild"; readonly rebuild: Rebuild }
+  | { readonly kind: "foreign"; readonly foreign: ForeignEntry }
 
 /**
- * Reads an entry of an observations log. Entries that are no observation, or are somebody else's word (`foreign`),
- * are refused: only an attester's own word makes a claim (THREATS A1).
+ * Reads an entry of an observations log, once. What it is follows from its predicate type alone, and each type allows one `kind`:
+ * nothing that somebody else signed can come out as the attester's word, whatever it is shaped like (THREATS A1).
+ * @throws VouchsafeError STATEMENT_MALFORMED, JSON_NOT_CANONICAL, PURL_MALFORMED.
  */
+export function parseEntry(text: string): Entry {
+  const statement = parseOwnStatement(text, read)
+  switch (statement.predicateType) {
+    case OBSERVATION_TYPE: return { kind: "observation", observation: observationOf(statement) }
+    case BY_DIGEST_TYPE: return byDigestOf(statement)
+    case REBUILD_TYPE: return { kind: "rebuild", rebuild: rebuildOf(statement) }
+    case FOREIGN_TYPE: return { kind: "foreign", foreign: foreignEntryOf(statement) }
+    default: return read.fail("predicateType", `one of ${OBSERVATION_TYPE}, ${BY_DIGEST_TYPE}, ${REBUILD_TYPE}, ${FOREIGN_TYPE}`, statement.predicateType)
+  }
+}
+
+/** Reads an entry that must be an observation, whole or by digest. @throws as {@link parseEntry}, also for entries of other kinds. */
 export function parseOwnEntry(text: string): OwnEntry {
-  if (!text.includes(BY_DIGEST_TYPE)) return { kind: "observation", observation: parseObservation(text) }
-  const { purl, sha512, predicateType, predicate: value } = parseOwnStatement(text, read)
-  if (predicateType !== BY_DIGEST_TYPE) return { kind: "observation", observation: parseObservation(text) }
+  const entry = parseEntry(text)
+  return entry.kind === "observation" || entry.kind === "by-digest" ? entry : read.fail("predicateType", OBSERVATION_TYPE, entry.kind)
+}
+
+function byDigestOf({ purl, sha512, predicate: value }: OwnStatement): ByDigestEntry {
   const predicate = read.object(value, "predicate", ["kind", "log", "body"])
   read.oneOf(predicate["kind"], "predicate.kind", ["own"])
   const body = read.object(predicate["body"], "predicate.body", ["predicateType", "size", "sha256"])
@@ -54,4 +87,3 @@ export function resolveObservation(entry: OwnEntry, bodies: ReadonlyMap<string, 
   }
   return observation
 }
-

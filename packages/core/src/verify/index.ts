@@ -1,6 +1,7 @@
 /** From gathered evidence to verdicts. Start at {@link verify}. @packageDocumentation */
-export { formatByDigest, type OwnEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
+export { type ByDigestEntry, type Entry, formatByDigest, type OwnEntry, parseEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
 export * from "./evidence.ts"
+export { HEX_COMMIT, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
 export { displayName, formatRefusal, formatWarnings, REFUSALS_SHOWN_MAX, SHORT_REASON_LENGTH_MAX, shortReason } from "./format.ts"
 export { CLOCK_SKEW_SECONDS_MAX, type Head, type HeadChecker, headChecker, type HeadResult } from "./head.ts"
 export type { EntryBatch, LogEvidence, VerifyInput } from "./input.ts"
@@ -14,14 +15,22 @@ export {
   type Exception, EXCEPTION_SECONDS_MAX, EXCEPTIONS_MAX, parsePolicy, type Policy, POLICY_FORMAT, type Preset, PRESETS, RULE_CODES, type RuleCode, type RuleSeverity,
 } from "./policy.ts"
 export { quorumsIntersect } from "./quorum.ts"
+export {
+  type CommitSignature, formatRebuild, parseRebuild, type Rebuild, REBUILD_MATCHES, type RebuildMatch, SIGNATURE_STATES, SOURCE_WAYS, type SourceWay,
+} from "./rebuild.ts"
 export { isRegistryId, registryIdOf } from "./registry-id.ts"
+export {
+  FOREIGN_ENVELOPE_BYTES_MAX, type ForeignEntry, formatForeignEntry, formatRelease, isSignedBy, keyHint, openRelease, parseForeignEntry, parseRelease, type Release, RELEASE_TYPE,
+  RELEASE_TYPE_V01,
+} from "./release.ts"
 export {
   defaultWitnessQuorum, eligibleWitnesses, formatRoster, parseRoster, type Roster, ROSTER_FORMAT, ROSTER_LENGTH_MAX, ROSTER_NODES_MAX, type RosterNode,
 } from "./roster.ts"
 export { escapeForDisplay, HEX_SHA1, HEX_SHA256, HEX_SHA512, parseJson, type ShapeReader, shapeReader } from "./shape.ts"
 export {
-  artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE,
+  artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE, REBUILD_TYPE,
 } from "./statement-text.ts"
+export { NO_UPSTREAM, type Provenance, SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE, type Upstream, UPSTREAM_REFUSED_MAX } from "./upstream.ts"
 export {
   type Allowed, type ArtifactRequest, type Claim, type Finding, type Refused, type Severity, type Verdict, VERDICT_CODES, type VerdictCode, verdictsExit,
 } from "./verdict.ts"

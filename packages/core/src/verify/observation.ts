@@ -1,14 +1,15 @@
-import {
-  formatStatementText, NAME_LENGTH_MAX, OBSERVATION_TYPE, parseOwnStatement, plain, registryMember, URL_LENGTH_MAX,
-} from "./statement-text.ts"
+import { nullable } from "./facts.ts"
 import { HEX_SHA1, HEX_SHA256, shapeReader } from "./shape.ts"
+import {
+  formatStatementText, H1, NAME_LENGTH_MAX, OBSERVATION_TYPE, type OwnStatement, parseOwnStatement, plain, registryMember, URL_LENGTH_MAX,
+} from "./statement-text.ts"
+import { type Upstream, upstreamMember } from "./upstream.ts"
 
 const DEPENDENCIES_MAX = 10_000
 const PATHS_MAX = 10_000
 const TEXT_LENGTH_MAX = 4_096
 const SCRIPT_LENGTH_MAX = 65_536
 const MAX = Number.MAX_SAFE_INTEGER
-const H1 = /^h1:[A-Za-z0-9+/]{43}=$/
 
 /** One attester's word about one artifact (packages/spec/observation.md). */
 export interface Observation {
@@ -46,13 +47,11 @@ export interface Observation {
     /** Members in which the packument differs from the tarball; empty for honest packages. */
     readonly mismatch: readonly string[]
   }
+  /** What the registry and its signers attest, verified (packages/spec/upstream.md). */
+  readonly upstream: Upstream
 }
 
 const read = shapeReader("STATEMENT_MALFORMED", "statement")
-
-function nullable<T>(value: unknown, parse: (value: unknown) => T): T | null {
-  return value === null ? null : parse(value)
-}
 
 /**
  * Reads an attester's own observation. Strict: canonical JSON, every member, no other.
@@ -61,9 +60,13 @@ function nullable<T>(value: unknown, parse: (value: unknown) => T): T | null {
  * @throws VouchsafeError STATEMENT_MALFORMED, JSON_NOT_CANONICAL, PURL_MALFORMED.
  */
 export function parseObservation(text: string): Observation {
-  const { purl, sha512, predicateType, predicate: value } = parseOwnStatement(text, read)
+  return observationOf(parseOwnStatement(text, read))
+}
+
+/** Reads the predicate of a statement whose frame is read already. */
+export function observationOf({ purl, sha512, predicateType, predicate: value }: OwnStatement): Observation {
   read.oneOf(predicateType, "predicateType", [OBSERVATION_TYPE])
-  const predicate = read.object(value, "predicate", ["kind", "log", "registry", "observedAt", "tarball", "contents", "package", "packument"])
+  const predicate = read.object(value, "predicate", ["kind", "log", "registry", "observedAt", "tarball", "contents", "package", "packument", "upstream"])
   read.oneOf(predicate["kind"], "predicate.kind", ["own"])
   return {
     purl, sha512,
@@ -74,6 +77,7 @@ export function parseObservation(text: string): Observation {
     contents: parseContents(predicate["contents"]),
     package: parsePackage(predicate["package"]),
     packument: parsePackument(predicate["packument"]),
+    upstream: upstreamMember(predicate["upstream"], "predicate.upstream", read),
   }
 }
 
@@ -133,7 +137,7 @@ function parsePackument(value: unknown): Observation["packument"] {
 
 /** Writes an observation as the canonical statement that goes into the log. `parseObservation` gives it back. */
 export function formatObservation(observation: Observation): string {
-  const { purl, sha512, package: facts, contents, tarball, packument, ...common } = observation
+  const { purl, sha512, package: facts, contents, tarball, packument, upstream, ...common } = observation
   const { scripts, dependencies, optionalDependencies, peerDependencies, ...lists } = facts
   const text = formatStatementText(purl, sha512, OBSERVATION_TYPE, {
     kind: "own", ...common, tarball, contents: { ...contents },
@@ -141,7 +145,7 @@ export function formatObservation(observation: Observation): string {
       ...lists, scripts: plain(scripts), dependencies: plain(dependencies),
       optionalDependencies: plain(optionalDependencies), peerDependencies: plain(peerDependencies),
     },
-    packument,
+    packument, upstream,
   })
   parseObservation(text)
   return text

@@ -15,6 +15,11 @@ export const PREDICATE_BASE = "https://vouchsafe.example/"
 export const OBSERVATION_TYPE = `${PREDICATE_BASE}observation/v1`
 export const NOTICE_TYPE = `${PREDICATE_BASE}notice/v1`
 export const BY_DIGEST_TYPE = `${PREDICATE_BASE}by-digest/v1`
+export const REBUILD_TYPE = `${PREDICATE_BASE}rebuild/v1`
+export const FOREIGN_TYPE = `${PREDICATE_BASE}foreign/v1`
+
+/** Go's dirhash as text. */
+export const H1 = /^h1:[A-Za-z0-9+/]{43}=$/
 
 /** Longest body that an entry may name by digest. */
 export const BODY_LENGTH_MAX = 8_388_608
@@ -65,6 +70,6 @@ export function formatStatementText(name: string, sha512: string, predicateType:
 }
 
 /** A map of foreign keys as a JSON object. */
-export function plain(map: ReadonlyMap<string, string>): JsonObject {
+export function plain(map: ReadonlyMap<string, string | number>): JsonObject {
   return Object.fromEntries(map)
 }

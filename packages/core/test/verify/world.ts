@@ -1,6 +1,6 @@
 import {
   type ArtifactRequest, cosign, type Crypto, formatCheckpoint, formatNotice, formatObservation, formatRoster, hexEncode, KEY_TYPE, leafHash, type LogEvidence,
-  nodeReaderFromLeaves, type Notice, type Observation, parsePolicy, parseRoster, type Policy, proveMulti, type Roster, type RosterNode, rootOfLeaves, type Signer, signNote,
+  NO_UPSTREAM, nodeReaderFromLeaves, type Notice, type Observation, parsePolicy, parseRoster, type Policy, proveMulti, type Roster, type RosterNode, rootOfLeaves, type Signer, signNote,
   signerFromSeed, utf8Encode, verify, type Verdict, type VerifyInput,
 } from "../../src/index.ts"
 import { nodeCrypto } from "../support.ts"
@@ -52,6 +52,7 @@ export function observation(log: string, more: Partial<Observation> = {}): Obser
       name: "left-pad", version: "1.3.0", scripts: new Map(), gyp: [], dependencies: new Map(), optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [],
     },
     packument: { publishedAt: NOW - 1_000_000, publisher: "stevemao", repository: null, mismatch: [] },
+    upstream: NO_UPSTREAM,
     ...more,
   }
 }
