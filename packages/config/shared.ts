@@ -3,19 +3,20 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const HERE = dirname(fileURLToPath(import.meta.url))
-/** Material that this repository holds itself. */
+/** Material that this repository holds itself: `vectors` and `data`. */
 const OWN = resolve(HERE, "../spec")
+const KINDS: ReadonlySet<string> = new Set(["vectors", "data"])
 
 /**
  * Finds material of tests: conformance vectors and recorded data. What this repository holds comes first
- * (`packages/spec/vectors`); the rest is shared with other projects, in the folder that `VOUCHSAFE_SHARED` names, by
+ * (`packages/spec/vectors`, `packages/spec/data`); the rest is shared with other projects, in the folder that `VOUCHSAFE_SHARED` names, by
  * default `shared` beside the repository.
  *
  * @throws Error where neither has it
  */
 export function sharedPath(...parts: string[]): string {
   const own = join(OWN, ...parts)
-  if (parts[0] === "vectors" && existsSync(own)) return own
+  if (KINDS.has(parts[0] ?? "") && existsSync(own)) return own
   const path = join(sharedRoot(), ...parts)
   if (!existsSync(path)) throw new Error(`material of tests ${parts.join("/")} is neither in packages/spec nor under ${sharedRoot()}; set VOUCHSAFE_SHARED`)
   return path

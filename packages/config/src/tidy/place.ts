@@ -8,7 +8,7 @@ export interface Place {
 
 const SOURCE_NAME = /\.(?:ts|mts|cts|tsx|mjs|cjs|js)$/
 const PACKAGE_PATH = /^packages\/([^/]+)\/(.*)$/
-const RECORDED = /(?:^|\/)(?:fixtures|vectors|__snapshots__)\//
+const RECORDED = /(?:^|\/)(?:fixtures|vectors|__snapshots__)\/|^packages\/spec\/data\//
 
 /** True for files that the syntax rules read: TypeScript and JavaScript that people write. */
 export function isSource(path: string): boolean {
