@@ -171,8 +171,8 @@ function cutSignatureHeader(bytes: Bytes, headers: readonly Header[], bodyAt: nu
 /** Where a tag's signature starts: the last line of the message that opens one, as git looks for it. */
 function findTagSignature(bytes: Bytes, bodyAt: number): number | undefined {
   const text = latin1(bytes.subarray(bodyAt))
-  const at = Math.max(...SIGNATURE_BEGINS.map((begin) => text.startsWith(begin) ? Math.max(0, text.lastIndexOf(`\n${begin}`) + 1) : text.lastIndexOf(`\n${begin}`) + 1 || -1))
-  return at < 0 ? undefined : bodyAt + at
+  const at = Math.max(...SIGNATURE_BEGINS.map((begin) => text.lastIndexOf(`\n${begin}`)))
+  return at < 0 ? undefined : bodyAt + at + 1
 }
 
 function timeOf(person: string | undefined): number | null {
