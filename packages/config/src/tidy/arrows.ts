@@ -27,6 +27,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "client": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "@npmcli/config", "yaml", "@yarnpkg/parsers"] }),
   "log": row({ workspace: ["core", "ports"] }),
   "witness": row({ workspace: ["core", "ports"] }),
+  "storage": row({ workspace: ["core", "ports", "log"], thirdParty: ["pg", "aws4fetch"] }),
   "registry-view": row({ workspace: ["core", "ports"] }),
   "sigstore": row({
     workspace: ["core", "ports"],
