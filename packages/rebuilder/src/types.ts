@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { SignatureFact } from "./git/signature.ts"
 import type { Recipe } from "./recipe/recipe.ts"
 
 export const REQUEST_FORMAT = "vouchsafe-rebuild-request/v1"
@@ -75,15 +76,6 @@ export interface RebuildRequest {
 export type FailureCode =
   | "SOURCE_NOT_FOUND" | "COMMIT_UNREACHABLE" | "CLONE_FAILED" | "RECIPE_INVALID" | "BUILD_FAILED" | "BUILD_TIMEOUT" | "BUILD_LIMIT"
   | "SANDBOX_UNAVAILABLE" | "TARBALL_HOSTILE" | "TOOLCHAIN_FAILED"
-
-/** Whether somebody signed the commit, or the tag that names it. */
-export interface SignatureFact {
-  readonly state: "valid" | "unsigned" | "unknown-signer" | "bad" | "unchecked"
-  readonly kind: "ssh" | "openpgp" | null
-  /** `SHA256:…`, or an OpenPGP fingerprint in hexadecimal. */
-  readonly key: string | null
-  readonly signer: string | null
-}
 
 /** Where the source came from. */
 export interface SourceFact {
