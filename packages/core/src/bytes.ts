@@ -9,7 +9,7 @@ import { shown, VouchsafeError } from "./errors.ts"
 export type Bytes = Uint8Array
 
 // The only two globals beyond the language that core uses: they exist in Node, browsers and workers alike.
-declare const TextEncoder: { new (): { encode(text: string): Uint8Array } }
+declare const TextEncoder: { new (): { encode(text: string): Uint8Array; encodeInto(text: string, target: Uint8Array): { readonly read: number; readonly written: number } } }
 declare const TextDecoder: {
   new (label: string, options: { fatal: boolean; ignoreBOM: boolean }): { decode(bytes: Uint8Array): string }
 }
@@ -66,6 +66,14 @@ export function utf8Encode(text: string): Bytes {
     throw new VouchsafeError("UTF8_MALFORMED", `text ${shown(text)} has a lone surrogate, expected well-formed Unicode`)
   }
   return encoder.encode(text)
+}
+
+/**
+ * Writes text in UTF-8 to the start of `target` and says how many bytes that took.
+ * The caller has seen to it that the text is well-formed and that `target` has three bytes for each of its units.
+ */
+export function utf8EncodeInto(text: string, target: Bytes): number {
+  return encoder.encodeInto(text, target).written
 }
 
 /**

@@ -6,7 +6,7 @@
  *
  * @packageDocumentation
  */
-import { type Bytes, equalBytes } from "./bytes.ts"
+import { type Bytes, equalBytes, isWellFormed, utf8Encode, utf8EncodeInto } from "./bytes.ts"
 import type { Crypto } from "./crypto.ts"
 
 /** Bytes of a SHA-256 hash. */
@@ -19,13 +19,34 @@ export function leafHash(crypto: Crypto, entry: Bytes): Bytes {
   return crypto.sha256(input)
 }
 
-/** Hash of two subtrees: SHA-256(0x01 || left || right). */
+/** Longest text, in UTF-16 units, whose leaf is hashed in the kept buffer: three bytes of UTF-8 each, at most. */
+const KEPT_LENGTH_MAX = 16_384
+const leafInput = new Uint8Array(1 + 3 * KEPT_LENGTH_MAX)
+const leafText = leafInput.subarray(1)
+
+/**
+ * {@link leafHash} of a text's UTF-8, without a copy of it.
+ * @throws VouchsafeError UTF8_MALFORMED when `text` has a lone surrogate.
+ */
+export function leafHashOfText(crypto: Crypto, text: string): Bytes {
+  if (text.length > KEPT_LENGTH_MAX || !isWellFormed(text)) return leafHash(crypto, utf8Encode(text))
+  // leafInput[0] stays 0. An implementation of Crypto keeps no reference to what it is given.
+  return crypto.sha256(leafInput.subarray(0, 1 + utf8EncodeInto(text, leafText)))
+}
+
+const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES)
+nodeInput[0] = 1
+
+/**
+ * Hash of two subtrees: SHA-256(0x01 || left || right).
+ * @throws TypeError when one of them is no hash by length: callers have looked.
+ */
 export function nodeHash(crypto: Crypto, left: Bytes, right: Bytes): Bytes {
-  const input = new Uint8Array(1 + 2 * HASH_BYTES)
-  input[0] = 1
-  input.set(left, 1)
-  input.set(right, 1 + HASH_BYTES)
-  return crypto.sha256(input)
+  // A shorter one would leave bytes of an earlier call in place.
+  if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) throw new TypeError(`hashes of ${left.length} and ${right.length} bytes, expected ${HASH_BYTES} each`)
+  nodeInput.set(left, 1)
+  nodeInput.set(right, 1 + HASH_BYTES)
+  return crypto.sha256(nodeInput)
 }
 
 /** Root of the tree without entries: SHA-256(""). */

@@ -160,6 +160,19 @@ export function npmPurl(name: string, version: string, more: { readonly reposito
   })
 }
 
+/** Most npm purls as they are written: nothing in them to escape but the scope's "@" and a version's "+". */
+const PLAIN_NPM = /^pkg:npm\/(?:%40[A-Za-z0-9._~-]+\/)?[A-Za-z0-9._~-]+@[A-Za-z0-9._~-]+(?:%2B[A-Za-z0-9._~-]+)?$/
+
+/**
+ * The one spelling of an npm package version's purl, from whatever spelling; as `npmPurl` of {@link npmNameOf}, quicker where nothing is to be done.
+ * @throws VouchsafeError PURL_MALFORMED.
+ */
+export function spellNpmPurl(text: string): string {
+  if (text.length <= PURL_LENGTH_MAX && PLAIN_NPM.test(text)) return text
+  const { name, version } = npmNameOf(text)
+  return npmPurl(name, version)
+}
+
 /** An npm package version. `name` includes the scope. */
 export interface NpmName { readonly name: string; readonly version: string }
 

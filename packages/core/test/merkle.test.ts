@@ -1,11 +1,11 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import {
-  type Bytes, checkConsistency, checkFork, checkInclusion, checkSubtreeConsistency, checkSubtreeInclusion, coveringSubtrees, emptyRoot, isPowerOfTwo, isSubtree, nodeHash,
+  type Bytes, checkConsistency, checkFork, checkInclusion, checkSubtreeConsistency, checkSubtreeInclusion, coveringSubtrees, emptyRoot, isPowerOfTwo, isSubtree, leafHash, leafHashOfText, nodeHash,
   nodeReaderFromLeaves, proveConsistency, proveConsistencyAsync, proveFork, proveInclusion, proveInclusionAsync, proveSubtreeConsistency, proveSubtreeInclusion,
-  rootOfLeaves, splitPoint, subtreeHash,
+  rootOfLeaves, splitPoint, subtreeHash, utf8Encode,
 } from "../src/index.ts"
-import { decimalLeaves, hex, naiveRoot, nodeCrypto, PROPERTY_RUNS } from "./support.ts"
+import { decimalLeaves, expectRefusal, hex, naiveRoot, nodeCrypto, PROPERTY_RUNS } from "./support.ts"
 
 const SIZE_MAX = 70
 const LEAVES = decimalLeaves(SIZE_MAX)
@@ -14,6 +14,17 @@ const FORKED = LEAVES.map((hash, i) => (i === 2 ? (LEAVES[60] as Bytes) : hash))
 const ROOTS = Array.from({ length: SIZE_MAX + 1 }, (_, size) => naiveRoot(LEAVES.slice(0, size)))
 const FORKED_ROOTS = Array.from({ length: SIZE_MAX + 1 }, (_, size) => naiveRoot(FORKED.slice(0, size)))
 const rootAt = (size: number): Bytes => ROOTS[size] as Bytes
+
+test("the leaf of a text is that of its bytes, whatever was hashed before", () => {
+  const texts = ["", "a", "\u{10ffff}".repeat(8_191), "\uffff".repeat(16_384), "x".repeat(16_384), "x".repeat(16_385), "é".repeat(40_000), "b"]
+  for (const text of texts) expect(leafHashOfText(nodeCrypto, text)).toEqual(leafHash(nodeCrypto, utf8Encode(text)))
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => { expect(leafHashOfText(nodeCrypto, text)).toEqual(leafHash(nodeCrypto, utf8Encode(text))) }), { numRuns: PROPERTY_RUNS })
+  for (const text of ["\ud800", `${"x".repeat(20_000)}\udc00`, "a\ud800b"]) expectRefusal(() => leafHashOfText(nodeCrypto, text), "UTF8_MALFORMED")
+})
+
+test.each([[31, 32], [32, 31], [33, 32], [32, 33], [0, 32], [32, 0]])("no node over hashes of %i and %i bytes", (left, right) => {
+  expect(() => nodeHash(nodeCrypto, new Uint8Array(left), new Uint8Array(right))).toThrow(TypeError)
+})
 
 test("roots of every size agree with the recursive definition", () => {
   for (let size = 0; size <= SIZE_MAX; size++) expect(rootOfLeaves(nodeCrypto, LEAVES.slice(0, size)), `size ${size}`).toEqual(rootAt(size))

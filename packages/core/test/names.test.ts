@@ -2,7 +2,7 @@ import { PackageURL } from "packageurl-js"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import {
-  base64Encode, formatPurl, h1, hexOfH1, npmNameOf, npmPurl, parsePurl, parseSri, type Purl, sha512OfSri, sriOfSha512,
+  base64Encode, formatPurl, h1, hexOfH1, npmNameOf, npmPurl, parsePurl, parseSri, type Purl, sha512OfSri, spellNpmPurl, sriOfSha512,
 } from "../src/index.ts"
 import { allowOnly, expectRefusal, nodeCrypto, PROPERTY_RUNS } from "./support.ts"
 
@@ -61,6 +61,29 @@ test("purls write back; reading throws nothing but PURL_MALFORMED and settles af
       expect(formatPurl(parsePurl(canonical))).toBe(canonical)
     }, "PURL_MALFORMED")
   }), { numRuns: PROPERTY_RUNS * 5 })
+})
+
+test("an npm purl is spelt as taking it apart and writing it again does, or refused the same", () => {
+  const pieces = fc.string({ unit: fc.constantFrom("a", "B", "1", ".", "..", "-", "_", "~", ":", "/", "@", "%40", "%2B", "%2b", "%41", "+", "?", "#", "\n", "é", "pkg:npm/"), maxLength: 8 })
+  const texts = fc.oneof(pieces.map((text) => `pkg:npm/${text}`), fc.tuple(pieces, pieces).map(([name, version]) => `pkg:npm/${name}@${version}`), fc.tuple(pieces, pieces, pieces).map(([scope, name, version]) => `pkg:npm/%40${scope}/${name}@${version}`))
+  const outcome = (action: () => string): string => {
+    try {
+      return action()
+    } catch (error) {
+      return String((error as { code?: string }).code)
+    }
+  }
+  let plain = 0
+  fc.assert(fc.property(texts, (text) => {
+    const spelled = outcome(() => spellNpmPurl(text))
+    if (spelled === text) plain += 1
+    expect(spelled).toBe(outcome(() => {
+      const { name, version } = npmNameOf(text)
+      return npmPurl(name, version)
+    }))
+  }), { numRuns: PROPERTY_RUNS * 10 })
+  expect(plain).toBeGreaterThan(10)
+  expectRefusal(() => spellNpmPurl(`pkg:npm/${"a".repeat(4_096)}@1`), "PURL_MALFORMED")
 })
 
 test("npm purls read the same in another implementation", () => {

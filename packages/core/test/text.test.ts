@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import {
-  base64Decode, base64DecodeLenientUrl, base64Encode, compareBytes, concatBytes, equalBytes, hexDecode, hexEncode, isWellFormed, parseDecimal, parseDecimalBig,
+  base64Decode, base64DecodeExact, base64DecodeLenientUrl, base64Encode, compareBytes, concatBytes, equalBytes, hexDecode, hexEncode, isWellFormed, parseDecimal, parseDecimalBig,
   utf8Decode, utf8Encode,
 } from "../src/index.ts"
 import { allowOnly, expectRefusal, PROPERTY_RUNS } from "./support.ts"
@@ -42,6 +42,22 @@ test("base64 accepts one spelling only, and throws nothing else", () => {
     allowOnly(() => expect(base64Encode(base64Decode(text))).toBe(text), "BASE64_MALFORMED")
     allowOnly(() => base64DecodeLenientUrl(text), "BASE64_MALFORMED")
   }), { numRuns: PROPERTY_RUNS * 5 })
+})
+
+test("base64 of so many bytes is what the strict reader gives, or nothing", () => {
+  const lengths = fc.integer({ min: 0, max: 40 })
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), lengths, (bytes, length) => {
+    expect(base64DecodeExact(base64Encode(bytes), length)).toEqual(length === bytes.length ? bytes : undefined)
+  }), { numRuns: PROPERTY_RUNS })
+  // Every digit of a hash, replaced by what stands beside the alphabet, by a neighbour's code page and by what would leave bits over.
+  const text = base64Encode(new Uint8Array(32).fill(0xa7))
+  for (let i = 0; i < text.length; i++) {
+    for (const wrong of ["=", "-", "_", "\n", "\u00c1", "\u2141", "\ud841"]) {
+      if (text[i] !== wrong) expect(base64DecodeExact(`${text.slice(0, i)}${wrong}${text.slice(i + 1)}`, 32), `${JSON.stringify(wrong)} at ${i}`).toBeUndefined()
+    }
+  }
+  expect(base64DecodeExact(`${text.slice(0, 42)}d=`, 32)).toBeUndefined()
+  expect([base64DecodeExact(text, 31), base64DecodeExact(text, 33), base64DecodeExact(text.slice(0, 43), 32)]).toEqual([undefined, undefined, undefined])
 })
 
 test.each([

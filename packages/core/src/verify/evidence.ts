@@ -4,9 +4,10 @@
  *
  * @packageDocumentation
  */
-import { base64Decode, base64Encode } from "../base64.ts"
+import { base64DecodeExact, base64Encode } from "../base64.ts"
 import type { Bytes } from "../bytes.ts"
 import { VouchsafeError } from "../errors.ts"
+import { HASH_BYTES } from "../merkle.ts"
 import { ENTRY_BYTES_MAX } from "../tile.ts"
 import { isRegistryId } from "./registry-id.ts"
 import { parseJson, shapeReader, type ShapeReader } from "./shape.ts"
@@ -29,7 +30,6 @@ const CHECKPOINT_LENGTH_MAX = 65_536
 const DETAIL_LENGTH_MAX = 1_000
 const URL_LENGTH_MAX = 512
 const MAX = Number.MAX_SAFE_INTEGER
-const BASE64_HASH = /^[A-Za-z0-9+/]{43}=$/
 const CODE = /^[A-Z][A-Z0-9_]{0,62}$/
 
 export interface ArtifactName {
@@ -197,8 +197,9 @@ function parseIndices(value: unknown, at: string, max: number): number[] {
 
 function parseHashes(value: unknown, at: string, max: number): Bytes[] {
   return read.array(value, at, max).map((hash, i) => {
-    if (typeof hash !== "string" || !BASE64_HASH.test(hash)) throw new VouchsafeError("EVIDENCE_MALFORMED", `evidence answer: ${at}[${i}] is no base64 of 32 bytes`)
-    return base64Decode(hash)
+    const bytes = typeof hash === "string" ? base64DecodeExact(hash, HASH_BYTES) : undefined
+    if (bytes === undefined) throw new VouchsafeError("EVIDENCE_MALFORMED", `evidence answer: ${at}[${i}] is no base64 of ${HASH_BYTES} bytes`)
+    return bytes
   })
 }
 

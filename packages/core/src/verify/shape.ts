@@ -73,7 +73,8 @@ export function shapeReader(code: ErrorCode, document: string): ShapeReader {
       if (entries.length > maxEntries) return reader.fail(at, `at most ${maxEntries} members`, `${entries.length} members`)
       for (const [key, text] of entries) {
         if (key.length > maxLength) reader.fail(at, `keys of at most ${maxLength} characters`, `${key.length} characters`)
-        reader.string(text, `${at}.${excerpt(key, false)}`, maxLength)
+        // The place is only spelt out where it is wrong: it costs more than the look.
+        if (typeof text !== "string" || text.length > maxLength) reader.string(text, `${at}.${excerpt(key, false)}`, maxLength)
       }
       return new Map(entries as [string, string][])
     },

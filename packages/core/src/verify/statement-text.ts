@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 import { canonicalize, type JsonObject, parseCanonicalJson } from "../jcs.ts"
-import { npmNameOf, npmPurl } from "../purl.ts"
+import { spellNpmPurl } from "../purl.ts"
 import { STATEMENT_TYPE } from "../statement.ts"
 import { isRegistryId } from "./registry-id.ts"
 import { HEX_SHA512, type ShapeReader } from "./shape.ts"
@@ -53,8 +53,7 @@ export function parseOwnStatement(text: string, reader: ShapeReader): OwnStateme
 /** Reads a purl that names an artifact: npm, with version, without qualifiers or subpath, in its one spelling. */
 export function artifactPurl(value: unknown, at: string, reader: ShapeReader): string {
   const text = reader.string(value, at, NAME_LENGTH_MAX)
-  const { name, version } = npmNameOf(text)
-  const spelled = npmPurl(name, version)
+  const spelled = spellNpmPurl(text)
   return spelled === text ? text : reader.fail(at, spelled, text)
 }
 
