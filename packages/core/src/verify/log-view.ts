@@ -1,14 +1,16 @@
-import { type Bytes, equalBytes, hexEncode, isWellFormed, utf8Encode } from "../bytes.ts"
+import { type Bytes, hexEncode, isWellFormed, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError } from "../errors.ts"
-import { checkInclusion, leafHashOfText, rootOfLeaves } from "../merkle.ts"
+import { checkInclusion, leafHashOfText } from "../merkle.ts"
 import { checkMulti } from "../multiproof.ts"
-import { parseOwnEntry, resolveObservation } from "./entry.ts"
+import { parseEntry, resolveObservation } from "./entry.ts"
 import { artifactKey } from "./evidence.ts"
 import type { HeadChecker, HeadResult } from "./head.ts"
 import type { EntryBatch, LogEvidence } from "./input.ts"
-import { type Notice, parseNotice } from "./notice.ts"
+import { type ViewedNotices, viewNotices } from "./notices-view.ts"
 import type { Observation } from "./observation.ts"
+import type { Rebuild } from "./rebuild.ts"
+import type { ForeignEntry } from "./release.ts"
 import type { RosterNode } from "./roster.ts"
 
 /** One checked statement: included in its attester's log under a cosigned head. */
@@ -16,6 +18,18 @@ export interface SeenObservation {
   readonly index: number
   readonly observation: Observation
   readonly checkpointTime: number
+}
+
+/** One checked rebuild statement. */
+export interface SeenRebuild {
+  readonly index: number
+  readonly rebuild: Rebuild
+}
+
+/** One foreign entry that is in the log. That says nothing about who signed what it holds. */
+export interface SeenForeign {
+  readonly index: number
+  readonly foreign: ForeignEntry
 }
 
 /** What one node's evidence amounts to once everything in it is checked. */
@@ -26,9 +40,14 @@ export interface LogView {
   /** Why some or all of the evidence did not verify; empty when it did. */
   readonly problems: readonly string[]
   readonly misbehavior?: string
+  /** By {@link artifactKey}. */
   readonly observations: ReadonlyMap<string, SeenObservation>
+  /** By {@link artifactKey}, each entry once. */
+  readonly rebuilds: ReadonlyMap<string, readonly SeenRebuild[]>
+  /** By purl, each entry once: a release names no registry. */
+  readonly foreign: ReadonlyMap<string, readonly SeenForeign[]>
   /** undefined when the notices log could not be checked whole. */
-  readonly notices?: { readonly entries: readonly Notice[]; readonly timeSeconds: number }
+  readonly notices?: ViewedNotices
   /** The newest verified time in this evidence, and the newest that is ahead of the local clock. */
   readonly newestTime: number
   readonly aheadTime: number
@@ -38,10 +57,9 @@ export interface LogView {
 /** Checks one node's evidence. Never throws on wrong evidence: what does not verify becomes a problem and counts for nothing. */
 export function viewLog(crypto: Crypto, heads: HeadChecker, node: RosterNode, evidence: LogEvidence | undefined): LogView {
   const problems: string[] = []
-  const observations = new Map<string, SeenObservation>()
+  const statements = createStatements(node)
   let newestTime = 0
   let aheadTime = 0
-  let misbehavior = evidence?.misbehaved
   const open = (result: HeadResult): (HeadResult & { ok: true })["head"] | undefined => {
     if (result.ok) {
       newestTime = Math.max(newestTime, result.head.timeSeconds)
@@ -64,18 +82,12 @@ export function viewLog(crypto: Crypto, heads: HeadChecker, node: RosterNode, ev
       problems.push(`inclusion proof of ${batch.indices.length} entries under size ${head.size} of ${node.log.name} does not verify`)
       continue
     }
-    for (const seen of readEntries(crypto, node, batch, head.timeSeconds, problems)) {
-      const key = artifactKey(seen.observation)
-      const other = observations.get(key)
-      if (other !== undefined && other.observation.sha512 !== seen.observation.sha512) {
-        misbehavior ??= `entries ${other.index} and ${seen.index} of ${node.log.name} observe different bytes for ${seen.observation.purl}`
-      }
-      if (other === undefined || seen.checkpointTime < other.checkpointTime) observations.set(key, seen)
-    }
+    readEntries(crypto, batch, head.timeSeconds, statements, problems)
   }
   const notices = evidence?.notices === undefined ? undefined : viewNotices(crypto, node, evidence.notices.entries, open(heads.check(node, node.notices, evidence.notices.checkpoint)), problems)
+  const misbehavior = evidence?.misbehaved ?? statements.misbehavior
   return {
-    node, problems, observations, newestTime, aheadTime,
+    node, problems, newestTime, aheadTime, observations: statements.observations, rebuilds: statements.rebuilds, foreign: statements.foreign,
     reached: evidence?.reached ?? false,
     statuses: new Map((evidence?.statuses ?? []).map((status) => [artifactKey(status), status])),
     ...(evidence?.failure === undefined ? {} : { failure: evidence.failure }),
@@ -97,52 +109,56 @@ function isIncluded(crypto: Crypto, batch: EntryBatch, leafHashes: readonly Byte
     checkInclusion(crypto, { index, size: head.size, leafHash: leafHashes[i] as Bytes, proof: paths[i] ?? [], root: head.root }))
 }
 
-/** Reads the entries of a proven batch. An entry that is not this attester's own observation in this log makes no claim (THREATS A1). */
-function readEntries(crypto: Crypto, node: RosterNode, batch: EntryBatch, checkpointTime: number, problems: string[]): SeenObservation[] {
+/** The checked statements of one log, as they are collected. */
+interface Statements {
+  readonly node: RosterNode
+  readonly observations: Map<string, SeenObservation>
+  readonly rebuilds: Map<string, SeenRebuild[]>
+  readonly foreign: Map<string, SeenForeign[]>
+  misbehavior: string | undefined
+}
+
+function createStatements(node: RosterNode): Statements {
+  return { node, observations: new Map(), rebuilds: new Map(), foreign: new Map(), misbehavior: undefined }
+}
+
+/**
+ * Reads the entries of a proven batch. What an entry is, its type says; one that is bound to another log is worth nothing here, and a
+ * foreign one goes where no attester's claim is ever looked for (THREATS A1).
+ */
+function readEntries(crypto: Crypto, batch: EntryBatch, checkpointTime: number, statements: Statements, problems: string[]): void {
+  const { name } = statements.node.log
   const bodies = new Map(batch.bodies.map((body) => [hexEncode(crypto.sha256(utf8Encode(body))), body]))
-  const seen: SeenObservation[] = []
   for (const [i, text] of batch.entries.entries()) {
     const index = batch.indices[i] as number
     try {
-      const observation = resolveObservation(parseOwnEntry(text), bodies)
-      if (observation.log === node.log.name) seen.push({ index, observation, checkpointTime })
-      else problems.push(`entry ${index} of ${node.log.name} is a statement bound to another log`)
+      const entry = parseEntry(text)
+      if (entry.kind === "rebuild" && entry.rebuild.log === name) addOnce(statements.rebuilds, artifactKey(entry.rebuild), { index, rebuild: entry.rebuild })
+      else if (entry.kind === "foreign" && entry.foreign.log === name) addOnce(statements.foreign, entry.foreign.purl, { index, foreign: entry.foreign })
+      else if (entry.kind === "observation" || entry.kind === "by-digest") {
+        const observation = resolveObservation(entry, bodies)
+        if (observation.log === name) addObservation(statements, { index, observation, checkpointTime })
+        else problems.push(`entry ${index} of ${name} is a statement bound to another log`)
+      } else problems.push(`entry ${index} of ${name} is a statement bound to another log`)
     } catch (error) {
       if (!isVouchsafeError(error)) throw error
-      problems.push(`entry ${index} of ${node.log.name}: ${error.message}`)
+      problems.push(`entry ${index} of ${name}: ${error.message}`)
     }
   }
-  return seen
 }
 
-/** Recomputes the root from all entries, so that no notice can be left out (THREATS A3). */
-function viewNotices(
-  crypto: Crypto, node: RosterNode, entries: readonly string[], head: { readonly size: number; readonly root: Bytes; readonly timeSeconds: number } | undefined, problems: string[],
-): LogView["notices"] {
-  if (head === undefined) return undefined
-  if (!entries.every(isWellFormed)) {
-    problems.push(`a notice of ${node.notices.name} has a lone surrogate, expected text that UTF-8 can carry`)
-    return undefined
+function addObservation(statements: Statements, seen: SeenObservation): void {
+  const key = artifactKey(seen.observation)
+  const other = statements.observations.get(key)
+  if (other !== undefined && other.observation.sha512 !== seen.observation.sha512) {
+    statements.misbehavior ??= `entries ${other.index} and ${seen.index} of ${statements.node.log.name} observe different bytes for ${seen.observation.purl}`
   }
-  if (entries.length !== head.size || !equalBytes(rootOfLeaves(crypto, entries.map((entry) => leafHashOfText(crypto, entry))), head.root)) {
-    problems.push(`${entries.length} notices of ${node.notices.name} are not the ${head.size} under its signed head`)
-    return undefined
-  }
-  const notices: Notice[] = []
-  for (const [index, entry] of entries.entries()) {
-    try {
-      const notice = parseNotice(entry)
-      if (notice.log === node.notices.name) {
-        notices.push(notice)
-        continue
-      }
-      problems.push(`notice ${index} of ${node.notices.name} is bound to another log`)
-    } catch (error) {
-      if (!isVouchsafeError(error)) throw error
-      problems.push(`notice ${index} of ${node.notices.name}: ${error.message}`)
-    }
-    // An entry that cannot be read may be a withdrawal: this notices log cannot be relied on.
-    return undefined
-  }
-  return { entries: notices, timeSeconds: head.timeSeconds }
+  if (other === undefined || seen.checkpointTime < other.checkpointTime) statements.observations.set(key, seen)
+}
+
+/** Cached and fresh evidence may bring the same entry. */
+function addOnce<T extends { readonly index: number }>(map: Map<string, T[]>, key: string, seen: T): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [seen])
+  else if (!list.some(({ index }) => index === seen.index)) list.push(seen)
 }

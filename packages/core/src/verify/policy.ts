@@ -1,3 +1,5 @@
+import { DAY_SECONDS, dayMember } from "./calendar.ts"
+import { type LevelRule, levelsMember, type PublisherRule, publishersMember, type SignerRule, signersMember } from "./policy-names.ts"
 import { HEX_SHA512, parseJson, shapeReader } from "./shape.ts"
 import { artifactPurl } from "./statement-text.ts"
 import { type Severity, VERDICT_CODES, type VerdictCode } from "./verdict.ts"
@@ -7,13 +9,16 @@ export const POLICY_FORMAT = "vouchsafe-policy/v1"
 export const POLICY_LENGTH_MAX = 1_048_576
 export const EXCEPTIONS_MAX = 1_000
 /** An exception for a withdrawal or a conflict lasts at most this long (THREATS A3). */
-export const EXCEPTION_SECONDS_MAX = 30 * 86_400
+export const EXCEPTION_SECONDS_MAX = 30 * DAY_SECONDS
 
 export const PRESETS = ["observe", "recommended", "strict"] as const
 export type Preset = (typeof PRESETS)[number]
 
 /** Codes whose severity the policy may set; the others are what the product is. */
-export const RULE_CODES = ["DIGEST_CONFLICT", "MANIFEST_MISMATCH", "TARBALL_AMBIGUOUS", "EXOTIC_SOURCE", "WRONG_REGISTRY"] as const
+export const RULE_CODES = [
+  "DIGEST_CONFLICT", "MANIFEST_MISMATCH", "TARBALL_AMBIGUOUS", "EXOTIC_SOURCE", "WRONG_REGISTRY",
+  "PROVENANCE_INVALID", "SOURCE_MISMATCH", "NOT_RELEASED", "UNSIGNED_COMMIT", "NOT_REBUILT", "NO_PROVENANCE",
+] as const
 export type RuleCode = (typeof RULE_CODES)[number]
 export type RuleSeverity = Severity | "off"
 
@@ -48,23 +53,24 @@ export interface Policy {
   readonly budgetMs: number
   readonly rules: ReadonlyMap<RuleCode, RuleSeverity>
   readonly exceptions: readonly Exception[]
+  readonly levels: readonly LevelRule[]
+  readonly publishers: readonly PublisherRule[]
+  readonly signers: readonly SignerRule[]
+  /** Operators that must agree on a rebuild for the level `rebuilt`; by default 2, or as many as there are. */
+  readonly rebuilders?: number
 }
 
-const DEFAULT_MAX_NOTICE_AGE_SECONDS = 86_400
+const DEFAULT_MAX_NOTICE_AGE_SECONDS = DAY_SECONDS
 const DEFAULT_BUDGET_MS = 20_000
 const BUDGET_MS_MAX = 600_000
-const NOTICE_AGE_SECONDS_MAX = 30 * 86_400
+const NOTICE_AGE_SECONDS_MAX = 30 * DAY_SECONDS
 const THRESHOLD_MAX = 128
 const TEXT_LENGTH_MAX = 500
 const PATH_LENGTH_MAX = 1_024
 const DURATION = /^([1-9][0-9]{0,6})([smhd])$/
 const SECONDS_BY_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
-const RULES_BY_PRESET: Readonly<Record<Preset, Readonly<Record<RuleCode, RuleSeverity>>>> = {
-  observe: { DIGEST_CONFLICT: "warn", MANIFEST_MISMATCH: "warn", TARBALL_AMBIGUOUS: "warn", EXOTIC_SOURCE: "warn", WRONG_REGISTRY: "warn" },
-  recommended: { DIGEST_CONFLICT: "deny", MANIFEST_MISMATCH: "deny", TARBALL_AMBIGUOUS: "deny", EXOTIC_SOURCE: "deny", WRONG_REGISTRY: "deny" },
-  strict: { DIGEST_CONFLICT: "deny", MANIFEST_MISMATCH: "deny", TARBALL_AMBIGUOUS: "deny", EXOTIC_SOURCE: "deny", WRONG_REGISTRY: "deny" },
-}
+const SEVERITY_BY_PRESET: Readonly<Record<Preset, Severity>> = { observe: "warn", recommended: "deny", strict: "deny" }
 
 const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
 
@@ -75,7 +81,7 @@ const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
 export function parsePolicy(text: string): Policy {
   if (text.length > POLICY_LENGTH_MAX) read.fail("document", `at most ${POLICY_LENGTH_MAX} characters`, `${text.length} characters`)
   const document = read.object(parseJson("CONFIG_MALFORMED", "vouchsafe.json", text), "document", ["format", "roster"],
-    ["$schema", "preset", "threshold", "maxNoticeAge", "budget", "rules", "exceptions"])
+    ["$schema", "preset", "threshold", "maxNoticeAge", "budget", "rules", "exceptions", "levels", "publishers", "signers", "rebuilders"])
   read.oneOf(document["format"], "format", [POLICY_FORMAT])
   if (document["$schema"] !== undefined) read.string(document["$schema"], "$schema", PATH_LENGTH_MAX)
   const preset = document["preset"] === undefined ? "recommended" : read.oneOf(document["preset"], "preset", PRESETS)
@@ -88,6 +94,10 @@ export function parsePolicy(text: string): Policy {
     budgetMs: seconds(document["budget"], "budget", DEFAULT_BUDGET_MS / 1_000, BUDGET_MS_MAX / 1_000) * 1_000,
     rules: parseRules(document["rules"], preset),
     exceptions: exceptions.map((exception, i) => parseException(exception, `exceptions[${i}]`)),
+    levels: levelsMember(document["levels"], "levels", read),
+    publishers: publishersMember(document["publishers"], "publishers", read),
+    signers: signersMember(document["signers"], "signers", read),
+    ...(document["rebuilders"] === undefined ? {} : { rebuilders: read.integer(document["rebuilders"], "rebuilders", 1, THRESHOLD_MAX) }),
   }
 }
 
@@ -98,7 +108,7 @@ function seconds(value: unknown, at: string, fallback: number, max: number): num
 }
 
 function parseRules(value: unknown, preset: Preset): ReadonlyMap<RuleCode, RuleSeverity> {
-  const rules = new Map<RuleCode, RuleSeverity>(RULE_CODES.map((code) => [code, RULES_BY_PRESET[preset][code]]))
+  const rules = new Map<RuleCode, RuleSeverity>(RULE_CODES.map((code) => [code, SEVERITY_BY_PRESET[preset]]))
   if (value === undefined) return rules
   const set = read.object(value, "rules", [], RULE_CODES)
   for (const code of RULE_CODES) {
@@ -112,13 +122,12 @@ function parseException(value: unknown, at: string): Exception {
   const code = read.oneOf(exception["code"], `${at}.code`, VERDICT_CODES)
   if (NEVER_EXCEPTED.includes(code)) read.fail(`${at}.code`, "a code that an exception may cover", code)
   if (BOUND_CODES.includes(code) && exception["sha512"] === undefined) read.fail(`${at}.sha512`, `the digest that the exception for ${code} is about`, undefined)
-  const until = read.pattern(exception["until"], `${at}.until`, /^\d{4}-\d{2}-\d{2}$/, "a day such as 2026-12-31")
+  const { day: until, startSeconds } = dayMember(exception["until"], `${at}.until`, read)
   return {
-    code, until,
+    code, until, untilSeconds: startSeconds + DAY_SECONDS,
     purl: artifactPurl(exception["purl"], `${at}.purl`, read),
     owner: nonEmpty(exception["owner"], `${at}.owner`),
     reason: nonEmpty(exception["reason"], `${at}.reason`),
-    untilSeconds: endOfDay(until, `${at}.until`),
     ...(exception["sha512"] === undefined ? {} : { sha512: read.pattern(exception["sha512"], `${at}.sha512`, HEX_SHA512, "128 lower-case hex digits") }),
   }
 }
@@ -126,12 +135,4 @@ function parseException(value: unknown, at: string): Exception {
 function nonEmpty(value: unknown, at: string): string {
   const text = read.string(value, at, TEXT_LENGTH_MAX)
   return text.trim() === "" ? read.fail(at, "some text", text) : text
-}
-
-/** Unix seconds at which a UTC day ends. */
-function endOfDay(day: string, at: string): number {
-  const midnight = Date.parse(`${day}T00:00:00Z`)
-  // Written back, so that 2026-02-31 is no day.
-  if (Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day) return read.fail(at, "a day of the calendar", day)
-  return midnight / 1_000 + 86_400
 }

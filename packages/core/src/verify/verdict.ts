@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+import type { Level } from "./policy-names.ts"
+import type { CommitSignature, RebuildMatch } from "./rebuild.ts"
 
 /** Every reason that a package can be refused for; never renamed, never reused (packages/spec/verdict.md). */
 export const VERDICT_CODES = [
@@ -11,6 +13,12 @@ export const VERDICT_CODES = [
   "WITHDRAWN", // a trusted operator withdrew this artifact
   "DIGEST_CONFLICT", // operators were served different bytes for one version
   "MANIFEST_MISMATCH", // the packument lies about the tarball
+  "PROVENANCE_INVALID", // a registry signature or attestation was there and was refused
+  "SOURCE_MISMATCH", // rebuilders got other files from the source
+  "NOT_RELEASED", // the publisher's keys that the policy names did not release these bytes
+  "UNSIGNED_COMMIT", // the source commit is not signed by a key that the policy names
+  "NOT_REBUILT", // the policy asks for a rebuild that enough operators agree on
+  "NO_PROVENANCE", // the policy asks for verified provenance
   "TARBALL_AMBIGUOUS", // parsers could disagree about the tarball
   "WRONG_REGISTRY", // a lockfile or a name points to a registry that is not the configured one
   "EXOTIC_SOURCE", // git, URL, file, or no sha512 at all: no digest that somebody attested
@@ -21,6 +29,11 @@ export const VERDICT_CODES = [
   "PENDING", // nodes are still observing
   "NOT_VOUCHED", // fewer operators than the threshold vouch for these bytes
 ] as const
+/** Label of a verdict whose level rests on a reviewed recipe of the package's own (THREATS A10). */
+export const RECIPE_LABEL = "rebuilt (recipe)"
+/** Label of every verdict where the roster has one operator. */
+export const SINGLE_LABEL = "single-operator"
+
 export type VerdictCode = (typeof VERDICT_CODES)[number]
 
 export type Severity = "deny" | "warn"
@@ -50,6 +63,41 @@ export interface Claim {
   readonly bundled: readonly string[]
 }
 
+/** Where an artifact was built, as verified provenance says it. */
+export interface ProvenanceClaim {
+  readonly repository: string
+  readonly commit: string
+  readonly workflow: string | null
+  readonly builder: string
+  readonly runner: "github-hosted" | "self-hosted" | null
+  /** Operators that verified it and count. */
+  readonly saidBy: readonly string[]
+}
+
+/** One operator's newest rebuild of these bytes, whatever came of it. */
+export interface RebuildClaim {
+  readonly operator: string
+  readonly origin: string
+  readonly index: number
+  readonly match: RebuildMatch
+  readonly repository: string
+  readonly commit: string
+  /** Hex SHA-256 of the recipe. */
+  readonly recipe: string
+  readonly override: boolean
+  readonly signature: CommitSignature
+  /** It is one of the rebuilds that agree most widely: same commit, same recipe, some level of equality. */
+  readonly agrees: boolean
+}
+
+/** A publisher's release that counted, and where it stands. */
+export interface ReleaseClaim {
+  /** `name+keyid` of the key that signed it. */
+  readonly key: string
+  readonly origin: string
+  readonly index: number
+}
+
 /** What somebody is about to install. */
 export interface ArtifactRequest {
   /** `pkg:npm/name@version`, no qualifiers. */
@@ -64,8 +112,13 @@ interface VerdictCommon extends ArtifactRequest {
   /** Operators whose statements counted. */
   readonly claims: readonly Claim[]
   readonly findings: readonly Finding[]
-  /** `single-operator` when one operator's word is all that the roster asks for. */
+  /** `single-operator` when one operator's word is all that the roster asks for; `rebuilt (recipe)`. */
   readonly labels: readonly string[]
+  /** The highest level reached; absent for bytes alone. */
+  readonly level?: Level
+  readonly provenance?: ProvenanceClaim
+  readonly rebuilds?: readonly RebuildClaim[]
+  readonly releases?: readonly ReleaseClaim[]
 }
 export interface Allowed extends VerdictCommon {
   readonly ok: true
