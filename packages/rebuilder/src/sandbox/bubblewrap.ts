@@ -14,6 +14,7 @@ import { type Cgroup, createCgroup } from "./cgroup.ts"
 import type { Executor, SandboxCommand, SandboxOutcome, SandboxSpec } from "./executor.ts"
 import { FORWARD_SCRIPT } from "./forward-script.ts"
 import { collectOutput, readStatus, startBubblewrap, writeData } from "./launch.ts"
+import { openPipe } from "./pipe.ts"
 import { readOrGone } from "./processes.ts"
 import { encodeProgram, seccompProgram } from "./seccomp.ts"
 import { checkSpec } from "./spec.ts"
@@ -83,9 +84,10 @@ async function runOnce({ spec, command, onOutput, options, program, seccomp }: R
   const cgroup = options.cgroups === false ? undefined : createCgroup({ memoryBytes: limits.memoryBytes + OWN_MEMORY_BYTES, processes })
   try {
     const watchdog = createWatchdog(spec, scratchBytes, cgroup)
-    const child = startBubblewrap(program, launch, limits, options.user)
+    const pipe = await openPipe()
+    const child = startBubblewrap(program, launch, limits, pipe.writeFd, options.user)
+    const output = collectOutput(pipe.start(), limits.outputBytes, onOutput)
     const status = readStatus(child)
-    const output = collectOutput(child, limits.outputBytes, onOutput)
     const supervised = superviseRun({ child, status, output, watchdog, timeMs: Math.min(limits.timeMs, command.timeoutMs) })
     const group = joinGroup(cgroup, child)
     writeData(child, seccomp, launch.data)

@@ -12,8 +12,12 @@ const KIB = 1024
 const O_CLOEXEC = 0o2000000
 /** `ulimit -f` counts in these. */
 const FILE_BLOCK_BYTES = 512
-/** Private memory of one process at most, in parts of the whole run's limit: a wall between two looks of the watchdog. */
+/**
+ * Private memory of one process at most: so many times the whole run's limit, and a gibibyte that engines like V8 reserve and never
+ * touch. A wall for what happens between two looks of the watchdog.
+ */
 const DATA_SHARE = 2
+const DATA_RESERVED_BYTES = 1024 * 1024 * 1024
 
 /**
  * Runs outside, before bubblewrap, since Node cannot set limits of its children: waits for the go-ahead (by then it is in its
@@ -23,17 +27,17 @@ const DATA_SHARE = 2
 const ENTRY = 'read -r go; [ "$go" = go ] || exit 1; ulimit -c 0; ulimit -n "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; ulimit -d "$3" 2>/dev/null; shift 3; exec "$@" </dev/null'
 
 /** Starts bubblewrap; it waits until {@link writeData}. */
-export function startBubblewrap(program: string, launch: Launch, limits: SandboxLimits, user: { readonly uid: number; readonly gid: number } | undefined): ChildProcess {
+export function startBubblewrap(program: string, launch: Launch, limits: SandboxLimits, outputFd: number, user: { readonly uid: number; readonly gid: number } | undefined): ChildProcess {
   const empty = openSync("/dev/null", "r")
   try {
-    return start(program, launch, limits, { ...user, stdio: openFiles(launch, empty) })
+    return start(program, launch, limits, { ...user, stdio: openFiles(launch, outputFd, empty) })
   } finally {
     closeSync(empty)
   }
 }
 
 function start(program: string, launch: Launch, limits: SandboxLimits, options: SpawnOptions): ChildProcess {
-  const numbers = [limits.openFiles, Math.ceil(limits.diskBytes / FILE_BLOCK_BYTES), Math.ceil((limits.memoryBytes * DATA_SHARE) / KIB)]
+  const numbers = [limits.openFiles, Math.ceil(limits.diskBytes / FILE_BLOCK_BYTES), Math.ceil((limits.memoryBytes * DATA_SHARE + DATA_RESERVED_BYTES) / KIB)]
   return spawn("/bin/sh", ["-c", ENTRY, "sh", ...numbers.map(String), program, ...launch.args], { cwd: "/", env: {}, ...options })
 }
 
@@ -41,8 +45,8 @@ function start(program: string, launch: Launch, limits: SandboxLimits, options: 
  * Pipes for what the sandbox needs, and nothing in place of whatever else this process was started with: Node closes what it opened
  * by itself, and lets through what it inherited.
  */
-function openFiles(launch: Launch, empty: number): ("pipe" | "ignore" | number)[] {
-  const wanted: ("pipe" | "ignore" | number)[] = ["pipe", "pipe", "pipe", "pipe", "pipe", ...launch.data.map(() => "pipe" as const)]
+function openFiles(launch: Launch, outputFd: number, empty: number): ("pipe" | "ignore" | number)[] {
+  const wanted: ("pipe" | "ignore" | number)[] = ["pipe", outputFd, outputFd, "pipe", "pipe", ...launch.data.map(() => "pipe" as const)]
   for (const name of readdirSync("/proc/self/fd")) {
     const fd = Number(name)
     const flags = readOrGone(() => /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1"))?.[1])
@@ -99,10 +103,12 @@ export interface Output {
   tail(): string
   /** Calls back once, when it goes over. */
   onOver(call: () => void): void
+  /** Resolves when all of it has been read. */
+  readonly ended: Promise<void>
 }
 
 /** Passes output on up to the limit. */
-export function collectOutput(child: ChildProcess, bytesMax: number, onOutput: (chunk: Uint8Array) => void): Output {
+export function collectOutput(stream: Readable, bytesMax: number, onOutput: (chunk: Uint8Array) => void): Output {
   let bytes = 0
   let tail = Buffer.alloc(0)
   let call: (() => void) | undefined
@@ -115,9 +121,8 @@ export function collectOutput(child: ChildProcess, bytesMax: number, onOutput: (
     if (passed.length > 0) onOutput(passed)
     if (bytes > bytesMax && !wasOver) call?.()
   }
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on("error", () => stream.destroy())
-    stream?.on("data", take)
-  }
-  return { over: () => bytes > bytesMax, tail: () => tail.toString("utf8").trim(), onOver: (next) => { call = next } }
+  stream.on("error", () => stream.destroy())
+  stream.on("data", take)
+  const ended = new Promise<void>((resolve) => { stream.on("close", resolve) })
+  return { ended, over: () => bytes > bytesMax, tail: () => tail.toString("utf8").trim(), onOver: (next) => { call = next } }
 }

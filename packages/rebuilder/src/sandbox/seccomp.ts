@@ -69,7 +69,7 @@ const when = (code: number, k: number, then: readonly Instruction[]): Instructio
  * @returns undefined where no list of calls was written for it: there is no sandbox then
  */
 export function seccompProgram(arch: string): readonly Instruction[] | undefined {
-  const architecture = ARCHITECTURES[arch]
+  const architecture = Object.hasOwn(ARCHITECTURES, arch) ? ARCHITECTURES[arch] : undefined
   return architecture === undefined ? undefined : assemble(architecture)
 }
 

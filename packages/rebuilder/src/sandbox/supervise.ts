@@ -55,6 +55,7 @@ export async function superviseRun({ child, status, output, watchdog, timeMs }: 
     const error = await closed(child, find)
     find()
     if (first !== undefined) await gone(first)
+    await output.ended
     if (failure !== undefined) throw failure
     return error === undefined ? ended : { status: "unavailable", detail: `a shell to start bubblewrap from does not start: ${error.message}` }
   } finally {
@@ -63,7 +64,7 @@ export async function superviseRun({ child, status, output, watchdog, timeMs }: 
   }
 }
 
-/** Resolves when bubblewrap has ended and all that it and the run wrote has been read. */
+/** Resolves when bubblewrap has ended, or did not start. */
 function closed(child: ChildProcess, onExit: () => void): Promise<Error | undefined> {
   return new Promise((resolve) => {
     child.on("error", resolve)
