@@ -26,8 +26,8 @@ const PROGRAM = "bwrap"
 const VERSION_MIN = [0, 8, 0]
 const VERSION_TIMEOUT_MS = 10_000
 const PAGE_BYTES = 4096
-/** More than the watchdog allows, so that it sees what was wanted. */
-const PROCESSES_SPARE = 8
+/** So many times what the watchdog allows: a bomb whose parts die at the wall must be over the limit whenever it is looked at. */
+const PROCESSES_WALL = 2
 
 export interface BubblewrapOptions {
   /** Path of the program; default: the first `bwrap` on this process's PATH. */
@@ -80,7 +80,7 @@ async function runOnce({ spec, command, onOutput, options, program, seccomp }: R
   const { limits } = spec
   const scratchBytes = Math.max(PAGE_BYTES, Math.floor(Math.min(limits.diskBytes, limits.memoryBytes) / 2 / PAGE_BYTES) * PAGE_BYTES)
   const processes = limits.processes + OWN_PROCESSES
-  const launch = launchOf(spec, command, { nodePath: options.nodePath ?? process.execPath, forwardScript: FORWARD_SCRIPT, processes: processes + PROCESSES_SPARE, scratchBytes })
+  const launch = launchOf(spec, command, { nodePath: options.nodePath ?? process.execPath, forwardScript: FORWARD_SCRIPT, processes: processes * PROCESSES_WALL, scratchBytes })
   const cgroup = options.cgroups === false ? undefined : createCgroup({ memoryBytes: limits.memoryBytes + OWN_MEMORY_BYTES, processes })
   try {
     const watchdog = createWatchdog(spec, scratchBytes, cgroup)
