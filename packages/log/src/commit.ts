@@ -6,9 +6,9 @@
  */
 import {
   type Bytes, checkConsistency, type Crypto, emptyRoot, entriesPath, equalBytes, formatCheckpoint, isVouchsafeError, type NodeReader, openCheckpoint,
-  proveConsistencyAsync, readRanges, type Signer, signNote, tilePath, VouchsafeError,
+  proveConsistencyAsync, readRanges, type Signer, signNote, tilePath, type VerifierKey, VouchsafeError,
 } from "@vouchsafe/core"
-import type { LogEntry, LogStorage, SignedHead, TreeHead } from "@vouchsafe/ports"
+import type { LogEntry, LogStateReads, LogStorage, SignedHead, TreeHead } from "@vouchsafe/ports"
 import type { Reading } from "./reading.ts"
 import { edgeStarts, EMPTY_TREE, type Growth, growTree, hashCount, rootOfTree, type Tree } from "./tree.ts"
 
@@ -44,8 +44,8 @@ export async function rootAt(crypto: Crypto, nodes: NodeReader, size: number): P
  * Reads a checkpoint of this log and checks that this log's key signed it.
  * @throws VouchsafeError NOTE_MALFORMED, NOTE_UNVERIFIED, CHECKPOINT_MALFORMED.
  */
-export function openOwn(context: Pick<CommitContext, "crypto" | "signer">, text: string): TreeHead {
-  const { checkpoint } = openCheckpoint(context.crypto, text, context.signer.verifier)
+export function openOwn(crypto: Crypto, verifier: VerifierKey, text: string): TreeHead {
+  const { checkpoint } = openCheckpoint(crypto, text, verifier)
   if (checkpoint.extensions.length > 0) {
     throw new VouchsafeError("CHECKPOINT_MALFORMED", `checkpoint: has ${checkpoint.extensions.length} extension lines, expected none`)
   }
@@ -55,18 +55,17 @@ export function openOwn(context: Pick<CommitContext, "crypto" | "signer">, text:
 /** [S5] Signs a head and reads the result back: a signer that errs is found out before anybody sees it. */
 function signHead(context: CommitContext, head: TreeHead): SignedHead {
   const text = signNote(context.signer, formatCheckpoint({ origin: context.signer.verifier.name, ...head }))
-  const own = openOwn(context, text)
+  const own = openOwn(context.crypto, context.signer.verifier, text)
   if (own.size !== head.size || !equalBytes(own.root, head.root)) throw broken("the signed checkpoint does not read back as it was signed")
   return { size: head.size, root: head.root, text }
 }
 
 /** [S4] The new tree must extend the signed one, as read through the very tiles that others will read. */
-async function checkExtends(context: CommitContext, before: TreeHead, nodes: NodeReader, head: TreeHead): Promise<void> {
-  const { crypto } = context
+export async function checkExtends(crypto: Crypto, before: TreeHead, nodes: NodeReader, head: TreeHead): Promise<void> {
   const of = { oldSize: before.size, newSize: head.size }
   const proof = await proveConsistencyAsync(crypto, nodes, of)
   const outcome = checkConsistency(crypto, { ...of, oldRoot: before.root, newRoot: head.root, proof })
-  if (outcome !== "consistent") throw broken(`the tree of ${head.size} entries does not extend the signed tree of ${before.size}: nothing was signed`)
+  if (outcome !== "consistent") throw broken(`the tree of ${head.size} entries does not extend the signed tree of ${before.size}: nothing was published`)
 }
 
 /** [S3] to [S6] for a batch that is staged. `before` is undefined for a log that never signed. */
@@ -75,7 +74,7 @@ async function finish(context: CommitContext, before: Published | undefined, gro
   const { tree } = growth
   if (growth.files.length > 0) await storage.putFiles(growth.files)
   const nodes = reading.nodesOf(tree)
-  if (before !== undefined) await checkExtends(context, before.head, nodes, staged)
+  if (before !== undefined) await checkExtends(context.crypto, before.head, nodes, staged)
   const head = signHead(context, staged)
   await storage.putSigned(before?.head.size, head, edgeStarts(tree.size))
   return { tree, head, nodes }
@@ -90,8 +89,7 @@ export async function commitBatch(context: CommitContext, before: Published, ent
 }
 
 /** The tree of `size` entries, rebuilt from what storage still holds; what is staged beyond it comes beside it. */
-async function loadTree(context: CommitContext, size: number): Promise<{ readonly tree: Tree; readonly beyond: readonly Bytes[] }> {
-  const { storage, crypto } = context
+export async function loadTree(storage: LogStateReads, crypto: Crypto, size: number): Promise<{ readonly tree: Tree; readonly beyond: readonly Bytes[] }> {
   const starts = edgeStarts(size)
   const held = await storage.readStagedEntries(starts[0] ?? 0)
   const tail = held.slice(0, size - (starts[0] ?? 0))
@@ -106,13 +104,14 @@ async function loadTree(context: CommitContext, size: number): Promise<{ readonl
   return { tree: { size, edge, tail }, beyond: held.slice(tail.length) }
 }
 
-function openStored(context: CommitContext, what: string, head: SignedHead): void {
+/** @throws VouchsafeError STATE_UNSAFE when another key made the stored checkpoint, LOG_BROKEN when it does not say what is stored beside it. */
+export function openStored(crypto: Crypto, verifier: VerifierKey, what: string, head: SignedHead): void {
   let own: TreeHead
   try {
-    own = openOwn(context, head.text)
+    own = openOwn(crypto, verifier, head.text)
   } catch (cause) {
     if (!isVouchsafeError(cause)) throw cause
-    throw new VouchsafeError("STATE_UNSAFE", `the stored ${what} checkpoint is not one of ${context.signer.verifier.vkey}: ${cause.message}`, {
+    throw new VouchsafeError("STATE_UNSAFE", `the stored ${what} checkpoint is not one of ${verifier.vkey}: ${cause.message}`, {
       hint: "a log's directory belongs to one name and one key; use another directory for another key",
       cause,
     })
@@ -134,7 +133,7 @@ async function refuseFilesAhead(context: CommitContext, size: number): Promise<v
 
 /** [S8] Brings the log to where its newest staged batch is published. Opening a log is always this. */
 export async function recover(context: CommitContext): Promise<{ readonly published: Published; readonly cosigned: SignedHead | undefined }> {
-  const { storage, crypto, reading } = context
+  const { storage, crypto, signer, reading } = context
   const { staged, signed, cosigned } = await storage.load()
   if (signed === undefined) {
     if (staged !== undefined) throw broken(`${staged.size} entries are staged in a log that never signed`)
@@ -142,10 +141,10 @@ export async function recover(context: CommitContext): Promise<{ readonly publis
     const growth = { tree: EMPTY_TREE, files: [], hashes: [] }
     return { published: await finish(context, undefined, growth, { size: 0, root: emptyRoot(crypto) }), cosigned: undefined }
   }
-  openStored(context, "signed", signed)
+  openStored(crypto, signer.verifier, "signed", signed)
   const goal = staged ?? { size: 0, root: emptyRoot(crypto) }
   await refuseFilesAhead(context, goal.size)
-  const { tree, beyond } = await loadTree(context, signed.size)
+  const { tree, beyond } = await loadTree(storage, crypto, signed.size)
   if (!equalBytes(rootOfTree(crypto, tree), signed.root)) throw broken(`the stored tree of ${signed.size} entries has another root than was signed`)
   const growth = growTree(crypto, tree, beyond)
   if (growth.tree.size !== goal.size || !equalBytes(rootOfTree(crypto, growth.tree), goal.root)) {
@@ -154,7 +153,7 @@ export async function recover(context: CommitContext): Promise<{ readonly publis
   const before = { tree, head: signed, nodes: reading.nodesOf(tree) }
   const published = goal.size === signed.size ? before : await finish(context, before, growth, goal)
   if (cosigned !== undefined) {
-    openStored(context, "cosigned", cosigned)
+    openStored(crypto, signer.verifier, "cosigned", cosigned)
     if (cosigned.size > published.head.size || !equalBytes(await rootAt(crypto, published.nodes, cosigned.size), cosigned.root)) {
       throw broken(`the stored cosigned checkpoint of size ${cosigned.size} is not of this tree`)
     }

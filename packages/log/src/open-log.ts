@@ -3,15 +3,12 @@
  *
  * @packageDocumentation
  */
-import {
-  type Bytes, type Crypto, equalBytes, KEY_TYPE, type NodeReader, proveConsistencyAsync, proveInclusionAsync, proveMultiAsync, type Signer,
-} from "@vouchsafe/core"
+import { type Crypto, equalBytes, KEY_TYPE, type Signer } from "@vouchsafe/core"
 import type { Log, LogStorage, SignedHead } from "@vouchsafe/ports"
+import { createAnswers } from "./answers.ts"
 import { broken, type CommitContext, commitBatch, openOwn, type Published, recover, rootAt } from "./commit.ts"
-import { INDICES_PER_KEY_MAX } from "./limits.ts"
 import { createReading } from "./reading.ts"
 import { createSequencer, type SequencerLimits } from "./sequencer.ts"
-import { serveFile } from "./serve.ts"
 import { openSqliteStorage } from "./storage/sqlite.ts"
 
 /** How to open a log. */
@@ -36,27 +33,13 @@ function expectSigner({ origin, signer }: LogOptions): void {
   if (type !== KEY_TYPE.ed25519) throw new TypeError(`the log's key has type ${type}, expected ${KEY_TYPE.ed25519}`)
 }
 
-/** Proofs over a published tree, for sizes up to its own. */
-function createProver(crypto: Crypto, published: () => Published): Pick<Log, "proveInclusion" | "proveMulti" | "proveConsistency"> {
-  const nodesFor = (size: number): NodeReader => {
-    const { head, nodes } = published()
-    if (size > head.size) throw new RangeError(`cannot prove anything about ${size} entries: the log has ${head.size}`)
-    return nodes
-  }
-  return {
-    proveInclusion: async (index, size) => proveInclusionAsync(crypto, nodesFor(size), { index, size }),
-    proveMulti: async (indices, size) => proveMultiAsync(nodesFor(size), { indices, size }, crypto),
-    proveConsistency: async (oldSize, newSize) => proveConsistencyAsync(crypto, nodesFor(newSize), { oldSize, newSize }),
-  }
-}
-
 /** Cosigned checkpoints of a log, in the order in which they were handed in. */
 function createCosigned(context: CommitContext, first: SignedHead | undefined, published: () => Published) {
   let current = first
   let last: Promise<unknown> = Promise.resolve()
 
   const publishOne = async (text: string): Promise<boolean> => {
-    const { size, root } = openOwn(context, text)
+    const { size, root } = openOwn(context.crypto, context.signer.verifier, text)
     const { head, nodes } = published()
     if (size > head.size || !equalBytes(root, await rootAt(context.crypto, nodes, size))) {
       throw broken(`the cosigned checkpoint of size ${size} is not of this log, whose signed tree has ${head.size} entries`)
@@ -118,22 +101,8 @@ export async function openLog(options: LogOptions): Promise<Log> {
       return sequencer.failure
     },
     append: sequencer.append,
-    checkpoint: () => state.head.text,
-    head: () => state.head,
-    cosigned: cosigned.current,
     publishCosigned: cosigned.publish,
-    entry: (index) => context.reading.entry(state.tree, index),
-    entries(indices): Promise<Bytes[]> {
-      const { tree } = state
-      return Promise.all(indices.map((index) => context.reading.entry(tree, index)))
-    },
-    async indicesByKey(key) {
-      const { size } = state.tree
-      // Staged entries are in the index before they are published.
-      return (await storage.indicesByKey(key, INDICES_PER_KEY_MAX)).filter((index) => index < size)
-    },
-    ...createProver(crypto, () => state),
-    serve: (path) => serveFile(context.reading, state.tree, (cosigned.current() ?? state.head).text, path),
+    ...createAnswers({ storage, crypto, reading: context.reading }, () => ({ ...state, cosigned: cosigned.current() })),
     async close() {
       await sequencer.close()
       await cosigned.settled()

@@ -22,13 +22,16 @@ export interface Reading {
   entry(tree: Tree, index: number): Promise<Bytes>
 }
 
-async function readWhole(storage: LogStorage, path: string): Promise<Bytes> {
+/** Where full tiles and bundles are read from. */
+type Files = Pick<LogStorage, "readFile">
+
+async function readWhole(storage: Files, path: string): Promise<Bytes> {
   const bytes = await storage.readFile(path)
   if (bytes !== undefined) return bytes
   throw new VouchsafeError("LOG_BROKEN", `${path} is missing`, { details: { path }, hint: "run `vouchsafe-node fsck`" })
 }
 
-async function readBundle(storage: LogStorage, path: string): Promise<readonly Bytes[]> {
+async function readBundle(storage: Files, path: string): Promise<readonly Bytes[]> {
   const bytes = await readWhole(storage, path)
   try {
     return parseEntryBundle(bytes, TILE_WIDTH)
@@ -44,7 +47,7 @@ function bundleBytes(entries: readonly Bytes[]): number {
 
 /** What reading needs. `caches` bound the memory it takes, in bytes. */
 export interface ReadingOptions {
-  readonly storage: LogStorage
+  readonly storage: Files
   readonly crypto: Crypto
   readonly tileCacheBytes?: number
   readonly bundleCacheBytes?: number

@@ -2,6 +2,9 @@
 export type { Clock } from "./clock.ts"
 export type { AbortSignalLike, HttpRequest, HttpResponse, HttpTransport } from "./http.ts"
 export type { CachedStatement, EvidenceCache, MisbehaviorRecord, NoticesMirror, StateStore, Swap } from "./client.ts"
-export type { EdgeHash, Log, LogEntry, LogFile, LogState, LogStorage, LogStorageAudit, ServedFile, SignedHead, StagedBatch, TreeHead } from "./log.ts"
+export type {
+  EdgeHash, Log, LogEntry, LogFile, LogFiles, LogReader, LogRecords, LogSnapshots, LogState, LogStateReads, LogStorage, LogStorageAudit, ServedFile,
+  SignedHead, StagedBatch, TreeHead,
+} from "./log.ts"
 export type { WitnessedHead, WitnessedMisbehavior, WitnessStore } from "./witness.ts"
 export type { BlobStore, PackumentVersion, RegistrySource, StatementLog, TarballDownload, VersionQuery } from "./attester.ts"

@@ -35,7 +35,7 @@ export interface ServedFile {
 
 /**
  * One append-only log. A method that reads answers from the newest published tree, also while a commit runs.
- * Reads reject with LOG_BROKEN when what was stored is damaged and with DISK when it cannot be read.
+ * Reads reject with LOG_BROKEN when what was stored is damaged and with DISK, UNREACHABLE, TIMEOUT or UPSTREAM_FAILED when it cannot be read.
  */
 export interface Log {
   /** Line 1 of its checkpoints, also the name of its key. */
@@ -134,8 +134,9 @@ export interface LogStorageAudit {
  * rejects with STATE_UNSAFE.
  *
  * Of every method that writes: resolving means durable, and a power cut afterwards loses nothing of it. STATE_UNSAFE and LOG_BROKEN mean
- * refused, nothing changed (of `putFiles`: nothing at that path). Any other rejection (DISK) means the outcome is unknown: all of it or nothing may be stored.
- * Of every method that reads: rejects with DISK when the place cannot be read, LOG_BROKEN when what it holds is damaged.
+ * refused, nothing changed (of `putFiles`: nothing at that path). Any other rejection (DISK; of a place on another machine also UNREACHABLE, TIMEOUT,
+ * UPSTREAM_FAILED) means the outcome is unknown: all of it or nothing may be stored.
+ * Of every method that reads: rejects with one of these when the place cannot be read, LOG_BROKEN when what it holds is damaged.
  */
 export interface LogStorage {
   load(): Promise<LogState>
@@ -164,4 +165,33 @@ export interface LogStorage {
   audit(): Promise<LogStorageAudit>
   /** Gives the lock back. Nothing may be called afterwards. */
   close(): Promise<void>
+}
+
+/** The write-once part of a {@link LogStorage}, where it is kept apart from the rest. */
+export interface LogFiles extends Pick<LogStorage, "putFiles" | "readFile"> {
+  /** Paths of all files stored, sorted. */
+  listFiles(): Promise<string[]>
+}
+
+/** The transactional part of a {@link LogStorage}, where it is kept apart from the files. It holds the lock. */
+export interface LogRecords extends Omit<LogStorage, "putFiles" | "readFile" | "audit"> {
+  audit(): Promise<Omit<LogStorageAudit, "files">>
+}
+
+/** What one reading of a log's state needs. */
+export type LogStateReads = Pick<LogStorage, "load" | "readStagedEntries" | "readStagedHashes">
+
+/** A log's storage for those who only read, while another process may hold it and write. Takes no lock. */
+export interface LogSnapshots extends Pick<LogStorage, "readFile" | "indicesByKey" | "close"> {
+  /** Runs `read` over one state of the records: what it reads was all true at one moment. */
+  snapshot<T>(read: (records: LogStateReads) => Promise<T>): Promise<T>
+}
+
+/** A log as a front end sees it that another process writes: its newest state as of the last refresh. Rejects as {@link Log}. */
+export interface LogReader extends Omit<Log, "append" | "failure" | "publishCosigned"> {
+  /**
+   * Reads the log's state anew. True when there was something new. Rejects with LOG_BROKEN, and goes on answering from what it had, when the
+   * stored log is not one that extends what was answered so far.
+   */
+  refresh(): Promise<boolean>
 }

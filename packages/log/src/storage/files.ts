@@ -6,25 +6,23 @@
 import { readdir, readFile, rm } from "node:fs/promises"
 import { dirname, join, relative, sep } from "node:path"
 import { type Bytes, equalBytes, parseTilePath, TILE_WIDTH, VouchsafeError } from "@vouchsafe/core"
-import type { LogFile } from "@vouchsafe/ports"
+import type { LogFile, LogFiles } from "@vouchsafe/ports"
 import { PARALLEL_WRITES_MAX } from "../limits.ts"
-import type { Disk } from "./disk.ts"
+import { type Disk, nodeDisk } from "./disk.ts"
 import { asDiskError, isMissing } from "./errors.ts"
 
 const TILES = "tile"
 const SCRATCH = "tmp"
 
-/** Write-once files below one directory, named by their tlog-tiles path. */
-export interface TileFiles {
-  putFiles(files: readonly LogFile[]): Promise<void>
-  readFile(path: string): Promise<Bytes | undefined>
-  listFiles(): Promise<string[]>
-}
-
 /** Nothing but a full tile's path becomes a file name: no text from outside reaches the file system. */
 function placeOf(directory: string, path: string): string {
   if (parseTilePath(path).width !== TILE_WIDTH) throw new RangeError(`${path} is a partial tile: only full ones are files`)
   return join(directory, ...path.split("/"))
+}
+
+/** Reads one of the files below `directory`, which somebody else may be writing: a file is there whole or not at all. */
+export async function readTileFile(directory: string, path: string): Promise<Bytes | undefined> {
+  return readIfThere(placeOf(directory, path))
 }
 
 /** Waits for all, also when one fails: nothing goes on behind the back of whoever was told of the failure. */
@@ -47,8 +45,11 @@ async function readIfThere(file: string): Promise<Bytes | undefined> {
   }
 }
 
-/** Prepares `directory`. What an interrupted write left behind is removed. */
-export async function openTileFiles(directory: string, disk: Disk): Promise<TileFiles> {
+/**
+ * Write-once files below one directory, named by their tlog-tiles path. Prepares the directory: what an interrupted write left behind is
+ * removed, so whoever opens it must be the only one who writes there.
+ */
+export async function openTileFiles(directory: string, disk: Disk = nodeDisk): Promise<LogFiles> {
   const scratch = join(directory, SCRATCH)
   await rm(scratch, { recursive: true, force: true })
   await disk.makeDirectory(scratch)
@@ -91,7 +92,7 @@ export async function openTileFiles(directory: string, disk: Disk): Promise<Tile
         throw asDiskError(`cannot store tiles in ${directory}`, error)
       }
     },
-    readFile: async (path) => readIfThere(placeOf(directory, path)),
+    readFile: async (path) => readTileFile(directory, path),
     async listFiles() {
       const found = await readdir(join(directory, TILES), { recursive: true, withFileTypes: true })
       return found.filter((one) => !one.isDirectory())

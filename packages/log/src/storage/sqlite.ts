@@ -7,11 +7,11 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { type Bytes, VouchsafeError } from "@vouchsafe/core"
-import type { LogEntry, LogState, LogStorage, SignedHead, StagedBatch, TreeHead } from "@vouchsafe/ports"
+import type { LogEntry, LogFiles, LogState, LogStorage, SignedHead, StagedBatch, TreeHead } from "@vouchsafe/ports"
 import { inTransaction, openDatabase } from "./database.ts"
 import { type Disk, nodeDisk } from "./disk.ts"
 import { asDiskError } from "./errors.ts"
-import { openTileFiles, type TileFiles } from "./files.ts"
+import { openTileFiles } from "./files.ts"
 
 /** The database file inside a log's directory. */
 export const DATABASE_NAME = "log.sqlite"
@@ -131,7 +131,7 @@ function putCosigned(statements: Statements, head: SignedHead): void {
   statements.setHead.run("cosigned", head.size, head.root, head.text, null)
 }
 
-function storageOf(database: DatabaseSync, files: TileFiles, directory: string): LogStorage {
+function storageOf(database: DatabaseSync, files: LogFiles, directory: string): LogStorage {
   const statements = prepareAll(database)
   const run = async <T>(what: string, work: () => T): Promise<T> => {
     try {
