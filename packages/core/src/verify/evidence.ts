@@ -19,8 +19,8 @@ export const REQUEST_ARTIFACTS_MAX = 1_000
 export const REQUEST_LENGTH_MAX = 1_048_576
 export const DEADLINE_MS_MAX = 60_000
 export const ANSWER_BYTES_MAX = 67_108_864
-/** Statements about one artifact in one log; one is normal. */
-const STATEMENTS_PER_ARTIFACT_MAX = 4
+/** Statements about one artifact in one answer: its observation, rebuilds, and releases. One is normal. */
+export const STATEMENTS_PER_ARTIFACT_MAX = 16
 const ENTRIES_MAX = REQUEST_ARTIFACTS_MAX * STATEMENTS_PER_ARTIFACT_MAX
 /** Entries of a notices log that one answer may carry; a client asks again for the rest. */
 export const NOTICES_PER_ANSWER_MAX = 10_000

@@ -14,10 +14,15 @@ export { formatObservation, type Observation, parseObservation } from "./observa
 export {
   type Exception, EXCEPTION_SECONDS_MAX, EXCEPTIONS_MAX, parsePolicy, type Policy, POLICY_FORMAT, type Preset, PRESETS, RULE_CODES, type RuleCode, type RuleSeverity,
 } from "./policy.ts"
+export {
+  type Level, type LevelRule, LEVELS, NAMED_ENTRIES_MAX, NAMED_KEYS_MAX, type PublisherKey, type PublisherRule, signerKeyOf, type SignerRule,
+} from "./policy-names.ts"
 export { quorumsIntersect } from "./quorum.ts"
 export {
   type CommitSignature, formatRebuild, parseRebuild, type Rebuild, REBUILD_MATCHES, type RebuildMatch, SIGNATURE_STATES, SOURCE_WAYS, type SourceWay,
 } from "./rebuild.ts"
+export { matchesName } from "./name-pattern.ts"
+export { rebuildersNeeded } from "./rules/context.ts"
 export { isRegistryId, registryIdOf } from "./registry-id.ts"
 export {
   FOREIGN_ENVELOPE_BYTES_MAX, type ForeignEntry, formatForeignEntry, formatRelease, isSignedBy, keyHint, openRelease, parseForeignEntry, parseRelease, type Release, RELEASE_TYPE,
@@ -27,11 +32,13 @@ export {
   defaultWitnessQuorum, eligibleWitnesses, formatRoster, parseRoster, type Roster, ROSTER_FORMAT, ROSTER_LENGTH_MAX, ROSTER_NODES_MAX, type RosterNode,
 } from "./roster.ts"
 export { escapeForDisplay, HEX_SHA1, HEX_SHA256, HEX_SHA512, parseJson, type ShapeReader, shapeReader } from "./shape.ts"
+export { provenanceOf, REPRODUCED_OPERATORS_MIN, SLSA_REPRODUCED, SLSA_SUMMARY_TYPE, summaryOf, type SummaryOptions } from "./slsa.ts"
 export {
   artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE, REBUILD_TYPE,
 } from "./statement-text.ts"
 export { NO_UPSTREAM, type Provenance, SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE, type Upstream, UPSTREAM_REFUSED_MAX } from "./upstream.ts"
 export {
-  type Allowed, type ArtifactRequest, type Claim, type Finding, type Refused, type Severity, type Verdict, VERDICT_CODES, type VerdictCode, verdictsExit,
+  type Allowed, type ArtifactRequest, type Claim, type Finding, type ProvenanceClaim, type RebuildClaim, RECIPE_LABEL, type Refused, type ReleaseClaim, type Severity, SINGLE_LABEL,
+  type Verdict, VERDICT_CODES, type VerdictCode, verdictsExit,
 } from "./verdict.ts"
 export { verify } from "./verify.ts"

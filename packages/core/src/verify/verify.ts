@@ -34,7 +34,7 @@ export function verify(input: VerifyInput): Verdict[] {
   const threshold = Math.max(roster.threshold, policy.threshold ?? 0)
   const shared = views.flatMap(nodeFindings)
   return requests.map((request) => {
-    const verdict = decide({ roster, policy, now, threshold, views, notices }, request)
+    const verdict = decide({ crypto, roster, policy, now, threshold, views, notices }, request)
     return shared.length === 0 ? verdict : { ...verdict, findings: [...verdict.findings, ...shared] }
   })
 }

@@ -1,0 +1,74 @@
+/**
+ * Releases by publishers' own keys, where the policy names them (packages/spec/release.md).
+ *
+ * @packageDocumentation
+ */
+import type { SeenForeign } from "../log-view.ts"
+import type { Observation } from "../observation.ts"
+import type { PublisherKey } from "../policy-names.ts"
+import { isSignedBy, keyHint } from "../release.ts"
+import type { ArtifactRequest, Finding, ReleaseClaim } from "../verdict.ts"
+import { type DecisionContext, type Demands, severityOf } from "./context.ts"
+
+export interface ReleasesView {
+  /** Releases by keys that were good at the time, one a key. */
+  readonly claims: readonly ReleaseClaim[]
+  /** Keys that signed, but not within their days. */
+  readonly outOfTime: readonly string[]
+}
+
+/** Looks through every roster log for releases of these bytes by the keys that the policy names. Where it stands does not matter: the key is what counts. */
+export function viewReleases(context: DecisionContext, request: ArtifactRequest, demands: Demands, counted: ReadonlyMap<string, Observation>): ReleasesView {
+  const { publisher } = demands
+  if (publisher === undefined) return { claims: [], outOfTime: [] }
+  const seenAt = quorumTime(context.threshold, counted)
+  const claims: ReleaseClaim[] = []
+  const outOfTime: string[] = []
+  for (const key of publisher.keys) {
+    const found = findRelease(context, request, key)
+    if (found === undefined) continue
+    if (seenAt !== undefined && seenAt >= key.fromSeconds && seenAt < key.endSeconds) claims.push(found)
+    else outOfTime.push(found.key)
+  }
+  return { claims, outOfTime }
+}
+
+/**
+ * When a quorum of operators had seen the artifact: the threshold-th earliest of the times at which those that count observed it. Not the
+ * signer's time, which a thief of the key chooses, nor the time of the log entry, which a submitter does (ADR 0031).
+ */
+function quorumTime(threshold: number, counted: ReadonlyMap<string, Observation>): number | undefined {
+  return [...counted.values()].map(({ observedAt }) => observedAt).sort((a, b) => a - b)[threshold - 1]
+}
+
+function findRelease({ crypto, views }: DecisionContext, request: ArtifactRequest, { key }: PublisherKey): ReleaseClaim | undefined {
+  const hint = keyHint(key)
+  for (const view of views) {
+    if (view.misbehavior !== undefined) continue
+    const about = (view.foreign.get(request.purl) ?? []).filter(({ foreign }) => foreign.sha512 === request.sha512)
+    // Those that name this key first: a signature costs more than all else here.
+    const ordered = [...about].sort((a, b) => Number(names(b, hint)) - Number(names(a, hint)))
+    const found = ordered.find(({ foreign }) => isSignedBy(crypto, foreign.envelope, key))
+    if (found !== undefined) return { key: hint, origin: view.node.log.name, index: found.index }
+  }
+  return undefined
+}
+
+function names({ foreign }: SeenForeign, hint: string): boolean {
+  return foreign.envelope.signatures[0]?.keyId === hint
+}
+
+/** Distinct keys are counted, not signatures. */
+export function releaseFindings(context: DecisionContext, demands: Demands, view: ReleasesView): Finding[] {
+  const severity = severityOf(context.policy, "NOT_RELEASED")
+  const { publisher } = demands
+  if (severity === "off" || publisher === undefined || view.claims.length >= publisher.threshold) return []
+  const found = [...view.claims.map(({ key }) => key), ...view.outOfTime.map((key) => `${key}, which was not good when the package was first observed`)]
+  return [{
+    code: "NOT_RELEASED", severity, saidBy: [],
+    message: `${view.claims.length} of the ${publisher.threshold} publisher keys needed released these bytes`,
+    expected: `releases by ${publisher.threshold} of ${publisher.keys.map(({ key }) => keyHint(key)).join(", ")}`,
+    found: found.length === 0 ? "none in any log" : found.join("; "),
+    hint: "ask the publisher to run `vouchsafe release` for this version",
+  }]
+}

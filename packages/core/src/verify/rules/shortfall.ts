@@ -1,0 +1,44 @@
+/**
+ * Says why fewer operators than the threshold count, and names what would help most (ADR 0022).
+ *
+ * @packageDocumentation
+ */
+import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
+import { brief, type DecisionContext, HINT_EXPLAIN, list } from "./context.ts"
+import type { Shortfall, Tally } from "./tally.ts"
+
+/** The finding for too few operators; undefined when enough count, or when statement rules alone keep enough of them from counting and say so. */
+export function shortfallFinding(context: DecisionContext, request: ArtifactRequest, tally: Tally): Finding | undefined {
+  const { threshold, roster } = context
+  if (tally.counted.size >= threshold) return undefined
+  const by = (...kinds: Shortfall[]) => [...tally.missing].filter(([, missing]) => kinds.includes(missing.why)).map(([operator]) => operator)
+  const withAll = (...kinds: Shortfall[]) => tally.counted.size + by(...kinds).length >= threshold
+  if (withAll("rule")) return undefined
+  const base = {
+    severity: "deny" as const, saidBy: [...tally.missing.keys()].sort(),
+    expected: `${threshold} of ${roster.operators.length} operators that vouch for sha512 ${request.sha512 ?? "(none)"}`,
+    found: [...tally.missing].map(([operator, { detail }]) => `${operator} ${detail}`).join("; "),
+  }
+  const have = `${tally.counted.size} of the ${threshold} operators needed vouch for these bytes`
+  const observed = new Set(tally.observed.values())
+  if (observed.size > 0 && !observed.has(request.sha512 ?? "")) {
+    return { ...base, code: "NOT_VOUCHED", message: `these are not the bytes that ${list(tally.observed.keys())} observed: you were given sha512 ${brief(request.sha512 ?? "")}, they saw ${[...observed].map(brief).join(", ")}`, hint: "do not install it: your registry, a mirror or a cache hands out other bytes than everybody gets" }
+  }
+  const refusal = firstRefusal(tally)
+  if (refusal !== undefined && !withAll("pending", "unreachable")) {
+    return { ...base, code: refusal, message: `${have}; ${list(by("refused"))} refused to attest it`, hint: HINT_EXPLAIN }
+  }
+  if (by("pending").length > 0 && withAll("pending")) return { ...base, code: "PENDING", message: `${have}; ${list(by("pending"))} still observing`, hint: "try again in a moment" }
+  if (by("stale").length > 0 && withAll("pending", "stale")) return { ...base, code: "NOTICES_STALE", message: `${have}; withdrawals of ${list(by("stale"))} are not fresh`, hint: "check the connection to these nodes with `vouchsafe doctor`" }
+  if (by("unreachable").length > 0 && withAll("pending", "stale", "unreachable")) return { ...base, code: "UNREACHABLE", message: `${have}; ${list(by("unreachable"))} not reached`, hint: "check the network, then `vouchsafe status`; nothing was installed" }
+  if (by("invalid").length > 0 && withAll("pending", "stale", "unreachable", "invalid")) return { ...base, code: "PROOF_INVALID", message: `${have}; evidence of ${list(by("invalid"))} does not verify`, hint: "run `vouchsafe log verify` against these nodes" }
+  return { ...base, code: "NOT_VOUCHED", message: have, hint: HINT_EXPLAIN }
+}
+
+/** A refusal of nodes that is a verdict code of its own. Unsigned, so it only explains why nothing vouches. */
+function firstRefusal(tally: Tally): VerdictCode | undefined {
+  for (const { why, detail } of tally.missing.values()) {
+    if (why === "refused" && detail.startsWith("TARBALL_")) return "TARBALL_AMBIGUOUS"
+  }
+  return undefined
+}

@@ -1,0 +1,44 @@
+/**
+ * Rules that judge one attester's statement, taken alone (DESIGN §3.3): a statement that fails a `deny` rule does not count.
+ * One operator's word can so neither carry a package past a rule nor, against a quorum that says otherwise, refuse it.
+ *
+ * @packageDocumentation
+ */
+import { shown } from "../../errors.ts"
+import type { Observation } from "../observation.ts"
+import type { RuleCode } from "../policy.ts"
+import type { Finding } from "../verdict.ts"
+import { type Demands, list } from "./context.ts"
+
+/** Codes of these rules, gravest first. */
+export const STATEMENT_RULES = ["MANIFEST_MISMATCH", "PROVENANCE_INVALID", "NO_PROVENANCE"] as const satisfies readonly RuleCode[]
+export type StatementRule = (typeof STATEMENT_RULES)[number]
+
+/** What speaks against a statement, by rule; undefined where nothing does. */
+export function objectionTo(rule: StatementRule, observation: Observation, demands: Demands): readonly string[] | undefined {
+  switch (rule) {
+    case "MANIFEST_MISMATCH": return observation.packument.mismatch.length > 0 ? observation.packument.mismatch : undefined
+    case "PROVENANCE_INVALID": return observation.upstream.refused.length > 0 ? observation.upstream.refused : undefined
+    case "NO_PROVENANCE": return demands.levels.has("provenance") && observation.upstream.provenance === null ? [] : undefined
+  }
+}
+
+/** What objections of several operators amount to, in words. */
+export function objectionFinding(rule: StatementRule, operators: readonly string[], details: Iterable<string>): Omit<Finding, "severity"> {
+  const facts = [...new Set(details)].sort()
+  const saidBy = [...operators].sort()
+  switch (rule) {
+    case "MANIFEST_MISMATCH": return {
+      code: rule, saidBy, message: `the registry's metadata differs from the package's own package.json in ${facts.map(shown).join(", ")}`,
+      hint: "what the metadata shows is not what would be installed; ask the publisher",
+    }
+    case "PROVENANCE_INVALID": return {
+      code: rule, saidBy, message: `what the registry attests about it was refused by ${list(operators)}: ${facts.join(", ")}`,
+      hint: "a forged or misplaced attestation is worse than none; run `vouchsafe attestation verify` on it, and ask the publisher",
+    }
+    case "NO_PROVENANCE": return {
+      code: rule, saidBy, message: `the policy asks for verified provenance, and ${list(operators)} found none`,
+      hint: "install a version that was published with provenance, or change `levels` in vouchsafe.json",
+    }
+  }
+}

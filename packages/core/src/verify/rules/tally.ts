@@ -1,0 +1,108 @@
+/**
+ * Whose word counts for one request (DESIGN §3, steps 1 to 3).
+ *
+ * @packageDocumentation
+ */
+import { artifactKey } from "../evidence.ts"
+import type { LogView, SeenObservation } from "../log-view.ts"
+import type { Observation } from "../observation.ts"
+import { OBSERVATION_TYPE } from "../statement-text.ts"
+import type { ArtifactRequest, Claim, Finding } from "../verdict.ts"
+import { brief, type DecisionContext, type Demands, severityOf } from "./context.ts"
+import { isExcepted } from "./exceptions.ts"
+import { objectionFinding, objectionTo, STATEMENT_RULES, type StatementRule } from "./statement.ts"
+
+/** Why an operator's word did not count. */
+export type Shortfall = "differs" | "rule" | "invalid" | "stale" | "absent" | "refused" | "pending" | "unreachable" | "silent"
+
+export interface Obstacle {
+  readonly why: Shortfall
+  readonly detail: string
+}
+
+export interface Tally {
+  readonly claims: Claim[]
+  /** Observation of each operator that counts; the earliest, where it has several nodes. */
+  readonly counted: Map<string, Observation>
+  readonly missing: Map<string, Obstacle>
+  /** Digest that each operator observed. */
+  readonly observed: Map<string, string>
+  readonly objections: Map<StatementRule, { readonly operators: Set<string>; readonly details: string[] }>
+}
+
+export function count(context: DecisionContext, request: ArtifactRequest, demands: Demands): Tally {
+  const tally: Tally = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), objections: new Map() }
+  const key = artifactKey(request)
+  for (const view of context.views) {
+    const operator = view.node.operator
+    const seen = view.observations.get(key)
+    if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.observation.sha512)
+    const obstacle = obstacleTo(context, view, seen, request, key) ?? ruleAgainst(context, tally, operator, seen as SeenObservation, request, demands)
+    if (obstacle !== undefined) {
+      tally.missing.set(operator, obstacle)
+      continue
+    }
+    const { observation, index, checkpointTime } = seen as SeenObservation
+    const other = tally.counted.get(operator)
+    if (other === undefined || observation.observedAt < other.observedAt) tally.counted.set(operator, observation)
+    tally.claims.push({ operator, origin: view.node.log.name, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled: observation.package.bundled })
+  }
+  for (const operator of tally.counted.keys()) tally.missing.delete(operator)
+  return tally
+}
+
+/** The first thing that keeps this node's word from counting; undefined when it counts, rules aside. */
+function obstacleTo(context: DecisionContext, view: LogView, seen: SeenObservation | undefined, request: ArtifactRequest, key: string): Obstacle | undefined {
+  if (view.misbehavior !== undefined) return { why: "invalid", detail: view.misbehavior }
+  if (seen === undefined) {
+    const status = view.statuses.get(key)
+    if (view.problems[0] !== undefined) return { why: "invalid", detail: view.problems[0] }
+    if (!view.reached) return { why: "unreachable", detail: view.failure?.message ?? "did not answer" }
+    if (status?.status === "pending") return { why: "pending", detail: status.detail ?? "is still observing it" }
+    if (status?.status === "absent") return { why: "absent", detail: "was told by the registry that there is no such version" }
+    if (status?.status === "refused") return { why: "refused", detail: `${status.code ?? "refused"}${status.detail === undefined ? "" : `: ${status.detail}`}` }
+    return view.failure === undefined ? { why: "silent", detail: "has no statement about it" } : { why: "invalid", detail: view.failure.message }
+  }
+  if (request.sha512 === undefined || seen.observation.sha512 !== request.sha512) return { why: "differs", detail: `observed sha512 ${brief(seen.observation.sha512)}` }
+  return staleness(context, view)
+}
+
+/** Why a node's notices do not let it count (THREATS A3); undefined when they are whole and fresh. */
+export function staleness(context: DecisionContext, view: LogView): Obstacle | undefined {
+  if (view.notices === undefined) {
+    const problem = view.problems[0]
+    return problem === undefined ? { why: "stale", detail: "its withdrawals could not be seen" } : { why: "invalid", detail: problem }
+  }
+  const age = context.now - view.notices.timeSeconds
+  if (age > context.policy.maxNoticeAgeSeconds) return { why: "stale", detail: `its withdrawals were last seen ${age} s ago, expected at most ${context.policy.maxNoticeAgeSeconds} s` }
+  return undefined
+}
+
+/** Notes what speaks against a statement, and gives the first that keeps it from counting. */
+function ruleAgainst(context: DecisionContext, tally: Tally, operator: string, { observation }: SeenObservation, request: ArtifactRequest, demands: Demands): Obstacle | undefined {
+  let obstacle: Obstacle | undefined
+  for (const rule of STATEMENT_RULES) {
+    const details = objectionTo(rule, observation, demands)
+    if (details === undefined) continue
+    const severity = severityOf(context.policy, rule)
+    if (severity === "off") continue
+    const objection = tally.objections.get(rule) ?? { operators: new Set<string>(), details: [] }
+    tally.objections.set(rule, objection)
+    objection.operators.add(operator)
+    objection.details.push(...details)
+    if (severity === "deny" && obstacle === undefined && !isExcepted(context, request, rule)) obstacle = { why: "rule", detail: `has a statement that ${rule} refuses` }
+  }
+  return obstacle
+}
+
+/**
+ * Objections as findings. They deny while too few count; once a quorum counts without the statements that they are about, they only warn.
+ * An exception lets the statements count and is named by the finding.
+ */
+export function objectionFindings(context: DecisionContext, request: ArtifactRequest, tally: Tally): Finding[] {
+  const isCarried = tally.counted.size >= context.threshold
+  return [...tally.objections].map(([rule, { operators, details }]): Finding => {
+    const denies = severityOf(context.policy, rule) === "deny" && (!isCarried || isExcepted(context, request, rule))
+    return { ...objectionFinding(rule, [...operators], details), severity: denies ? "deny" : "warn" }
+  })
+}
