@@ -1,8 +1,9 @@
 import { logKey } from "@vouchsafe/attester"
-import { type Bytes, type Crypto, hexEncode, isVouchsafeError, parseNotice, parseObservation, parseOwnEntry, utf8Decode, type VerifierKey } from "@vouchsafe/core"
+import { type Bytes, type Crypto, hexEncode, isVouchsafeError, type Observation, parseNotice, parseEntry, parseObservation, utf8Decode, type VerifierKey } from "@vouchsafe/core"
 import { fsck, type FsckFinding } from "@vouchsafe/log"
 import { existsSync, readFileSync } from "node:fs"
 import { blobPath } from "./state/blobs.ts"
+import { rebuildKey, releaseKey } from "./log-keys.ts"
 import type { HeldFolder } from "./state/folder.ts"
 import { loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
 
@@ -32,22 +33,36 @@ export async function checkData(folder: HeldFolder, crypto: Crypto): Promise<Fsc
     else return bytes
     return undefined
   }
-  await check(folder.at("log"), keys.log.verifier, (entry) => observationKeys(entry, readBlob))
+  await check(folder.at("log"), keys.log.verifier, (entry) => keysOfEntry(entry, readBlob))
   await check(folder.at("notices"), keys.notices.verifier, noticeKeys)
   return { logs, findings }
 }
 
-/** Keys under which an entry of the observation log is found; entries of other kinds have none. */
-function observationKeys(entry: Bytes, readBlob: (sha256: string) => Bytes | undefined): readonly string[] {
+/** Keys under which an entry of the observation log is found. */
+function keysOfEntry(entry: Bytes, readBlob: (sha256: string) => Bytes | undefined): readonly string[] {
   return orNone(() => {
-    const own = parseOwnEntry(utf8Decode(entry))
-    if (own.kind === "observation") {
-      readBlob(own.observation.contents.manifest)
-      return [logKey(own.observation)]
+    const read = parseEntry(utf8Decode(entry))
+    switch (read.kind) {
+      case "observation":
+        readBlob(read.observation.contents.manifest)
+        for (const bundle of bundlesOf(read.observation)) readBlob(bundle)
+        return [logKey(read.observation)]
+      case "by-digest": {
+        const body = readBlob(read.sha256)
+        return body === undefined ? [] : [logKey(parseObservation(utf8Decode(body)))]
+      }
+      case "rebuild":
+        readBlob(read.rebuild.recipe.sha256)
+        if (read.rebuild.differences.document !== null) readBlob(read.rebuild.differences.document)
+        return [rebuildKey(read.rebuild)]
+      default:
+        return [releaseKey(read.foreign.purl)]
     }
-    const body = readBlob(own.sha256)
-    return body === undefined ? [] : [logKey(parseObservation(utf8Decode(body)))]
   })
+}
+
+function bundlesOf({ upstream }: Observation): readonly string[] {
+  return [upstream.publish, upstream.provenance].flatMap((fact) => (fact === null ? [] : [fact.bundle]))
 }
 
 function noticeKeys(entry: Bytes): readonly string[] {

@@ -119,3 +119,56 @@ export const NOTICES_STALE_MS = 10 * 60_000
 export const DRAIN_MS = 10_000
 /** How often connections that have fallen idle since are closed, in ms. */
 export const DRAIN_SWEEP_MS = 50
+
+/** Body of a request for a build. */
+export const BUILD_BODY_BYTES_MAX = 8 * KIB
+/** Builds that wait, of all requesters together. */
+export const BUILDS_QUEUED_MAX = 200
+/** Builds of one requester: waiting or running at once, and asked for within an hour. */
+export const BUILDS_PER_REQUESTER = { queued: 20, perHour: 60 } as const
+/** Wrong or missing tokens that one address may show: at once, and then per second. */
+export const BUILD_DENIALS_PER_ADDRESS = { burst: 20, perSecond: 0.1 } as const
+/** The same for all addresses together. */
+export const BUILD_DENIALS_GLOBAL = { burst: 1_000, perSecond: 10 } as const
+/** Starts of one build, counting those that a crash of the node cut off. */
+export const BUILD_ATTEMPTS_MAX = 3
+/** A build that takes longer is ended, in ms. The rebuilder's own limits are below this. */
+export const BUILD_TIMEOUT_MS = 60 * 60_000
+/** Time for a rebuilder to end by itself before it is killed, in ms. */
+export const BUILD_STOP_MS = 5_000
+/** Longest line that a rebuilder may write: its result, with the differences in it, in bytes. */
+export const BUILD_LINE_BYTES_MAX = 32 * MIB
+/** Everything that a rebuilder may write, in bytes. */
+export const BUILD_OUTPUT_BYTES_MAX = 128 * MIB
+/** What is kept of a rebuilder's diagnostics, in characters. */
+export const BUILD_DIAGNOSTICS_LENGTH_MAX = 2_000
+/** Log of one build, in bytes; what comes after is left out. */
+export const BUILD_LOG_BYTES_MAX = 4 * MIB
+/** One document of a build's result, in bytes. */
+export const BUILD_DOCUMENT_BYTES_MAX = 8 * MIB
+/** Finished builds that are remembered, and for how long in seconds. */
+export const BUILDS_KEPT = { count: 2_000, seconds: 30 * 86_400 } as const
+/** Largest published tarball that is rebuilt, in bytes. */
+export const BUILD_TARBALL_BYTES_MAX = 256 * MIB
+/** Readers of growing logs at once. */
+export const BUILD_FOLLOWERS_MAX = 64
+/** A reader of a log to which nothing is added is let go after this, in ms; it asks again from where it is. */
+export const BUILD_FOLLOW_IDLE_MS = 30_000
+/** One piece of a log, in bytes. */
+export const BUILD_LOG_PIECE_BYTES = 64 * KIB
+
+/** Body of a release: an envelope, and on the admin socket a key beside it. */
+export const RELEASE_BODY_BYTES_MAX = 40 * KIB
+/** Releases that one address may send, good or bad: at once, and then per second. */
+export const RELEASES_PER_ADDRESS = { burst: 60, perSecond: 0.5 } as const
+/** Releases that one key may have logged: at once, and then per second. */
+export const RELEASES_PER_KEY = { burst: 100, perSecond: 0.05 } as const
+/** Both of the above for all together. */
+export const RELEASES_GLOBAL = { burst: 1_000, perSecond: 2 } as const
+/** Releases of one package version that one key may have in this log. */
+export const RELEASES_PER_ARTIFACT_AND_KEY_MAX = 4
+
+/** Rebuilds of one artifact in an evidence answer: the newest. */
+export const REBUILDS_ANSWERED_MAX = 2
+/** Releases of one artifact in an evidence answer: the newest of each key. */
+export const RELEASES_ANSWERED_MAX = 8

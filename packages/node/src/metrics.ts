@@ -6,6 +6,8 @@ export interface Metrics {
   observed(outcome: "observed" | "absent" | "refused" | "failed", seconds: number): void
   cosigned(log: "log" | "notices", reached: boolean): void
   artifacts(status: string, count: number): void
+  /** `outcome` is a level of agreement, or failed. */
+  built(outcome: string, seconds: number): void
   /** Adds the figures that are read when somebody asks. Once. */
   watch(gauges: Gauges): void
   text(): Promise<string>
@@ -19,9 +21,12 @@ export interface Gauges {
   readonly noticesAgeSeconds: () => number
   readonly queued: () => number
   readonly observing: () => number
+  readonly buildsQueued: () => number
+  readonly buildsRunning: () => number
 }
 
 const SECONDS_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60]
+const BUILD_SECONDS_BUCKETS = [5, 15, 60, 180, 600, 1_800, 3_600]
 
 /** Makes one node's metrics. Several nodes in one process do not share them. */
 export function createMetrics(): Metrics {
@@ -32,6 +37,7 @@ export function createMetrics(): Metrics {
   const observations = new Histogram({ name: "vouchsafe_observation_seconds", help: "time of one observation by outcome", labelNames: ["outcome"], buckets: SECONDS_BUCKETS, registers })
   const cosignings = new Counter({ name: "vouchsafe_cosignings_total", help: "rounds of asking the witnesses, by whether the quorum was reached", labelNames: ["log", "reached"], registers })
   const artifacts = new Counter({ name: "vouchsafe_evidence_artifacts_total", help: "artifacts answered by status", labelNames: ["status"], registers })
+  const builds = new Histogram({ name: "vouchsafe_build_seconds", help: "time of one build by outcome", labelNames: ["outcome"], buckets: BUILD_SECONDS_BUCKETS, registers })
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({ name, help, registers, collect() { this.set(read()) } })
   }
@@ -40,6 +46,7 @@ export function createMetrics(): Metrics {
     observed: (outcome, seconds) => observations.observe({ outcome }, seconds),
     cosigned: (log, reached) => cosignings.inc({ log, reached: String(reached) }),
     artifacts: (status, count) => artifacts.inc({ status }, count),
+    built: (outcome, seconds) => builds.observe({ outcome }, seconds),
     watch(gauges) {
       gauge("vouchsafe_log_entries", "entries of the observation log", gauges.logSize)
       gauge("vouchsafe_log_cosigned_entries", "entries under the newest cosigned checkpoint", gauges.cosignedSize)
@@ -47,6 +54,8 @@ export function createMetrics(): Metrics {
       gauge("vouchsafe_notices_age_seconds", "age of the newest cosigned notices head", gauges.noticesAgeSeconds)
       gauge("vouchsafe_observations_queued", "observations waiting for their turn", gauges.queued)
       gauge("vouchsafe_observations_running", "observations in work", gauges.observing)
+      gauge("vouchsafe_builds_queued", "builds waiting for their turn", gauges.buildsQueued)
+      gauge("vouchsafe_builds_running", "builds in work", gauges.buildsRunning)
     },
     text: () => registry.metrics(),
   }

@@ -3,10 +3,15 @@
  *
  * @packageDocumentation
  */
-import { VouchsafeError } from "@vouchsafe/core"
+import { nodeCrypto } from "@vouchsafe/client/node"
+import type { Signer, VouchsafeError } from "@vouchsafe/core"
 import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import type { Builds, BuildsOptions } from "./builds/builds.ts"
+import type { SourceRules } from "./builds/request.ts"
+import type { Tokens } from "./builds/tokens.ts"
 import { createBudget } from "./evidence/budget.ts"
 import { createEntryCache } from "./evidence/entry-cache.ts"
+import { createFind } from "./evidence/find.ts"
 import { createObserver } from "./evidence/observer.ts"
 import { createObserve, createRechecker } from "./evidence/observing.ts"
 import { createEvidenceService, type EvidenceService, type ServedLog } from "./evidence/service.ts"
@@ -14,7 +19,10 @@ import { createRouter, type Router } from "./http/router.ts"
 import { OBSERVATIONS_GLOBAL, OBSERVATIONS_PER_ADDRESS } from "./limits.ts"
 import type { Logger } from "./logger.ts"
 import type { Metrics } from "./metrics.ts"
+import { createReleases } from "./releases/releases.ts"
 import { adminRoutes } from "./routes/admin.ts"
+import { buildRoutes } from "./routes/builds.ts"
+import { envelopeRoute } from "./routes/envelope.ts"
 import { publicRoutes } from "./routes/public.ts"
 import type { CosignedLog, Services } from "./services.ts"
 import type { OwnRoster } from "./state/roster.ts"
@@ -32,7 +40,18 @@ export interface NodeServiceOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly logger: Logger
+  /** Key of exported envelopes. */
+  readonly exportKey: Signer
+  /** Verifier keys of publishers, text form. */
+  readonly publisherKeys: readonly string[]
+  /** Opens the queue of builds; absent on a node that does not rebuild. */
+  readonly openBuilds: ((hooks: Pick<BuildsOptions, "onStatement" | "onEnd" | "onFault">) => Promise<Builds>) | undefined
+  readonly tokens: Tokens | undefined
+  readonly sourceRules: SourceRules
 }
+
+/** Below a node's URL: `builder.id` of the provenance that it exports. Nothing is served there. */
+const BUILDER_PATH = "rebuilder/v1"
 
 /** A node without its listeners. */
 export interface NodeService {
@@ -46,8 +65,8 @@ export interface NodeService {
   drain(): Promise<void>
 }
 
-/** @see NodeService */
-export function createNodeService(options: NodeServiceOptions): NodeService {
+/** @see NodeService @throws what opening the queue of builds throws. */
+export async function createNodeService(options: NodeServiceOptions): Promise<NodeService> {
   const { services, metrics, own, clock, timers, logger } = options
   const { observations, notices, attester, blobs } = services
   const stopping = new AbortController()
@@ -61,33 +80,42 @@ export function createNodeService(options: NodeServiceOptions): NodeService {
   const served = ({ log, cosigner }: CosignedLog): ServedLog => ({ log, cosigner, entries: createEntryCache(log, blobs) })
   const evidence = createEvidenceService({
     observations: served(observations), notices: served(notices), observer, clock, timers, stopping: stopping.signal, registries: new Set(options.registries),
-    find: async (artifact) => {
-      const index = await attester.find(artifact)
-      return index === undefined ? [] : [index]
-    },
+    find: createFind(services.statements, (artifact) => attester.find(artifact)),
     onKnown: rechecker.seen, onStatus: metrics.artifacts,
   })
+  const releases = createReleases({
+    log: services.statements, attester, registries: options.registries, publisherKeys: options.publisherKeys, crypto: nodeCrypto, clock, logger, onStatement: evidence.forget,
+  })
+  const builds = await options.openBuilds?.({ onStatement: evidence.forget, onEnd: metrics.built, onFault: failure.fail })
   metrics.watch({
     logSize: () => observations.log.size,
     cosignedSize: () => observations.log.cosigned()?.size ?? 0,
     noticesSize: () => notices.log.size,
     noticesAgeSeconds: () => notices.cosigner.ageMs() / 1000,
     queued: observer.queued, observing: observer.running,
+    buildsQueued: () => builds?.counts().queued ?? 0, buildsRunning: () => builds?.counts().running ?? 0,
   })
   const unhealthy = (): string | undefined => (observations.log.failure ?? notices.log.failure)?.message ?? (stopping.signal.aborted ? "the node is stopping" : undefined)
   const shared = publicRoutes({
-    log: observations.log, notices: notices.log, witness: services.witness, evidence, blobs, metrics, unhealthy,
-    rosterText: own.text, status: createStatus({ ...options, observer }),
+    log: observations.log, notices: notices.log, witness: services.witness, evidence, releases, blobs, metrics, unhealthy,
+    rosterText: own.text, status: createStatus({ ...options, observer, builds }),
   })
+  shared.push(
+    ...buildRoutes({ builds, tokens: options.tokens, rules: options.sourceRules, registries: options.registries, clock, logger }),
+    envelopeRoute({ log: observations.log, blobs, exportKey: options.exportKey, builderId: `${own.self.url}${BUILDER_PATH}` }),
+  )
   return {
     publicRouter: createRouter(shared),
     adminRouter: createRouter([...shared, ...adminRoutes({ attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport } })]),
     evidence,
     failed: failure.failed,
-    beginStop: () => stopping.abort(),
+    beginStop() {
+      stopping.abort()
+      builds?.beginStop()
+    },
     async drain() {
       stopping.abort()
-      await Promise.all([observer.drain(), rechecker.drain()])
+      await Promise.all([observer.drain(), rechecker.drain(), builds?.stop()])
     },
   }
 }
@@ -102,5 +130,5 @@ function watchFailure({ observations, notices }: Services) {
     const failure = observations.log.failure ?? notices.log.failure
     if (failure !== undefined) tell(failure)
   }
-  return { failed, check }
+  return { failed, check, fail: (error: VouchsafeError): void => tell(error) }
 }

@@ -10,11 +10,14 @@ import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClo
 import { VouchsafeError } from "@vouchsafe/core"
 import type { Clock } from "@vouchsafe/ports"
 import { linkForClients } from "./admin/socket.ts"
+import { openBuilds } from "./builds/builds.ts"
+import { findRebuilder, requireSandbox } from "./builds/rebuilder.ts"
+import { readTokens } from "./builds/tokens.ts"
 import type { NodeConfig } from "./config/arguments.ts"
 import { openListeners } from "./listeners.ts"
 import { createLogger, type Logger } from "./logger.ts"
 import { createMetrics } from "./metrics.ts"
-import { createNodeService } from "./node-service.ts"
+import { createNodeService, type NodeServiceOptions } from "./node-service.ts"
 import { createGuardedFetch } from "./registry/guarded-fetch.ts"
 import { rememberingResolve, type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
 import { createRegistrySource } from "./registry/source.ts"
@@ -31,6 +34,8 @@ export interface NodeWorld {
   readonly clock?: Clock
   readonly timers?: Timers
   readonly resolve?: ResolveHost
+  /** Program and arguments of the rebuilder; the installed one by default. */
+  readonly rebuilder?: readonly string[]
   /** Where log lines go; standard error by default. */
   readonly writeLog?: (line: string) => void
 }
@@ -85,6 +90,9 @@ async function closeAll(closers: (() => unknown)[]): Promise<void> {
 
 async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder, closers: (() => unknown)[], stop: () => Promise<void>): Promise<RunningNode> {
   const clock = world.clock ?? systemClock
+  // What the configuration asks for and this machine cannot do is said before anything listens.
+  const rebuilder = config.rebuild ? rebuilderOf(world) : undefined
+  const tokens = config.buildTokenFile === undefined ? undefined : readTokens(config.buildTokenFile)
   const timers = world.timers ?? systemTimers
   const operator = checkOperatorName(config.operator ?? operatorOfKeys(config.data) ?? OPERATOR_DEFAULT)
   const keys = loadOrCreateKeys(config.data, operator)
@@ -94,7 +102,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const own = ownRoster(config, folder, keys, operator, listeners.url, npm)
   const registries = observedRegistries(config, own)
   const credentials = credentialsOf(npm, registries)
-  const logger = createLogger({ level: config.logLevel, secrets: credentials.secrets, ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
+  const logger = createLogger({ level: config.logLevel, secrets: [...credentials.secrets, ...tokens?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
   for (const warning of own.roster.warnings) logger.warn({ roster: own.path }, warning)
   if (!config.allowPrivateAddresses && registries.some((registry) => registry.startsWith("http:"))) {
     logger.warn({ registries }, "a registry that speaks http is not asked without --allow-private-addresses")
@@ -109,13 +117,28 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const metrics = createMetrics()
   const services = await openServices({ folder, keys, own, registries, source, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned })
   closers.push(() => services.close())
-  const service = createNodeService({ services, metrics, own, operator, registries, transport, clock, timers, logger })
+  const queue: NodeServiceOptions["openBuilds"] = rebuilder === undefined ? undefined : (hooks) => openBuilds({
+    folder: folder.at("builds"), logger, ...hooks,
+    world: {
+      attester: services.attester, log: services.statements, blobs: services.blobs, source, crypto: nodeCrypto, clock, timers,
+      command: rebuilder, path: world.env["PATH"] ?? "", gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses,
+    },
+  })
+  const service = await createNodeService({
+    services, metrics, own, operator, registries, transport, clock, timers, logger, tokens, openBuilds: queue, exportKey: keys.export,
+    publisherKeys: config.publisherKeys, sourceRules: { gitHosts: config.gitHosts, allowHttp: config.allowPrivateAddresses },
+  })
   closers.push(() => service.drain())
   listeners.serve({ publicUrl: own.self.url, publicRouter: service.publicRouter, adminRouter: service.adminRouter, logger, onAnswer: metrics.answered })
   const link = await linkForClients(folder.at("admin.sock"), world.env["XDG_RUNTIME_DIR"], logger)
   closers.push(() => link.remove(), () => listeners.drain(), () => service.beginStop())
   logStart(logger, { operator, url: own.self.url, registries, own })
   return { operator, listenUrl: listeners.url, data: config.data, rosterPath: own.path, adminSocket: folder.at("admin.sock"), failed: service.failed, stop }
+}
+
+function rebuilderOf(world: NodeWorld): readonly string[] {
+  requireSandbox(world.env["PATH"] ?? "")
+  return world.rebuilder ?? findRebuilder()
 }
 
 function logStart(logger: Logger, facts: { operator: string; url: string; registries: readonly string[]; own: OwnRoster }): void {

@@ -30,6 +30,8 @@ export interface Services {
   readonly notices: CosignedLog
   readonly witness: Witness
   readonly attester: Attester
+  /** The observation log as it is written to: every append asks for cosignatures. */
+  readonly statements: StatementLog
   readonly blobs: BlobStore
   /** In order: no more cosigning, then the logs, then the witness. */
   close(): Promise<void>
@@ -77,11 +79,12 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const observations = await open("log")
     const notices = await open("notices")
     const blobs = createBlobStore(folder.at("blobs"))
+    const statements = announced(observations)
     const attester = createAttester({
-      source: options.source, log: announced(observations), notices: announced(notices), blobs, clock, crypto,
+      source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto,
       registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
     })
-    return { observations, notices, witness, attester, blobs, close }
+    return { observations, notices, witness, attester, statements, blobs, close }
   } catch (error) {
     await close()
     throw error

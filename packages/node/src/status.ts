@@ -1,3 +1,4 @@
+import type { Builds } from "./builds/builds.ts"
 import type { CosignerStatus } from "@vouchsafe/log"
 import type { NodeServiceOptions } from "./node-service.ts"
 import type { Observer } from "./evidence/observer.ts"
@@ -7,7 +8,7 @@ import { VERSION } from "./version.ts"
 const STATUS_FORMAT = "vouchsafe-status/v1"
 
 /** @returns a function that says how the node is: the document of `GET /v1/status` (spec/node-http.md). Holds no names of packages. */
-export function createStatus(options: NodeServiceOptions & { readonly observer: Observer }): () => unknown {
+export function createStatus(options: NodeServiceOptions & { readonly observer: Observer; readonly builds: Builds | undefined }): () => unknown {
   const { services, own, clock, observer } = options
   const startedMs = clock.nowMs()
   return () => ({
@@ -18,6 +19,9 @@ export function createStatus(options: NodeServiceOptions & { readonly observer: 
     uptimeSeconds: Math.max(0, Math.floor((clock.nowMs() - startedMs) / 1000)),
     roster: { digest: own.roster.digest, version: own.roster.version, operators: own.roster.operators, threshold: own.roster.threshold, singleOperator: own.roster.singleOperator },
     registries: options.registries,
+    // Signs what is exported, and nothing that a quorum counts.
+    exportKey: options.exportKey.verifier.vkey,
+    rebuilds: options.builds !== undefined,
     log: logStatus(services.observations),
     notices: logStatus(services.notices),
     queue: { waiting: observer.queued(), running: observer.running() },

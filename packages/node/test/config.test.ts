@@ -3,6 +3,9 @@ import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { LISTEN_DEFAULT, parseListen, readInvocation } from "../src/config/arguments.ts"
 import { HELP } from "../src/config/help.ts"
+import { GIT_HOSTS_DEFAULT } from "../src/config/values.ts"
+import { randomBytes } from "node:crypto"
+import { KEY_TYPE, signerFromSeed } from "@vouchsafe/core"
 import { createLogger } from "../src/logger.ts"
 import { whyTooOld } from "../src/runtime.ts"
 import { tempFolder } from "./support.ts"
@@ -14,11 +17,16 @@ function dataWith(config: unknown): string {
   return data
 }
 
+/** What roles beyond the log are told when nobody says anything. */
+const SAID_NOTHING = { rebuild: false, buildTokenFile: undefined, gitHosts: GIT_HOSTS_DEFAULT, publisherKeys: [], trustRoot: undefined, registryKeys: new Map<string, string>() }
+const keyOf = (name: string, type: number = KEY_TYPE.ed25519, seed = randomBytes(32)): string => signerFromSeed(name, type, seed).verifier.vkey
+const ONE_SEED = randomBytes(32)
+
 describe("command line and node.json", () => {
   test("nothing said", () => {
     expect(readInvocation([], { VOUCHSAFE_HOME: "/home/me/vs" })).toEqual({
       command: "run",
-      config: { data: "/home/me/vs/node", listen: parseListen(LISTEN_DEFAULT), operator: undefined, url: undefined, roster: undefined, registries: [], allowPrivateAddresses: false, logLevel: "info" },
+      config: { data: "/home/me/vs/node", listen: parseListen(LISTEN_DEFAULT), operator: undefined, url: undefined, roster: undefined, registries: [], allowPrivateAddresses: false, logLevel: "info", ...SAID_NOTHING },
     })
   })
   test.each([
@@ -30,11 +38,23 @@ describe("command line and node.json", () => {
     const data = dataWith({ listen: "127.0.0.1:1", operator: "file", url: "http://file.example", roster: "r.json", registry: ["https://file.example"], allowPrivateAddresses: true, logLevel: "debug" })
     expect(readInvocation(["--data", data], {}).config).toEqual({
       data, listen: { host: "127.0.0.1", port: 1 }, operator: "file", url: "http://file.example/", roster: join(data, "r.json"),
-      registries: ["https://file.example/"], allowPrivateAddresses: true, logLevel: "debug",
+      registries: ["https://file.example/"], allowPrivateAddresses: true, logLevel: "debug", ...SAID_NOTHING,
     })
     const argv = ["--data", data, "--listen", "[::1]:2", "--operator", "line", "--url", "https://line.example/x", "--roster", "/r2.json", "--registry", "https://a.example/", "--registry", "https://b.example", "--log-level", "error"]
     expect(readInvocation(argv, {}).config).toMatchObject({
       listen: { host: "::1", port: 2 }, operator: "line", url: "https://line.example/x/", roster: "/r2.json", registries: ["https://a.example/", "https://b.example/"], logLevel: "error",
+    })
+  })
+  test("roles beyond the log, in each place; files are found from where they are named", () => {
+    const [one, two] = [keyOf("acme"), keyOf("beta")]
+    const data = dataWith({ rebuild: true, buildTokenFile: "tokens", gitHost: ["git.example:8443"], publisherKey: [one], trustRoot: "root.json", registryKeys: ["https://a.example/=keys.json"] })
+    expect(readInvocation(["--data", data], {}).config).toMatchObject({
+      rebuild: true, buildTokenFile: join(data, "tokens"), gitHosts: ["git.example:8443"], publisherKeys: [one], trustRoot: join(data, "root.json"),
+      registryKeys: new Map([["https://a.example/", join(data, "keys.json")]]),
+    })
+    const argv = ["--data", data, "--build-token-file", "/t", "--git-host", "a.example", "--git-host", "b.example", "--publisher-key", two, "--trust-root", "/r.json", "--registry-keys", "https://b.example/x=/k.json"]
+    expect(readInvocation(argv, {}).config).toMatchObject({
+      rebuild: true, buildTokenFile: "/t", gitHosts: ["a.example", "b.example"], publisherKeys: [two], trustRoot: "/r.json", registryKeys: new Map([["https://b.example/x/", "/k.json"]]),
     })
   })
   test.each([
@@ -43,7 +63,7 @@ describe("command line and node.json", () => {
     expect(readInvocation(argv, { VOUCHSAFE_HOME: "/h" }).command).toBe(command)
   })
   test("the help names every option", () => {
-    for (const option of ["data", "listen", "operator", "url", "roster", "registry", "allow-private-addresses", "log-level"]) expect(HELP).toContain(`--${option} `)
+    for (const option of ["data", "listen", "operator", "url", "roster", "registry", "allow-private-addresses", "log-level", "rebuild", "build-token-file", "git-host", "publisher-key", "trust-root", "registry-keys"]) expect(HELP).toContain(`--${option}`)
   })
 
   test.each([
@@ -57,6 +77,14 @@ describe("command line and node.json", () => {
     { name: "an operator with capitals", argv: ["--operator", "Alpha"], code: "CONFIG_MALFORMED", says: "lower-case" },
     { name: "an operator with a newline", argv: ["--operator", "a\nb"], code: "CONFIG_MALFORMED", says: "lower-case" },
     { name: "a URL with credentials", argv: ["--url", "https://user:pass@x.example/"], code: "CONFIG_MALFORMED", says: "without credentials" },
+    { name: "a git host with a scheme", argv: ["--git-host", "https://git.example"], code: "CONFIG_MALFORMED", says: "git host" },
+    { name: "a git host with credentials", argv: ["--git-host", "me@git.example"], code: "CONFIG_MALFORMED", says: "git host" },
+    { name: "a git host with a pattern", argv: ["--git-host", "*.example"], code: "CONFIG_MALFORMED", says: "git host" },
+    { name: "a publisher's key cut short", argv: ["--publisher-key", keyOf("acme").slice(0, -4)], code: "CONFIG_MALFORMED", says: "publisher key" },
+    { name: "a publisher's key of a witness", argv: ["--publisher-key", keyOf("acme", KEY_TYPE.cosignatureEd25519)], code: "CONFIG_MALFORMED", says: "type 4" },
+    { name: "one publisher's key under two names", argv: ["--publisher-key", keyOf("acme", 1, ONE_SEED), "--publisher-key", keyOf("other", 1, ONE_SEED)], code: "CONFIG_MALFORMED", says: "one key" },
+    { name: "registry keys without a file", argv: ["--registry-keys", "https://a.example/"], code: "CONFIG_MALFORMED", says: "REGISTRY=FILE" },
+    { name: "registry keys of one registry twice", argv: ["--registry-keys", "https://a.example/=/x", "--registry-keys", "https://a.example=/y"], code: "CONFIG_MALFORMED", says: "twice" },
     { name: "a URL of another kind", argv: ["--url", "ftp://x.example/"], code: "CONFIG_MALFORMED", says: "http(s)" },
     { name: "a registry with a query", argv: ["--registry", "https://x.example/?a=1"], code: "CONFIG_MALFORMED", says: "registry" },
     { name: "a log level that is none", argv: ["--log-level", "loud"], code: "CONFIG_MALFORMED", says: "silent, error" },

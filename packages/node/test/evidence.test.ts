@@ -83,7 +83,7 @@ async function world(given: Given = {}) {
   const served = ({ log, cosigner }: typeof observations) => ({ log, cosigner, entries: createEntryCache(log, blobs) })
   const service = createEvidenceService({
     observations: served(observations), notices: served(notices), observer, registries: new Set([registry.url]), clock, timers: systemTimers, stopping: stopping.signal,
-    find: async (artifact) => { const index = await attester.find(artifact); return index === undefined ? [] : [index] },
+    find: async (artifact) => { const index = await attester.find(artifact); return index === undefined ? undefined : { observation: index, more: [] } },
     onKnown: rechecker.seen, onStatus: () => undefined,
   })
   const artifact = (n: number | string, version = "1.0.0"): ArtifactName => ({ purl: `pkg:npm/zz-${n}@${version}`, registry: registry.url })
@@ -254,7 +254,7 @@ describe("limits", () => {
     const cache = createEntryCache(observations.log, { put: async () => undefined, get: async () => undefined })
     const many = createEvidenceService({
       observations: { ...observations, entries: cache }, notices: { ...observations, entries: cache, log: { ...observations.log, size: 0, cosigned: () => ({ size: 0, root: new Uint8Array(32), text: "" }) } },
-      find: async ({ purl }) => [Number(/-(\d+)@/.exec(purl)?.[1])], observer: { start: () => ({ kind: "limited", detail: "" }), queued: () => 0, running: () => 0, drain: async () => undefined },
+      find: async ({ purl }) => ({ observation: Number(/-(\d+)@/.exec(purl)?.[1]), more: [] }), observer: { start: () => ({ kind: "limited", detail: "" }), queued: () => 0, running: () => 0, drain: async () => undefined },
       registries: new Set(), clock: { nowMs: () => 0 }, timers: systemTimers, stopping: new AbortController().signal, onKnown: () => undefined, onStatus: () => undefined,
     })
     const answer = await many.answer({ artifacts: Array.from({ length: 1_000 }, (_, i) => artifact(i + 1)), deadlineMs: 0, knownSize: 0, noticesFrom: 0 }, "a")

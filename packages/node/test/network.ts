@@ -42,8 +42,8 @@ export function place(data: string, more: Partial<NodeConfig> = {}, env: Record<
   const lines: string[] = []
   return {
     lines,
-    config: { data, listen: { host: "127.0.0.1", port: 0 }, registries: [], allowPrivateAddresses: true, logLevel: "info", ...more },
-    world: { env: { HOME: data, ...env }, writeLog: (line) => lines.push(line) },
+    config: { data, listen: { host: "127.0.0.1", port: 0 }, registries: [], allowPrivateAddresses: true, logLevel: "info", rebuild: false, gitHosts: [], publisherKeys: [], registryKeys: new Map(), ...more },
+    world: { env: { HOME: data, PATH: process.env["PATH"] ?? "", ...env }, writeLog: (line) => lines.push(line) },
   }
 }
 

@@ -10,6 +10,7 @@ import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { LOG_LEVELS, type LogLevel } from "../logger.ts"
 import { checkOperatorName } from "../state/keys.ts"
+import { checkGitHosts, checkPublisherKeys, GIT_HOSTS_DEFAULT, parseRegistryKeys } from "./values.ts"
 
 /** What the daemon was told. Absent members were not said. */
 export interface NodeConfig {
@@ -23,6 +24,18 @@ export interface NodeConfig {
   readonly registries: readonly string[]
   readonly allowPrivateAddresses: boolean
   readonly logLevel: LogLevel
+  /** Whether this node rebuilds packages from source. */
+  readonly rebuild: boolean
+  /** File with the tokens of those who may ask for builds; without it only the admin socket may. */
+  readonly buildTokenFile?: string | undefined
+  /** Hosts from which sources are cloned. */
+  readonly gitHosts: readonly string[]
+  /** Verifier keys (text form) of the publishers whose releases this node logs. */
+  readonly publisherKeys: readonly string[]
+  /** File with the Sigstore trusted root; the embedded one by default. */
+  readonly trustRoot?: string | undefined
+  /** Files with the signing keys of registries, by registry id; the embedded ones by default. */
+  readonly registryKeys: ReadonlyMap<string, string>
 }
 
 /** One call of the binary. */
@@ -43,6 +56,12 @@ const OPTIONS = {
   "registry": { type: "string", multiple: true },
   "allow-private-addresses": { type: "boolean" },
   "log-level": { type: "string" },
+  "rebuild": { type: "boolean" },
+  "build-token-file": { type: "string" },
+  "git-host": { type: "string", multiple: true },
+  "publisher-key": { type: "string", multiple: true },
+  "trust-root": { type: "string" },
+  "registry-keys": { type: "string", multiple: true },
   "help": { type: "boolean", short: "h" },
   "version": { type: "boolean" },
 } as const
@@ -56,10 +75,22 @@ interface Said {
   readonly registry?: readonly string[] | undefined
   readonly allowPrivateAddresses?: boolean | undefined
   readonly logLevel?: string | undefined
+  readonly rebuild?: boolean | undefined
+  readonly buildTokenFile?: string | undefined
+  readonly gitHost?: readonly string[] | undefined
+  readonly publisherKey?: readonly string[] | undefined
+  readonly trustRoot?: string | undefined
+  /** `REGISTRY=FILE`, files already resolved. */
+  readonly registryKeys?: readonly string[] | undefined
 }
 
 const CONFIG_BYTES_MAX = 64 * 1024
-const KEYS_OF_FILE = ["listen", "operator", "url", "roster", "registry", "allowPrivateAddresses", "logLevel"] as const
+const KEYS_OF_FILE = [
+  "listen", "operator", "url", "roster", "registry", "allowPrivateAddresses", "logLevel", "rebuild", "buildTokenFile", "gitHost", "publisherKey", "trustRoot", "registryKeys",
+] as const
+const LIST_LENGTH_MAX = 100
+/** Longest item of a list in the configuration, in characters: a verifier key is the longest. */
+const ITEM_LENGTH_MAX = 4_096
 
 /**
  * Reads the command line and, where there is one, the data folder's configuration file.
@@ -77,12 +108,30 @@ export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv):
     listen: values.listen ?? inFile.listen,
     operator: values.operator ?? inFile.operator,
     url: values.url ?? inFile.url,
-    roster: values.roster !== undefined ? resolve(values.roster) : inFile.roster === undefined ? undefined : resolve(data, inFile.roster),
+    roster: fromEither(values.roster, inFile.roster, data),
     registry: values.registry ?? inFile.registry,
     allowPrivateAddresses: values["allow-private-addresses"] ?? inFile.allowPrivateAddresses,
     logLevel: values["log-level"] ?? inFile.logLevel,
+    rebuild: values.rebuild ?? inFile.rebuild,
+    buildTokenFile: fromEither(values["build-token-file"], inFile.buildTokenFile, data),
+    gitHost: values["git-host"] ?? inFile.gitHost,
+    publisherKey: values["publisher-key"] ?? inFile.publisherKey,
+    trustRoot: fromEither(values["trust-root"], inFile.trustRoot, data),
+    registryKeys: values["registry-keys"]?.map((pair) => resolvePair(pair, ".")) ?? inFile.registryKeys?.map((pair) => resolvePair(pair, data)),
   })
   return { command: values.help === true ? "help" : values.version === true ? "version" : command, config }
+}
+
+/** A path: of the command line from where it was started, of the file from its folder. */
+function fromEither(said: string | undefined, inFile: string | undefined, data: string): string | undefined {
+  if (said !== undefined) return resolve(said)
+  return inFile === undefined ? undefined : resolve(data, inFile)
+}
+
+/** Resolves the file of a `REGISTRY=FILE`. A URL may hold an equals sign, a file seldom does: the last one separates. */
+function resolvePair(pair: string, folder: string): string {
+  const at = pair.lastIndexOf("=")
+  return at < 0 ? pair : `${pair.slice(0, at)}=${resolve(folder, pair.slice(at + 1))}`
 }
 
 function parseCommandLine(argv: readonly string[]) {
@@ -106,12 +155,17 @@ function readConfigFile(path: string): Said {
   const read = shapeReader("CONFIG_MALFORMED", path)
   const file = read.object(parseJson("CONFIG_MALFORMED", path, text), "$", [], KEYS_OF_FILE)
   const string = (key: string): string | undefined => (file[key] === undefined ? undefined : read.string(file[key], `$.${key}`, 4096))
-  const allow = file["allowPrivateAddresses"]
-  if (allow !== undefined && typeof allow !== "boolean") return read.fail("$.allowPrivateAddresses", "true or false", allow)
+  const flag = (key: string): boolean | undefined => {
+    const value = file[key]
+    return value === undefined || typeof value === "boolean" ? value : read.fail(`$.${key}`, "true or false", value)
+  }
+  const list = (key: string): string[] | undefined => (
+    file[key] === undefined ? undefined : read.array(file[key], `$.${key}`, LIST_LENGTH_MAX).map((item, i) => read.string(item, `$.${key}[${i}]`, ITEM_LENGTH_MAX))
+  )
   return {
     listen: string("listen"), operator: string("operator"), url: string("url"), roster: string("roster"), logLevel: string("logLevel"),
-    registry: file["registry"] === undefined ? undefined : read.array(file["registry"], "$.registry", 100).map((item, i) => read.string(item, `$.registry[${i}]`, 512)),
-    allowPrivateAddresses: allow,
+    registry: list("registry"), allowPrivateAddresses: flag("allowPrivateAddresses"), rebuild: flag("rebuild"), buildTokenFile: string("buildTokenFile"),
+    gitHost: list("gitHost"), publisherKey: list("publisherKey"), trustRoot: string("trustRoot"), registryKeys: list("registryKeys"),
   }
 }
 
@@ -127,6 +181,12 @@ function checkSaid(data: string, said: Said): NodeConfig {
     registries: [...new Set((said.registry ?? []).map(registryIdOf))],
     allowPrivateAddresses: said.allowPrivateAddresses ?? false,
     logLevel: level,
+    rebuild: said.rebuild ?? false,
+    buildTokenFile: said.buildTokenFile,
+    gitHosts: checkGitHosts(said.gitHost ?? GIT_HOSTS_DEFAULT),
+    publisherKeys: checkPublisherKeys(said.publisherKey ?? []),
+    trustRoot: said.trustRoot,
+    registryKeys: parseRegistryKeys(said.registryKeys ?? []),
   }
 }
 

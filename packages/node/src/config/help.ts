@@ -1,4 +1,5 @@
 import { LISTEN_DEFAULT } from "./arguments.ts"
+import { GIT_HOSTS_DEFAULT } from "./values.ts"
 
 /** What `--help` prints. */
 export const HELP = `vouchsafe-node: log, witness and attester over one data folder
@@ -14,6 +15,12 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --roster FILE               roster of the network; default: <data>/roster.json, this node alone
   --registry URL              registry to observe, may be repeated; default: the roster's, else that of your npm configuration
   --allow-private-addresses   let configured registries be in a private network, and speak http
+  --rebuild                   rebuild packages from source in a sandbox (needs bubblewrap)
+  --build-token-file FILE     who may ask for builds: a token a line, perhaps "name token"; mode 0600
+  --git-host HOST             host to clone sources from, may be repeated; default ${GIT_HOSTS_DEFAULT.join(", ")}
+  --publisher-key VKEY        publisher whose releases are logged, may be repeated
+  --trust-root FILE           Sigstore trusted root; default: the embedded one
+  --registry-keys REG=FILE    signing keys of a registry, may be repeated; default: the embedded ones
   --log-level LEVEL           silent, error, warn, info or debug; default info
   --version, --help
 

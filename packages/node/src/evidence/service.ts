@@ -27,8 +27,8 @@ export interface ServedLog {
 export interface EvidenceOptions {
   readonly observations: ServedLog
   readonly notices: ServedLog
-  /** Indices of the statements about an artifact in the observation log, ascending. */
-  readonly find: (artifact: ArtifactName) => Promise<readonly number[]>
+  /** Where the statements about an artifact are in the observation log. */
+  readonly find: (artifact: ArtifactName) => Promise<Found | undefined>
   readonly observer: Observer
   /** Told of each artifact asked for that the log holds. */
   readonly onKnown: (artifact: ArtifactName) => void
@@ -41,8 +41,17 @@ export interface EvidenceOptions {
   readonly onStatus: (status: string, count: number) => void
 }
 
+/** What a log holds about one artifact. */
+export interface Found {
+  readonly observation: number
+  /** Rebuilds and releases that travel with it. */
+  readonly more: readonly number[]
+}
+
 /** @see createEvidenceService */
 export interface EvidenceService {
+  /** A statement other than an observation came into the log about this package version: what was found before is out of date. */
+  forget(purl: string): void
   /** @param from - who asks, for budgets */
   answer(request: EvidenceRequest, from: string, signal?: AbortSignal): Promise<Answer>
 }
@@ -50,7 +59,7 @@ export interface EvidenceService {
 /** What is known of one artifact while a request is in work. */
 interface Line {
   readonly artifact: ArtifactName
-  indices: readonly number[]
+  found: Found | undefined
   outcome: Outcome | undefined
   limited: string | undefined
   waiting: boolean
@@ -60,34 +69,37 @@ const MARGIN_BYTES = 1024 * 1024
 
 /** Makes the service. */
 export function createEvidenceService(options: EvidenceOptions): EvidenceService {
-  const found = new Map<string, readonly number[]>()
+  const found = new Map<string, Found>()
+  let forgotten = 0
   let inWork = 0
 
-  const find = async (artifact: ArtifactName): Promise<readonly number[]> => {
+  const find = async (artifact: ArtifactName): Promise<Found | undefined> => {
     const key = artifactKey(artifact)
     const known = found.get(key)
     if (known !== undefined) return known
-    const indices = await options.find(artifact)
-    // What is in the log stays there, at its place; only what is not yet there may change.
-    if (indices.length > 0) {
-      found.set(key, indices)
+    const before = forgotten
+    const fresh = await options.find(artifact)
+    // What is in the log stays there, at its place; only what is not yet there may change. What was read while something came in may lack it.
+    if (fresh !== undefined && before === forgotten) {
+      found.set(key, fresh)
       if (found.size > INDICES_REMEMBERED_MAX) found.delete(found.keys().next().value as string)
     }
-    return indices
+    return fresh
   }
 
   const work = async (request: EvidenceRequest, from: string, signals: readonly AbortSignal[]): Promise<Answer> => {
     const endMs = options.clock.nowMs() + Math.min(request.deadlineMs, DEADLINE_MS_MAX)
     const leftMs = (): number => Math.max(0, endMs - options.clock.nowMs())
     const lines = await Promise.all(request.artifacts.map(async (artifact): Promise<Line> => (
-      { artifact, indices: await find(artifact), outcome: undefined, limited: undefined, waiting: false }
+      { artifact, found: await find(artifact), outcome: undefined, limited: undefined, waiting: false }
     )))
     const outcomes = startMissing(lines, options, from)
     if (lines.length > 0 && lines.every(({ limited }) => limited !== undefined)) {
       return refusal("RATE_LIMITED", lines[0]?.limited ?? "", "ask again later", { "retry-after": "30" })
     }
     if (outcomes.length > 0) await within(options.timers, leftMs(), Promise.all(outcomes), signals)
-    const wantedSize = Math.max(0, ...lines.flatMap(({ indices }) => indices.map((index) => index + 1)))
+    // Rebuilds and releases are sent when they are cosigned; nobody waits for them.
+    const wantedSize = Math.max(0, ...lines.map((line) => (line.found === undefined ? 0 : line.found.observation + 1)))
     const waits = [within(options.timers, leftMs(), options.observations.cosigner.reached(wantedSize), signals)]
     const { log: noticesLog, cosigner } = options.notices
     const current = cosigner.ageMs() > NOTICES_STALE_MS ? cosigner.refreshed() : cosigner.reached(noticesLog.size)
@@ -102,6 +114,10 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
   }
 
   return {
+    forget(purl) {
+      forgotten += 1
+      for (const registry of options.registries) found.delete(artifactKey({ purl, registry }))
+    },
     async answer(request, from, signal) {
       if (inWork >= EVIDENCE_REQUESTS_MAX) return refusal("BUSY", `${inWork} evidence requests are in work`, "ask again in some seconds", { "retry-after": "2" })
       inWork += 1
@@ -118,7 +134,7 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
 function startMissing(lines: readonly Line[], options: EvidenceOptions, from: string): Promise<void>[] {
   const outcomes: Promise<void>[] = []
   for (const line of lines) {
-    if (line.indices.length > 0) {
+    if (line.found !== undefined) {
       options.onKnown(line.artifact)
       continue
     }
@@ -141,25 +157,26 @@ function startMissing(lines: readonly Line[], options: EvidenceOptions, from: st
 function settle(line: Line, outcome: Outcome): void {
   line.waiting = false
   line.outcome = outcome
-  if (outcome.kind === "observed") line.indices = [outcome.index]
+  if (outcome.kind === "observed") line.found = { observation: outcome.index, more: [] }
 }
 
 async function compose(lines: readonly Line[], request: EvidenceRequest, head: SignedHead, noticesHead: SignedHead, options: EvidenceOptions): Promise<Answer> {
   const { log, entries } = options.observations
   const notices = await noticesFrom(request.noticesFrom, noticesHead, options.notices)
-  const covered = lines.map((line) => line.indices.length > 0 && line.indices.every((index) => index < head.size))
-  const wanted = [...new Set(lines.flatMap((line, i) => (covered[i] === true ? line.indices : [])))].sort((a, b) => a - b)
+  const covered = lines.map(({ found }) => indicesUnder(found, head.size))
+  const wanted = [...new Set(covered.flat())].sort((a, b) => a - b)
   const ready = new Map<number, ReadyEntry>()
   for (const [i, entry] of (await entries.ready(wanted)).entries()) ready.set(wanted[i] as number, entry)
   let leftBytes = EVIDENCE_ANSWER_BYTES_MAX - MARGIN_BYTES - notices.bytes
   const carried = new Set<number>()
   const artifacts = lines.map((line, i): ArtifactAnswer => {
-    if (covered[i] !== true) return uncovered(line)
-    const bytes = line.indices.reduce((sum, index) => sum + (carried.has(index) ? 0 : (ready.get(index) as ReadyEntry).bytes), 0)
+    const own = covered[i] ?? []
+    if (own.length === 0) return uncovered(line)
+    const bytes = own.reduce((sum, index) => sum + (carried.has(index) ? 0 : (ready.get(index) as ReadyEntry).bytes), 0)
     if (bytes > leftBytes) return { ...line.artifact, status: "refused", code: "ANSWER_TOO_LARGE", detail: "the answer is full; ask for fewer artifacts at once", indices: [] }
     leftBytes -= bytes
-    for (const index of line.indices) carried.add(index)
-    return { ...line.artifact, status: "observed", indices: line.indices }
+    for (const index of own) carried.add(index)
+    return { ...line.artifact, status: "observed", indices: own }
   })
   const indices = wanted.filter((index) => carried.has(index))
   const grows = request.knownSize > 0 && request.knownSize < head.size
@@ -174,6 +191,12 @@ async function compose(lines: readonly Line[], request: EvidenceRequest, head: S
     artifacts,
   })
   return textAnswer(200, text, { "content-type": "application/json" })
+}
+
+/** What is found of an artifact under a head, ascending; nothing unless its observation is. */
+function indicesUnder(found: Found | undefined, size: number): readonly number[] {
+  if (found === undefined || found.observation >= size) return []
+  return [found.observation, ...found.more.filter((index) => index < size)].sort((a, b) => a - b)
 }
 
 /** Entries of the notices log that the client does not hold; a client behind by very many asks again for the rest. */
@@ -192,7 +215,7 @@ async function noticesFrom(from: number, head: SignedHead, { entries }: ServedLo
 
 function uncovered(line: Line): ArtifactAnswer {
   const { artifact, outcome } = line
-  if (line.indices.length > 0) return { ...artifact, status: "pending", code: "NOT_COSIGNED", detail: "observed, and not yet cosigned by the witnesses", indices: [] }
+  if (line.found !== undefined) return { ...artifact, status: "pending", code: "NOT_COSIGNED", detail: "observed, and not yet cosigned by the witnesses", indices: [] }
   if (line.limited !== undefined) return { ...artifact, status: "refused", code: "RATE_LIMITED", detail: line.limited, indices: [] }
   if (outcome?.kind === "absent") return { ...artifact, status: "absent", indices: [] }
   if (outcome?.kind === "refused") return { ...artifact, status: "refused", code: outcome.code, detail: outcome.detail, indices: [] }

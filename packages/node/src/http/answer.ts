@@ -14,15 +14,20 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
+  /** Further parts of the body, sent as they come: for what grows while it is read. Neither compressed nor announced by length. */
+  readonly stream?: AsyncIterable<Uint8Array>
 }
 
 /** Statuses of refusals with the code that their body carries (spec/node-http.md, "Errors"). */
 export const STATUS_OF_CODE = {
   REQUEST_MALFORMED: 400,
+  UNAUTHENTICATED: 401,
+  NOT_ALLOWED: 403,
   CROSS_ORIGIN: 403,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TOO_SLOW: 408,
+  NOT_OBSERVED: 409,
   REQUEST_TOO_LARGE: 413,
   CONTENT_TYPE: 415,
   WRONG_HOST: 421,
@@ -71,6 +76,11 @@ let compressing = 0
 /** Writes an answer, compressed where the client accepts it, it pays, and it is not already immutable small change. */
 export async function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
   if (response.destroyed || response.headersSent) return
+  if (answer.stream !== undefined) {
+    response.writeHead(answer.status, { ...SAFE_HEADERS, ...answer.headers })
+    await writeStream(request, response, answer.body, answer.stream)
+    return
+  }
   let body = answer.body
   const headers: Record<string, string> = { ...SAFE_HEADERS, ...answer.headers }
   const worth = body.length >= GZIP_BYTES_MIN && headers["content-type"] !== "application/octet-stream" && compressing < GZIP_CONCURRENT_MAX
@@ -87,6 +97,26 @@ export async function writeAnswer(request: IncomingMessage, response: ServerResp
   headers["content-length"] = String(body.length)
   response.writeHead(answer.status, headers)
   response.end(request.method === "HEAD" ? undefined : body)
+}
+
+/** Writes parts as they come, no faster than they are read; ends early when the reader has gone. */
+async function writeStream(request: IncomingMessage, response: ServerResponse, first: Uint8Array, rest: AsyncIterable<Uint8Array>): Promise<void> {
+  const gone = new Promise<void>((resolve) => response.once("close", resolve))
+  const write = async (part: Uint8Array): Promise<void> => {
+    if (response.write(part)) return
+    await Promise.race([gone, new Promise<void>((resolve) => response.once("drain", resolve))])
+  }
+  if (request.method === "HEAD") {
+    response.end()
+    return
+  }
+  response.flushHeaders()
+  if (first.length > 0) await write(first)
+  for await (const part of rest) {
+    if (response.destroyed) return
+    await write(part)
+  }
+  response.end()
 }
 
 /** True when gzip is named with a weight other than 0. */

@@ -5,7 +5,10 @@ import { bodyText, readBody } from "../http/body.ts"
 import { guardJson } from "../http/guard.ts"
 import type { Exchange, Handler, Route } from "../http/router.ts"
 
-const IMMUTABLE = "public, max-age=31536000, immutable"
+/** For what never changes under its name. */
+export const IMMUTABLE = "public, max-age=31536000, immutable"
+const OPENING_BRACE = 0x7b
+const OPENING_BRACKET = 0x5b
 /** Checkpoints and the roster change; a proxy may hold them this long. */
 const SECONDS = "public, max-age=5"
 
@@ -32,21 +35,25 @@ export function logRoute(prefix: string, log: Pick<Log, "serve">): Route {
 }
 
 /** What others wrote is never shown by a browser, only saved. */
-function attachment(isForeign: boolean): Record<string, string> {
+export function attachment(isForeign: boolean): Record<string, string> {
   return isForeign ? { "content-disposition": "attachment" } : {}
 }
 
-/** File manifests by digest. */
-export function manifestRoute(blobs: BlobStore): Route {
-  const prefix = "/v1/manifest/"
+/** Documents by their SHA-256 under `prefix`: manifests, bundles, recipes, differences, statements too large for the log. */
+export function blobRoute(prefix: string, blobs: BlobStore): Route {
   return {
     path: prefix,
     async get({ path }) {
       const digest = path.slice(prefix.length)
-      if (!HEX_SHA256.test(digest)) return refusal("NOT_FOUND", "a manifest is named by 64 lower-case hex digits")
+      if (!HEX_SHA256.test(digest)) return refusal("NOT_FOUND", "a document is named by 64 lower-case hex digits")
       const body = await blobs.get(digest)
-      if (body === undefined) return refusal("NOT_FOUND", "this node holds no manifest of that digest")
-      return { status: 200, headers: { "content-type": "application/json", "cache-control": IMMUTABLE, ...attachment(true) }, body }
+      if (body === undefined) return refusal("NOT_FOUND", "this node holds no document of that digest")
+      return { status: 200, headers: { "content-type": contentTypeOf(body), "cache-control": IMMUTABLE, ...attachment(true) }, body }
     },
   }
+}
+
+/** All documents are JSON but the readable difference of a rebuild. */
+function contentTypeOf(body: Uint8Array): string {
+  return body[0] === OPENING_BRACE || body[0] === OPENING_BRACKET ? "application/json" : "text/plain; charset=utf-8"
 }

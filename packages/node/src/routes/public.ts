@@ -9,9 +9,10 @@ import type { EvidenceService } from "../evidence/service.ts"
 import { type Answer, jsonAnswer, refusal, textAnswer } from "../http/answer.ts"
 import { readBody } from "../http/body.ts"
 import type { Route } from "../http/router.ts"
-import { EVIDENCE_BODY_BYTES_MAX, WITNESS_BODY_BYTES_MAX } from "../limits.ts"
+import { EVIDENCE_BODY_BYTES_MAX, RELEASE_BODY_BYTES_MAX, WITNESS_BODY_BYTES_MAX } from "../limits.ts"
 import type { Metrics } from "../metrics.ts"
-import { logRoute, manifestRoute, withJson } from "./exchange.ts"
+import type { Releases } from "../releases/releases.ts"
+import { blobRoute, logRoute, withJson } from "./exchange.ts"
 
 /** A witness's answer, as HTTP has it. */
 export interface WitnessAnswer {
@@ -30,6 +31,7 @@ export interface PublicOptions {
     monitor(path: string): Promise<WitnessAnswer>
   }
   readonly evidence: EvidenceService
+  readonly releases: Releases
   readonly blobs: BlobStore
   readonly metrics: Metrics
   readonly rosterText: string
@@ -57,7 +59,10 @@ export function publicRoutes(options: PublicOptions): Route[] {
       path: "/v1/evidence",
       post: withJson(EVIDENCE_BODY_BYTES_MAX, (text, { from, signal }) => options.evidence.answer(parseEvidenceRequest(text), from, signal)),
     },
-    manifestRoute(options.blobs),
+    { path: "/v1/releases", post: withJson(RELEASE_BODY_BYTES_MAX, (text, { from }) => options.releases.submit(text, from)) },
+    blobRoute("/v1/blob/", options.blobs),
+    // Where file manifests were served before other documents were.
+    blobRoute("/v1/manifest/", options.blobs),
     { path: "/v1/roster", get: () => textAnswer(200, options.rosterText, { "content-type": "application/json" }) },
     { path: "/v1/status", get: () => jsonAnswer(200, options.status()) },
     { path: "/metrics", get: async () => textAnswer(200, await options.metrics.text(), { "content-type": "text/plain; version=0.0.4; charset=utf-8" }) },

@@ -6,7 +6,8 @@
  * roster.json        made on the first start when no other roster is named
  * keys/<role>.key    private keys, 0600
  * lock.db            held exclusively while a process runs
- * log/ notices/ witness/ attester/ manifests/    one service each
+ * log/ notices/ witness/ blobs/    one service each
+ * builds/                          queue, logs and folders of builds, where this node rebuilds
  * admin.sock         0600
  * ```
  *
