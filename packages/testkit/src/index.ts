@@ -5,6 +5,7 @@ export { type Answer, answerOf, createFakeWitness, type FakeWitness, transportTo
 export { fastCrypto } from "./log/fast-crypto.ts"
 export { type FailingLogStorage, failingLogStorage, type Fault, FAULTS } from "./log/faults.ts"
 export { logStorageCases, type LogStoragePlace } from "./log/log-storage-cases.ts"
+export { logSnapshotsCases, type LogSnapshotsPlace } from "./log/log-snapshots-cases.ts"
 export { createMemoryLogDisk, type MemoryLogDisk } from "./log/memory-log-storage.ts"
 export { createMemoryWitnessDisk, failingWitnessStore, type MemoryWitnessDisk } from "./log/memory-witness-store.ts"
 export { witnessStoreCases, type WitnessStorePlace } from "./log/witness-store-cases.ts"

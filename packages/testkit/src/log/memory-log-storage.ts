@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { type Bytes, equalBytes, VouchsafeError } from "@vouchsafe/core"
-import type { LogState, LogStorage, SignedHead, StagedBatch, TreeHead } from "@vouchsafe/ports"
+import type { LogSnapshots, LogState, LogStorage, SignedHead, StagedBatch, TreeHead } from "@vouchsafe/ports"
 
 interface Kept {
   staged: TreeHead | undefined
@@ -21,6 +21,8 @@ interface Kept {
 export interface MemoryLogDisk {
   /** Takes the lock. Rejects with STATE_UNSAFE while somebody has it. */
   open(): Promise<LogStorage>
+  /** Takes no lock. */
+  openSnapshots(): Promise<LogSnapshots>
   /** The holder dies: the lock is free, what was written stays, the dead storage refuses everything. */
   crash(): void
   /** Another disk with the same content, held by nobody. */
@@ -119,6 +121,13 @@ function storageOver(kept: Kept, isAlive: () => boolean, release: () => void): L
   }
 }
 
+function copyOf(kept: Kept): Kept {
+  return {
+    ...kept, entries: new Map(kept.entries), hashes: new Map(kept.hashes), files: new Map(kept.files),
+    keys: new Map([...kept.keys].map(([key, indices]) => [key, [...indices]])),
+  }
+}
+
 function diskOf(kept: Kept): MemoryLogDisk {
   let holder = 0
   let held = false
@@ -132,13 +141,21 @@ function diskOf(kept: Kept): MemoryLogDisk {
         held = false
       })
     },
+    async openSnapshots() {
+      let closed = false
+      const storage = storageOver(kept, () => !closed, () => {
+        closed = true
+      })
+      return {
+        readFile: storage.readFile, indicesByKey: storage.indicesByKey, close: storage.close,
+        // A copy, so that `read` may take its time.
+        snapshot: async (read) => read(storageOver(copyOf(kept), () => !closed, () => undefined)),
+      }
+    },
     crash() {
       held = false
     },
-    fork: () => diskOf({
-      ...kept, entries: new Map(kept.entries), hashes: new Map(kept.hashes), files: new Map(kept.files),
-      keys: new Map([...kept.keys].map(([key, indices]) => [key, [...indices]])),
-    }),
+    fork: () => diskOf(copyOf(kept)),
   }
 }
 
