@@ -62,10 +62,11 @@ function isSorted(value: JsonValue, depth: number): boolean {
     return true
   }
   const source = value as JsonObject
-  const keys = Object.keys(source)
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as string
-    if (i > 0 && (keys[i - 1] as string) >= key) return false
+  let previous: string | undefined
+  // Unlike Object.keys this makes no array. Members that a host put on every object would only send the text down the slow path.
+  for (const key in source) {
+    if (previous !== undefined && previous >= key) return false
+    previous = key
     const member = source[key] as JsonValue
     if (typeof member === "object" && !isSorted(member, depth + 1)) return false
   }

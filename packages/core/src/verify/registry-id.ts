@@ -2,6 +2,8 @@ import { VouchsafeError } from "../errors.ts"
 
 const REGISTRY_ID = /^(https?):\/\/([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?((?:\/[A-Za-z0-9._~%@+-]+)*)\/$/
 const REGISTRY_ID_LENGTH_MAX = 512
+/** Most registries: a host and nothing else. Each statement names one, and most need no closer look. */
+const PLAIN_ID = /^https:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\/$/
 
 /**
  * Tells whether a text is the one spelling of a registry: `scheme://host[:port]/[path/]`, lower-case host, no default
@@ -9,6 +11,7 @@ const REGISTRY_ID_LENGTH_MAX = 512
  */
 export function isRegistryId(text: string): boolean {
   if (text.length > REGISTRY_ID_LENGTH_MAX) return false
+  if (PLAIN_ID.test(text)) return true
   const match = REGISTRY_ID.exec(text)
   if (match === null) return false
   const [, scheme, , port, path] = match

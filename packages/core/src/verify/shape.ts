@@ -27,6 +27,9 @@ export const HEX_SHA256 = /^[0-9a-f]{64}$/
 export const HEX_SHA512 = /^[0-9a-f]{128}$/
 export const HEX_SHA1 = /^[0-9a-f]{40}$/
 
+/** Most maps of most packages. Shared, since a statement has several. */
+const NO_ENTRIES: ReadonlyMap<string, string> = new Map()
+
 export function shapeReader(code: ErrorCode, document: string): ShapeReader {
   const reader: ShapeReader = {
     fail(at, expected, found) {
@@ -69,14 +72,17 @@ export function shapeReader(code: ErrorCode, document: string): ShapeReader {
     },
     stringMap(value, at, maxEntries, maxLength) {
       if (typeof value !== "object" || value === null || Array.isArray(value)) return reader.fail(at, "an object", value)
-      const entries = Object.entries(value)
-      if (entries.length > maxEntries) return reader.fail(at, `at most ${maxEntries} members`, `${entries.length} members`)
-      for (const [key, text] of entries) {
+      const keys = Object.keys(value)
+      if (keys.length === 0) return NO_ENTRIES
+      if (keys.length > maxEntries) return reader.fail(at, `at most ${maxEntries} members`, `${keys.length} members`)
+      const map = new Map<string, string>()
+      for (const key of keys) {
+        const text = (value as Readonly<Record<string, unknown>>)[key]
         if (key.length > maxLength) reader.fail(at, `keys of at most ${maxLength} characters`, `${key.length} characters`)
         // The place is only spelt out where it is wrong: it costs more than the look.
-        if (typeof text !== "string" || text.length > maxLength) reader.string(text, `${at}.${excerpt(key, false)}`, maxLength)
+        map.set(key, typeof text === "string" && text.length <= maxLength ? text : reader.string(text, `${at}.${excerpt(key, false)}`, maxLength))
       }
-      return new Map(entries as [string, string][])
+      return map
     },
   }
   return reader
