@@ -1,1 +1,10 @@
-export {}
+/** Registry signatures and Sigstore attestations of npm packages, verified offline. Start at {@link createUpstreamVerifier}. @packageDocumentation */
+export type { BundleDocument } from "./attestation.ts"
+export { TRUST_MAY_BE_OLD, UPSTREAM_CODES, type UpstreamCode } from "./codes.ts"
+export { ATTESTATIONS_BYTES_MAX, REGISTRY_KEYS_LENGTH_MAX, TRUSTED_ROOT_LENGTH_MAX } from "./limits.ts"
+export { verifyRegistrySignature } from "./registry-signature.ts"
+export { normaliseRepository, sameRepository } from "./rules/repository.ts"
+export { embeddedTrust, embeddedTrustTexts } from "./trust/embedded.ts"
+export { refreshTrust, type RefreshOptions } from "./trust/refresh.ts"
+export { loadTrust, type Trust, type TrustTexts } from "./trust/trust.ts"
+export { createUpstreamVerifier, type UpstreamInput, type UpstreamVerifier, type VerifiedUpstream } from "./upstream.ts"

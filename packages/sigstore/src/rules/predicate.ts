@@ -1,0 +1,67 @@
+/**
+ * What a SLSA provenance predicate says about source and builder, v0.2 and v1 in one shape.
+ *
+ * @packageDocumentation
+ */
+import { SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE } from "@vouchsafe/core"
+import { memberAt, memberOf, plainText } from "../json.ts"
+import { FACT_LENGTH_MAX, MATERIALS_MAX } from "../limits.ts"
+import type { ForeignStatement } from "../statement.ts"
+import { normaliseRepository, splitSourceUri } from "./repository.ts"
+
+/** A source that a predicate names. */
+export interface NamedSource {
+  /** Normalised; undefined where the text names no repository. */
+  readonly repository: string | undefined
+  readonly commit: string | undefined
+  readonly ref: string | undefined
+}
+
+/** The parts of a predicate that are compared with the certificate. */
+export interface PredicateFacts {
+  readonly predicateType: typeof SLSA_PROVENANCE_V1_TYPE | typeof SLSA_PROVENANCE_V02_TYPE
+  readonly builder: string
+  /** Where the build was started from. */
+  readonly source: NamedSource
+  /** Everything that went into the build. */
+  readonly materials: readonly NamedSource[]
+}
+
+const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
+
+/** Reads a predicate. Undefined for one that leaves out builder, source or materials. */
+export function readPredicate({ predicateType, predicate }: ForeignStatement): PredicateFacts | undefined {
+  if (predicateType === SLSA_PROVENANCE_V1_TYPE) return readV1(predicate)
+  return predicateType === SLSA_PROVENANCE_V02_TYPE ? readV02(predicate) : undefined
+}
+
+function readV1(predicate: unknown): PredicateFacts | undefined {
+  const builder = plainText(memberAt(predicate, "runDetails", "builder", "id"), FACT_LENGTH_MAX)
+  const workflow = memberAt(predicate, "buildDefinition", "externalParameters", "workflow")
+  const repository = plainText(memberOf(workflow, "repository"), FACT_LENGTH_MAX)
+  const materials = readMaterials(memberAt(predicate, "buildDefinition", "resolvedDependencies"), "gitCommit")
+  if (builder === undefined || repository === undefined || materials === undefined) return undefined
+  const source = { repository: normaliseRepository(repository), commit: undefined, ref: plainText(memberOf(workflow, "ref"), FACT_LENGTH_MAX) }
+  return { predicateType: SLSA_PROVENANCE_V1_TYPE, builder, source, materials }
+}
+
+function readV02(predicate: unknown): PredicateFacts | undefined {
+  const builder = plainText(memberAt(predicate, "builder", "id"), FACT_LENGTH_MAX)
+  const source = readSource(memberAt(predicate, "invocation", "configSource"), "sha1")
+  const materials = readMaterials(memberOf(predicate, "materials"), "sha1")
+  if (builder === undefined || source === undefined || materials === undefined) return undefined
+  return { predicateType: SLSA_PROVENANCE_V02_TYPE, builder, source, materials }
+}
+
+function readMaterials(value: unknown, algorithm: string): NamedSource[] | undefined {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MATERIALS_MAX) return undefined
+  return value.flatMap((item: unknown) => readSource(item, algorithm) ?? [])
+}
+
+/** A resource that is a commit of a repository; others (images, packages) are none. */
+function readSource(value: unknown, algorithm: string): NamedSource | undefined {
+  const uri = plainText(memberOf(value, "uri"), FACT_LENGTH_MAX)
+  const digest = memberAt(value, "digest", algorithm)
+  if (uri === undefined || typeof digest !== "string" || !COMMIT.test(digest)) return undefined
+  return { ...splitSourceUri(uri), commit: digest }
+}
