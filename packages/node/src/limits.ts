@@ -110,6 +110,8 @@ export const GATHER_GRACE_MS = 5_000
 export const COSIGN_RETRY_MS = { first: 500, longest: 30_000 } as const
 /** Shortest time from one round of cosigning a growing log to the next, in ms: what a package waits at most in a burst of others. */
 export const COSIGN_PACE_MS = 100
+/** An evidence request waits this long for a rebuild or release that is in the log and not yet cosigned, in ms. */
+export const COSIGN_MORE_MS = 1_000
 /** The notices head is cosigned anew this often although nothing changed: it must never be older than 24 h at a client. */
 export const NOTICES_REFRESH_MS = 30 * 60_000
 /** An evidence request that finds the notices head older than this waits for a new one. */

@@ -1,22 +1,8 @@
-import { join } from "node:path"
-import { createClient, formatGatherRequest, parseGatherAnswer } from "@vouchsafe/client"
-import { diskCache, diskState, httpTransport, nodeCrypto, systemClock } from "@vouchsafe/client/node"
-import { parseNote, parsePolicy } from "@vouchsafe/core"
+import { formatGatherRequest, parseGatherAnswer } from "@vouchsafe/client"
+import { parseNote } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
-import { evidence, layOut, registryOf, start, type Network } from "./network.ts"
-import { ask, cleanup, tempFolder } from "./support.ts"
-
-const POLICY = parsePolicy(JSON.stringify({ format: "vouchsafe-policy/v1", roster: "r.json" }))
-
-function clientOf({ roster }: Network, daemonSocket?: string) {
-  const folder = tempFolder()
-  const transport = httpTransport()
-  cleanup(() => transport.close())
-  return createClient({
-    roster, policy: POLICY, crypto: nodeCrypto, clock: systemClock, transport, cache: diskCache(join(folder, "cache")), state: diskState(join(folder, "state")),
-    ...(daemonSocket === undefined ? {} : { daemonSocket }),
-  })
-}
+import { clientFor, evidence, layOut, registryOf, start } from "./network.ts"
+import { ask } from "./support.ts"
 
 const cosigners = (checkpoint: string): string[] => parseNote(checkpoint).signatures.map(({ name }) => name).sort()
 
@@ -26,12 +12,12 @@ describe("four nodes of four operators", () => {
     const network = await layOut(4, [registry.url])
     const nodes = await Promise.all(network.places.map(start))
     const requests = Array.from({ length: 12 }, (_, i) => ({ purl: `pkg:npm/zz-${i}@1.0.0`, registry: registry.url, sha512: registry.built(`zz-${i}`, "1.0.0")?.sha512 as string }))
-    const result = await clientOf(network).check(requests, { budgetMs: 60_000 })
+    const result = await clientFor(network.roster).check(requests, { budgetMs: 60_000 })
     expect(result.failures).toEqual([])
     expect(result.verdicts.map(({ ok }) => ok)).toEqual(requests.map(() => true))
     expect(result.verdicts[0]?.claims.map(({ operator }) => operator).sort()).toEqual(["alpha", "beta", "delta", "gamma"])
 
-    const viaDaemon = await clientOf(network, nodes[0]?.adminSocket).check(requests, { budgetMs: 60_000 })
+    const viaDaemon = await clientFor(network.roster, {}, nodes[0]?.adminSocket).check(requests, { budgetMs: 60_000 })
     expect([viaDaemon.notes, viaDaemon.stats.fromDaemon, viaDaemon.verdicts.every(({ ok }) => ok)]).toEqual([[], 12, true])
 
     // No node's own witness stands under its own log, and a majority of the three others does.
@@ -48,11 +34,11 @@ describe("four nodes of four operators", () => {
     const [alpha, beta, gamma, delta] = network.places
     await Promise.all([alpha, beta, gamma].map((at) => start(at as NonNullable<typeof at>)))
     const wanted = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => ({ purl: `pkg:npm/zz-${from + i}@1.0.0`, registry: registry.url, sha512: registry.built(`zz-${from + i}`, "1.0.0")?.sha512 as string }))
-    const before = await clientOf(network).check(wanted(0, 3), { budgetMs: 60_000 })
+    const before = await clientFor(network.roster).check(wanted(0, 3), { budgetMs: 60_000 })
     expect(before.verdicts.map(({ ok, claims }) => [ok, claims.length])).toEqual([[true, 3], [true, 3], [true, 3]])
     expect(before.failures.map(({ operator, code }) => [operator, code])).toEqual([["delta", "UNREACHABLE"]])
     await start(delta as NonNullable<typeof delta>)
-    const after = await clientOf(network).check(wanted(0, 6), { budgetMs: 60_000 })
+    const after = await clientFor(network.roster).check(wanted(0, 6), { budgetMs: 60_000 })
     expect([after.failures, after.verdicts.every(({ ok, claims }) => ok && claims.length === 4)]).toEqual([[], true])
   })
 

@@ -4,8 +4,9 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { AddressInfo } from "node:net"
-import { nodeCrypto } from "@vouchsafe/client/node"
-import { type EvidenceAnswer, type EvidenceRequest, formatEvidenceRequest, formatRoster, parseEvidenceAnswer, parseRoster, type Roster, type RosterNode } from "@vouchsafe/core"
+import { createClient } from "@vouchsafe/client"
+import { diskCache, diskState, httpTransport, nodeCrypto, systemClock } from "@vouchsafe/client/node"
+import { type EvidenceAnswer, type EvidenceRequest, formatEvidenceRequest, formatRoster, parseEvidenceAnswer, parsePolicy, parseRoster, type Roster, type RosterNode } from "@vouchsafe/core"
 import { startRegistry, type FakeRegistry, type RegistryOptions } from "@vouchsafe/testkit/registry"
 import { startNode, type NodeConfig, type NodeWorld, type RunningNode } from "../src/index.ts"
 import { loadOrCreateKeys } from "../src/state/keys.ts"
@@ -122,4 +123,15 @@ export async function spawnDaemon(args: readonly string[], env: Record<string, s
 export function emptyFolder(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 })
   return path
+}
+
+/** A client of a person who knows this roster, with a policy of their own. */
+export function clientFor(roster: Roster, policy: Readonly<Record<string, unknown>> = {}, daemonSocket?: string) {
+  const folder = tempFolder()
+  const transport = httpTransport()
+  cleanup(() => transport.close())
+  return createClient({
+    roster, policy: parsePolicy(JSON.stringify({ format: "vouchsafe-policy/v1", roster: "r.json", ...policy })), crypto: nodeCrypto, clock: systemClock, transport,
+    cache: diskCache(join(folder, "cache")), state: diskState(join(folder, "state")), ...(daemonSocket === undefined ? {} : { daemonSocket }),
+  })
 }

@@ -10,7 +10,7 @@ import { type ArtifactAnswer, type ArtifactName, artifactKey, type EvidenceReque
 import type { Clock, Log, SignedHead } from "@vouchsafe/ports"
 import type { Cosigner } from "../cosign/cosigner.ts"
 import { type Answer, refusal, textAnswer } from "../http/answer.ts"
-import { DEADLINE_MS_MAX, EVIDENCE_ANSWER_BYTES_MAX, EVIDENCE_REQUESTS_MAX, INDICES_REMEMBERED_MAX, NOTICES_BYTES_MAX, NOTICES_STALE_MS } from "../limits.ts"
+import { COSIGN_MORE_MS, DEADLINE_MS_MAX, EVIDENCE_ANSWER_BYTES_MAX, EVIDENCE_REQUESTS_MAX, INDICES_REMEMBERED_MAX, NOTICES_BYTES_MAX, NOTICES_STALE_MS } from "../limits.ts"
 import { type Timers, within } from "../timers.ts"
 import { formatAnswer } from "./document.ts"
 import type { EntryCache, ReadyEntry } from "./entry-cache.ts"
@@ -98,9 +98,11 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
       return refusal("RATE_LIMITED", lines[0]?.limited ?? "", "ask again later", { "retry-after": "30" })
     }
     if (outcomes.length > 0) await within(options.timers, leftMs(), Promise.all(outcomes), signals)
-    // Rebuilds and releases are sent when they are cosigned; nobody waits for them.
     const wantedSize = Math.max(0, ...lines.map((line) => (line.found === undefined ? 0 : line.found.observation + 1)))
     const waits = [within(options.timers, leftMs(), options.observations.cosigner.reached(wantedSize), signals)]
+    // A rebuild or release logged just now is worth a moment, not the whole deadline: the observation stands without it.
+    const wholeSize = Math.max(0, ...lines.flatMap(({ found }) => found?.more.map((index) => index + 1) ?? []))
+    if (wholeSize > wantedSize) waits.push(within(options.timers, Math.min(leftMs(), COSIGN_MORE_MS), options.observations.cosigner.reached(wholeSize), signals))
     const { log: noticesLog, cosigner } = options.notices
     const current = cosigner.ageMs() > NOTICES_STALE_MS ? cosigner.refreshed() : cosigner.reached(noticesLog.size)
     waits.push(within(options.timers, leftMs(), current, signals))
