@@ -7,6 +7,7 @@
  *
  * @packageDocumentation
  */
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { failed, GIT_INSIDE, type GitPlace, type GitResult, type GitUrl, runGit } from "./git-command.ts"
 import { type CommitObject, isObjectId, type ObjectId, ObjectRefusal, parseCommitObject, parseTagObject, type TagObject } from "./objects.ts"
@@ -91,9 +92,8 @@ export async function isReachable(place: GitPlace, { remote, refs, commit, tag }
   const choose = (names: readonly string[]): string | undefined => preferred.find((name) => names.includes(name)) ?? names.find((name) => name.startsWith("refs/heads/")) ?? names[0]
   const tip = choose(tips)
   if (tip !== undefined) return { ok: true, value: { ref: tip } }
-  const history = await openHistory(place, remote, refs.idLength)
+  const history = await openHistory(place, remote, refs)
   if (!history.ok) return history
-  // Without a remote: git would otherwise fetch a commit that it does not know, were it only a pull request's.
   const names = await runGit(place, { repository: HISTORY, args: ["for-each-ref", `--contains=${commit}`, "--format=%(refname)", "refs/heads/", "refs/tags/"] })
   const notThere = !names.ok && /no such commit|malformed object name/.test(names.failure.said ?? "")
   if (!names.ok && !notThere) return names
@@ -102,12 +102,15 @@ export async function isReachable(place: GitPlace, { remote, refs, commit, tag }
   return { ok: true, value: { ref } }
 }
 
-/** Commits and tags of all branches and tags, without their files where the server can leave them out. */
-async function openHistory(place: GitPlace, remote: GitUrl, idLength: 40 | 64): Promise<GitResult<Buffer>> {
+/**
+ * Commits and tags of all branches and tags, without their files where the server can leave them out.
+ * Then it forgets its origin: git would fetch a commit that it does not know, were it only a pull request's.
+ */
+async function openHistory(place: GitPlace, remote: GitUrl, { idLength, smart }: RefList): Promise<GitResult<Buffer>> {
   const started = await startRepository(place, HISTORY, remote, idLength)
   if (!started.ok) return started
-  const less = await fetchInto(place, HISTORY, remote, ["--filter=tree:0"], BRANCHES_AND_TAGS)
-  return less.ok || less.failure.said === undefined ? less : fetchInto(place, HISTORY, remote, [], BRANCHES_AND_TAGS)
+  const fetched = await fetchInto(place, HISTORY, remote, smart ? ["--filter=tree:0"] : [], BRANCHES_AND_TAGS)
+  return fetched.ok ? runGit(place, { repository: HISTORY, args: ["config", "--remove-section", "remote.origin"] }) : fetched
 }
 
 /** The commit alone, by its id or by a ref that leads to it; the whole repository where a server gives neither. */
@@ -115,11 +118,15 @@ async function fetchCommit(place: GitPlace, { remote, refs, commit, tag }: Clone
   const tagSpec = tag === undefined ? [] : [`+${tag.name}:${tag.name}`]
   const tip = [...refs.refs.values()].find((ref) => commitOf(ref) === commit)
   const attempts = [[commit, ...tagSpec], ...(tip === undefined ? [] : [[`+${tip.name}:${tip.name}`, ...tagSpec]])]
-  for (const refspecs of attempts) {
+  for (const refspecs of refs.smart ? attempts : []) {
     const fetched = await fetchInto(place, SOURCE, remote, ["--depth=1"], [...new Set(refspecs)])
     if (fetched.ok && await holds(place, commit)) return { ok: true, value: "shallow" }
     if (!fetched.ok && fetched.failure.said === undefined) return fetched
   }
+  // Anew: what a shorter attempt left would stay short.
+  await rm(join(place.folder, SOURCE), { recursive: true, force: true })
+  const started = await startRepository(place, SOURCE, remote, refs.idLength)
+  if (!started.ok) return started
   const whole = await fetchInto(place, SOURCE, remote, [], BRANCHES_AND_TAGS)
   if (!whole.ok) return whole
   return await holds(place, commit) ? { ok: true, value: "full" } : failed("COMMIT_UNREACHABLE", `commit ${commit} does not come with any branch or tag of ${remote.url}`)

@@ -65,6 +65,8 @@ export interface GitRun {
   readonly remote?: GitUrl | undefined
   /** Lines for its standard input. */
   readonly input?: string | undefined
+  /** Name of a file in the place to which git writes its packets; not made where none is exchanged. */
+  readonly packets?: string | undefined
 }
 
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -86,7 +88,7 @@ const ENV: Readonly<Record<string, string>> = {
 }
 
 /** Runs git; its standard output, or why it failed. Exit statuses other than 0 are failures. */
-export async function runGit(place: GitPlace, { repository, args, remote, input }: GitRun): Promise<GitResult<Buffer>> {
+export async function runGit(place: GitPlace, { repository, args, remote, input, packets }: GitRun): Promise<GitResult<Buffer>> {
   const leftMs = Math.floor(place.deadlineMs - place.now())
   if (leftMs <= 0) return failed("CLONE_FAILED", `the time limit of ${place.limits.timeMs} ms is over`)
   const answer = join(place.folder, ANSWER_FILE)
@@ -95,7 +97,8 @@ export async function runGit(place: GitPlace, { repository, args, remote, input 
   const cwd = repository === "" ? GIT_INSIDE : `${GIT_INSIDE}/${repository}`
   // One stream carries both outputs, so the answer goes to a file and only what is for people comes through.
   const argv = ["/bin/sh", "-c", 'command -v git >/dev/null || { echo "git is not installed" >&2; exit 127; }; answer=$1; input=$2; shift 2; printf %s "$input" | git "$@" >"$answer"', "git", `${GIT_INSIDE}/${ANSWER_FILE}`, input ?? "", ...settings(place, remote), ...args]
-  const outcome = await place.executor.run(specOf(place, remote), { argv, cwd, env: { ...ENV, GIT_ALLOW_PROTOCOL: remote?.protocol ?? "none" }, timeoutMs: leftMs }, (chunk) => {
+  const env = { ...ENV, GIT_ALLOW_PROTOCOL: remote?.protocol ?? "none", ...(packets === undefined ? {} : { GIT_TRACE_PACKET: `${GIT_INSIDE}/${packets}` }) }
+  const outcome = await place.executor.run(specOf(place, remote), { argv, cwd, env, timeoutMs: leftMs }, (chunk) => {
     trouble = (trouble + Buffer.from(chunk).toString("latin1")).slice(-TROUBLE_LENGTH_MAX)
     place.onOutput?.(chunk)
   })

@@ -42,8 +42,7 @@ export async function findInHistory(place: GitPlace, { remote, refs, version, di
   const started = await startRepository(place, TREES, remote, refs.idLength)
   if (!started.ok) return started
   const spec = [`+${branch}:${branch}`]
-  const less = await fetchInto(place, TREES, remote, ["--filter=blob:none"], spec)
-  const fetched = less.ok || less.failure.said === undefined ? less : await fetchInto(place, TREES, remote, [], spec)
+  const fetched = await fetchInto(place, TREES, remote, refs.smart ? ["--filter=blob:none"] : [], spec)
   if (!fetched.ok) return fetched
   const path = directory === "" ? "package.json" : `${directory}/package.json`
   // Merges count as what they changed on this branch: a release may be prepared on another one.
@@ -53,7 +52,7 @@ export async function findInHistory(place: GitPlace, { remote, refs, version, di
   let newer: { commit: ObjectId; matches: boolean } | undefined
   for (let from = 0; from < changes.length; from += BATCH) {
     const batch = changes.slice(from, from + BATCH)
-    const versions = await readVersions(place, remote, batch.flatMap(({ blob }) => blob ?? []))
+    const versions = await readVersions(place, remote, refs.smart, batch.flatMap(({ blob }) => blob ?? []))
     if (!versions.ok) return versions
     for (const { commit, blob } of batch) {
       const matches = blob !== undefined && versions.value.get(blob) === version
@@ -82,13 +81,14 @@ function parseLog(text: string): Change[] {
 }
 
 /** The `version` of each package.json, by the file's id. Files that are none have no entry. */
-async function readVersions(place: GitPlace, remote: GitUrl, blobs: readonly ObjectId[]): Promise<GitResult<ReadonlyMap<ObjectId, string>>> {
+async function readVersions(place: GitPlace, remote: GitUrl, smart: boolean, blobs: readonly ObjectId[]): Promise<GitResult<ReadonlyMap<ObjectId, string>>> {
   const wanted = [...new Set(blobs)]
   if (wanted.length === 0) return { ok: true, value: new Map() }
   const input = `${wanted.join("\n")}\n`
   // All at once, where the server gives files by their ids; where it gave them already this says no, and nothing is missing.
-  const brought = await runGit(place, { repository: TREES, remote, args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none", "--stdin", "--", "origin"], input })
-  if (!brought.ok && brought.failure.said === undefined) return brought
+  const args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--filter=blob:none", "--stdin", "--", "origin"]
+  const brought = smart ? await runGit(place, { repository: TREES, remote, args, input }) : undefined
+  if (brought?.ok === false && brought.failure.said === undefined) return brought
   const batch = await runGit(place, { repository: TREES, remote, args: ["cat-file", "--batch"], input })
   return batch.ok ? parseBatch(batch.value) : batch
 }

@@ -6,6 +6,8 @@
  *
  * @packageDocumentation
  */
+import { lstat, rm } from "node:fs/promises"
+import { join } from "node:path"
 import { failed, type GitPlace, type GitResult, type GitUrl, runGit } from "./git-command.ts"
 import { isObjectId, type ObjectId } from "./objects.ts"
 
@@ -30,16 +32,28 @@ export interface RefList {
   readonly refs: ReadonlyMap<string, Ref>
   /** Length of its ids: 40 (SHA-1) or 64 (SHA-256). */
   readonly idLength: 40 | 64
+  /**
+   * False for plain files over HTTP, which can be fetched as a whole only. Asked for less, git takes what it was not given
+   * for missing, asks again for it, and never ends.
+   */
+  readonly smart: boolean
 }
+
+const PACKETS_FILE = "packets"
 
 /** Asks a repository for its branches and tags. */
 export async function listRefs(place: GitPlace, remote: GitUrl): Promise<GitResult<RefList>> {
-  const answer = await runGit(place, { repository: "", remote, args: ["ls-remote", "--quiet", "--symref", "--", remote.url, "HEAD", "refs/heads/*", "refs/tags/*"] })
-  return answer.ok ? parseRefList(answer.value.toString("utf8")) : answer
+  const packets = join(place.folder, PACKETS_FILE)
+  await rm(packets, { recursive: true, force: true })
+  const answer = await runGit(place, { repository: "", remote, packets: PACKETS_FILE, args: ["ls-remote", "--quiet", "--symref", "--", remote.url, "HEAD", "refs/heads/*", "refs/tags/*"] })
+  if (!answer.ok) return answer
+  // A server with git behind it speaks in packets.
+  const smart = await lstat(packets).then(() => true, () => false)
+  return parseRefList(answer.value.toString("utf8"), smart)
 }
 
 /** Reads what `git ls-remote --symref` prints. Refs of other kinds, and names that git itself would not take, are left out. */
-export function parseRefList(text: string): GitResult<RefList> {
+export function parseRefList(text: string, smart: boolean): GitResult<RefList> {
   const ids = new Map<string, ObjectId>()
   let head: string | null = null
   for (const line of text.split("\n")) {
@@ -55,7 +69,7 @@ export function parseRefList(text: string): GitResult<RefList> {
   const [first] = ids.values()
   if (first === undefined) return failed("SOURCE_NOT_FOUND", "the repository has no branches and no tags")
   if ([...ids.values()].some((id) => id.length !== first.length)) return failed("CLONE_FAILED", "the repository's ids are of two lengths")
-  return { ok: true, value: { head: head !== null && refs.has(head) ? head : null, refs, idLength: first.length === 64 ? 64 : 40 } }
+  return { ok: true, value: { head: head !== null && refs.has(head) ? head : null, refs, idLength: first.length === 64 ? 64 : 40, smart } }
 }
 
 /** Tells whether a text is the full name of a branch or tag, as git-check-ref-format(1) has it. */

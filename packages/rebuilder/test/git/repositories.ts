@@ -79,9 +79,9 @@ export async function startGitServer(root: string, meddle: Meddling = () => unde
   const asked: string[] = []
   const server = createServer((request, response) => {
     // As a proxy it is asked with whole URLs.
+    const meddling = meddle(request)
     const url = (request.url ?? "").replace(/^http:\/\/[^/]+/, "")
     asked.push(`${request.method} ${url}`)
-    const meddling = meddle(request)
     if (typeof meddling === "number") {
       response.writeHead(meddling).end()
       return
