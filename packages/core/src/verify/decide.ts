@@ -37,7 +37,7 @@ export function decide(context: DecisionContext, request: ArtifactRequest): Verd
   const tally = count(context, request, demands)
   const origin: Origin = {
     provenance: viewProvenance(context.threshold, tally.counted),
-    rebuilds: viewRebuilds(context, request, tally.counted),
+    rebuilds: viewRebuilds(context, request),
     releases: viewReleases(context, request, demands, tally.counted),
   }
   const findings = [

@@ -98,9 +98,13 @@ export function summaryOf(verdict: Verdict, options: SummaryOptions): Statement 
   return { _type: STATEMENT_TYPE, subject: [{ name: purl, digest: { sha512 } }], predicateType: SLSA_SUMMARY_TYPE, predicate }
 }
 
-/** What verified provenance is worth on SLSA's build track: signed by a hosted platform, or merely there. */
-function buildLevel({ level, provenance }: Verdict): string {
-  if (level === undefined || provenance === undefined || provenance.saidBy.length === 0) return "SLSA_BUILD_LEVEL_0"
+/**
+ * What verified provenance is worth on SLSA's build track: signed by a hosted platform, or merely there. Beside the level `rebuilt` only where
+ * all operators that count verified it, since the verdict does not say then whether a quorum did.
+ */
+function buildLevel({ level, provenance, claims }: Verdict): string {
+  const isQuorum = provenance !== undefined && (level === "provenance" || provenance.saidBy.length === new Set(claims.map(({ operator }) => operator)).size)
+  if (level === undefined || !isQuorum) return "SLSA_BUILD_LEVEL_0"
   return provenance.runner === "github-hosted" ? "SLSA_BUILD_LEVEL_2" : "SLSA_BUILD_LEVEL_1"
 }
 

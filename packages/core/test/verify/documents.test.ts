@@ -1,10 +1,10 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import {
-  canonicalize, escapeForDisplay, formatEvidenceAnswer, formatEvidenceRequest, formatNotice, formatObservation, isRegistryId, isVouchsafeError, parseEvidenceAnswer, parseEvidenceRequest,
+  canonicalize, escapeForDisplay, formatEvidenceAnswer, formatEvidenceRequest, formatNotice, formatObservation, isRegistryId, isVouchsafeError, matchesName, parseEvidenceAnswer, parseEvidenceRequest,
   parseMisbehavior, parseNotice, parseObservation, parsePolicy, parseRoster, registryIdOf,
 } from "../../src/index.ts"
-import { crypto, evidenceOf, makeWorld, notice, observation, PURL, REGISTRY } from "./world.ts"
+import { crypto, evidenceOf, makeWorld, notice, observation, publisher, PURL, REGISTRY, SSH_KEY } from "./world.ts"
 
 const refusal = (code: string, says: string) => expect.objectContaining({ code, message: expect.stringContaining(says) })
 const edit = (text: string, change: (document: Record<string, any>) => void): string => {
@@ -66,6 +66,46 @@ describe("vouchsafe.json", () => {
   ])("refuses %s", (_, document, says) => {
     expect(() => parsePolicy(JSON.stringify(document))).toThrow(expect.objectContaining({ kind: "input", message: expect.stringContaining(says) }))
   })
+  const vkey = publisher(1).verifier.vkey
+  const [level, publishing, signing] = [{ match: ["a"], level: "rebuilt" }, { match: ["a"], keys: [{ key: vkey }] }, { match: ["a"], keys: [SSH_KEY] }]
+  const witnessKey = makeWorld().nodes[0]?.witness.verifier.vkey
+  test.each<[string, object, string]>([
+    ["a level that is none", { levels: [{ ...level, level: "sworn" }] }, "levels[0].level"],
+    ["a level for nobody", { levels: [level, { ...level, match: [] }] }, "levels[1].match"],
+    ["a level with a member of another list", { levels: [{ ...level, keys: [] }] }, "levels[0].keys"],
+    ["a bare scope with a star", { levels: [{ ...level, match: ["@acme*"] }] }, "levels[0].match[0]"],
+    ["a star in the middle", { levels: [{ ...level, match: ["a*b"] }] }, "levels[0].match[0]"],
+    ["a star as scope", { levels: [{ ...level, match: ["@*/x"] }] }, "levels[0].match[0]"],
+    ["a pattern with a version", { levels: [{ ...level, match: ["a@1.0.0"] }] }, "levels[0].match[0]"],
+    ["an encoded pattern", { levels: [{ ...level, match: ["%40acme/x"] }] }, "levels[0].match[0]"],
+    ["an empty pattern", { levels: [{ ...level, match: [""] }] }, "levels[0].match[0]"],
+    ["levels that are no list", { levels: level }, "levels"],
+    ["a publisher without keys", { publishers: [{ match: ["a"], keys: [] }] }, "publishers[0].keys"],
+    ["a publisher's key that is none", { publishers: [{ match: ["a"], keys: [{ key: "ann" }] }] }, "publishers[0].keys[0].key"],
+    ["a publisher's key with another id", { publishers: [{ match: ["a"], keys: [{ key: vkey.replace(/\+[0-9a-f]{8}\+/, "+00000000+") }] }] }, "publishers[0].keys[0].key"],
+    ["a witness's key", { publishers: [{ match: ["a"], keys: [{ key: witnessKey }] }] }, "publishers[0].keys[0].key"],
+    ["one key twice", { publishers: [{ match: ["a"], keys: [{ key: vkey }, { key: vkey, from: "2026-01-01" }] }] }, "publishers[0].keys"],
+    ["a threshold above the keys", { publishers: [{ ...publishing, threshold: 2 }] }, "publishers[0].threshold"],
+    ["a threshold of 0", { publishers: [{ ...publishing, threshold: 0 }] }, "publishers[0].threshold"],
+    ["a key from a day that is none", { publishers: [{ match: ["a"], keys: [{ key: vkey, from: "2026-02-30" }] }] }, "publishers[0].keys[0].from"],
+    ["a key that ends before it begins", { publishers: [{ match: ["a"], keys: [{ key: vkey, from: "2026-02-02", until: "2026-02-01" }] }] }, "publishers[0].keys[0].until"],
+    ["a key revoked at an hour", { publishers: [{ match: ["a"], keys: [{ key: vkey, revoked: "2026-02-02T10:00" }] }] }, "publishers[0].keys[0].revoked"],
+    ["a signer of another form", { signers: [{ match: ["a"], keys: ["ssh-ed25519 AAAA"] }] }, "signers[0].keys[0]"],
+    ["an OpenPGP signer in lower case", { signers: [{ match: ["a"], keys: [`openpgp:${"ab".repeat(20)}`] }] }, "signers[0].keys[0]"],
+    ["a short OpenPGP key id", { signers: [{ match: ["a"], keys: ["openpgp:ABCDEF0123456789"] }] }, "signers[0].keys[0]"],
+    ["no signers at all", { signers: [{ ...signing, keys: [] }] }, "signers[0].keys"],
+    ["0 rebuilders", { rebuilders: 0 }, "rebuilders"],
+    ["half a rebuilder", { rebuilders: 0.5 }, "rebuilders"],
+  ])("refuses %s", (_, more, says) => expect(() => parsePolicy(JSON.stringify({ ...minimal, ...more }))).toThrow(refusal("CONFIG_MALFORMED", `vouchsafe.json: ${says}`)))
+  test.each<[string, string, boolean]>([
+    ["left-pad", "left-pad", true], ["left-pad", "left-pads", false], ["left-pad", "@x/left-pad", false],
+    ["left-*", "left-pad", true], ["left-*", "left-", true], ["left-*", "left", false], ["left-*", "@left-/x", false],
+    ["@acme/*", "@acme/x", true], ["@acme/*", "@acme-evil/x", false], ["@acme/*", "acme", false], ["@acme/x*", "@acme/xy", true], ["@acme/x*", "@acme/y", false],
+    ["*", "left-pad", true], ["*", "@acme/x", true],
+  ])("the pattern %s and the name %s: %s", (pattern, name, matches) => {
+    const { levels } = parsePolicy(JSON.stringify({ ...minimal, levels: [{ match: [pattern], level: "rebuilt" }] }))
+    expect(matchesName(levels[0]?.match ?? [], name)).toBe(matches)
+  })
   test("refuses cut JSON", () => expect(() => parsePolicy('{"format":')).toThrow(refusal("CONFIG_MALFORMED", "not JSON")))
 })
 
@@ -126,6 +166,7 @@ describe("evidence", () => {
     ["a registry with credentials", (document) => { document["artifacts"][0].registry = "https://u:p@registry.example/" }, "artifacts[0].registry"],
   ])("refuses a request with %s", (_, change, says) => expect(() => parseEvidenceRequest(edit(request, change))).toThrow(refusal("REQUEST_MALFORMED", says)))
   test.each<[string, (document: Record<string, any>) => void, string]>([
+    ["17 statements about one artifact", (document) => { document["artifacts"][0].indices = Array.from({ length: 17 }, (_, i) => i) }, "artifacts[0].indices"],
     ["indices that descend", (document) => { document["log"].indices = [3, 3] }, "log.indices[1]"],
     ["fewer entries than indices", (document) => { document["log"].entries = [] }, "log.entries"],
     ["a hash that is no base64", (document) => { document["log"].proof = ["!"] }, "log.proof[0]"],

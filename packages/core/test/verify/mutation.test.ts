@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { isVouchsafeError, type LogEvidence, verify } from "../../src/index.ts"
-import { crypto, evidenceOf, GOOD, makeWorld, notice, NOW, policy, PURL, REGISTRY, REQUEST } from "./world.ts"
+import { crypto, evidenceOf, formatForeignEntry, formatRebuild, GOOD, makeWorld, notice, NOW, policy, publisher, PURL, rebuild, REGISTRY, releaseBy, REQUEST } from "./world.ts"
 
 // Threshold 2 of 2, so that every byte of either node's evidence carries the verdict.
 const world = makeWorld(["alpha", "beta"])
@@ -60,6 +60,39 @@ test("flipping any byte of a signed or hashed part of a full evidence set is ref
   expect(accepted).toEqual([])
   expect(tried).toBeGreaterThan(4_500)
 })
+
+test("flipping any byte of a rebuild or a release: it does not count, and verify never throws", () => {
+  const ann = publisher(1)
+  const [alphaLog, betaLog] = world.nodes.map(({ log }) => log.verifier.name) as [string, string]
+  const rules = policy({ levels: [{ match: ["*"], level: "rebuilt" }], publishers: [{ match: ["*"], keys: [{ key: ann.verifier.vkey }] }] })
+  const built = formatRebuild(rebuild(alphaLog))
+  const released = formatForeignEntry(alphaLog, releaseBy(ann))
+  const alpha = evidenceOf(world, "alpha", { more: [built, released] })
+  const beta = evidenceOf(world, "beta", { more: [formatRebuild(rebuild(betaLog))] })
+  const isCarried = (changed: LogEvidence): boolean => verify({ crypto, roster: world.roster, policy: rules, now: NOW, requests: [REQUEST], evidence: [changed, beta] })[0]?.ok === true
+  expect(isCarried(alpha)).toBe(true)
+  const [batch] = alpha.batches
+  if (batch === undefined) throw new TypeError("incomplete evidence")
+  // As proven entries: in evidence that was changed under way, which the proof refuses; and in a log that holds the changed text itself.
+  const accepted: string[] = []
+  let tried = 0
+  for (const [place, original] of [[1, built], [2, released]] as const) {
+    for (const text of bumped(original)) {
+      tried += 1
+      const entries = batch.entries.with(place, text)
+      if (isCarried({ ...alpha, batches: [{ ...batch, entries }] })) accepted.push(`entry ${place} changed under way: ${text}`)
+    }
+  }
+  for (const text of bumped(released)) {
+    tried += 1
+    if (isCarried(evidenceOf(world, "alpha", { more: [built, text] }))) accepted.push(`a log that holds ${text}`)
+  }
+  // The key id is a hint, which nothing relies on; what is signed and who signed it did not change.
+  const hint = /"keyid":"[^"]*"/
+  expect(accepted.filter((text) => text.replace(hint, "") !== `a log that holds ${released.replace(hint, "")}`)).toEqual([])
+  expect(accepted.length).toBeGreaterThan(0)
+  expect(tried).toBeGreaterThan(6_000)
+}, 60_000)
 
 test("any other digest than the observed one is refused", () => {
   for (let i = 0; i < GOOD.length; i++) {

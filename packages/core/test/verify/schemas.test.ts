@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { describe, expect, test } from "vitest"
 import { formatByDigest, formatEvidenceAnswer, formatEvidenceRequest, formatMisbehavior, formatNotice, formatObservation, OBSERVATION_TYPE } from "../../src/index.ts"
-import { crypto, EVIL, evidenceOf, GOOD, judge, makeWorld, notice, observation, PURL, REGISTRY } from "./world.ts"
+import {
+  crypto, EVIL, evidenceOf, formatForeignEntry, formatRebuild, GOOD, judge, makeWorld, mismatch, notice, observation, policy, provenance, publisher, PURL, rebuild, REGISTRY, releaseBy, SSH_KEY,
+} from "./world.ts"
 
 const require = createRequire(import.meta.url)
 const Ajv2020 = require("ajv/dist/2020.js").default as new (options: object) => { compile(schema: unknown): ((value: unknown) => boolean) & { errors?: unknown } }
@@ -21,10 +23,28 @@ const world = makeWorld()
 const evidence = evidenceOf(world, "alpha")
 const [batch] = evidence.batches
 if (batch?.proof === undefined || evidence.notices === undefined) throw new TypeError("incomplete evidence")
+const POLICY = {
+  format: "vouchsafe-policy/v1", roster: "./r.json", threshold: 2, rebuilders: 2, rules: { NOT_REBUILT: "warn" },
+  levels: [{ match: ["@acme/*", "left-pad"], level: "provenance" }, { match: ["*"], level: "rebuilt" }],
+  publishers: [{ match: ["left*"], keys: [{ key: publisher(1).verifier.vkey, from: "2026-01-01", until: "2030-12-31", revoked: "2030-05-05" }], threshold: 1 }],
+  signers: [{ match: ["@acme/x"], keys: [SSH_KEY, `openpgp:${"AB".repeat(20)}`] }],
+}
+
+/** A verdict with every member. */
+function originVerdict(): object {
+  const scripts = Object.fromEntries(world.nodes.map(({ operator, log }, i) => [operator, {
+    observations: [observation(log.verifier.name, { upstream: { signature: null, publish: null, provenance: provenance(), refused: [] } })],
+    more: [formatRebuild(i === 0 ? mismatch(log.verifier.name) : rebuild(log.verifier.name, { recipe: { sha256: "77".repeat(32), override: true } })), formatForeignEntry(log.verifier.name, releaseBy(publisher(1)))],
+  }]))
+  return judge(world, { ...scripts, delta: null }, { policy: policy(POLICY) })
+}
+
 const samples: Record<string, unknown> = {
   roster: JSON.parse(world.rosterText),
-  policy: { format: "vouchsafe-policy/v1", roster: "./r.json", threshold: 2, exceptions: [{ purl: PURL, code: "WITHDRAWN", owner: "a", reason: "b", until: "2027-01-01", sha512: GOOD }] },
-  observation: JSON.parse(formatObservation(observation("a/log"))),
+  policy: { ...POLICY, exceptions: [{ purl: PURL, code: "WITHDRAWN", owner: "a", reason: "b", until: "2027-01-01", sha512: GOOD }] },
+  observation: JSON.parse(formatObservation(observation("a/log", { upstream: { signature: SSH_KEY, publish: { keyid: SSH_KEY, bundle: "66".repeat(32) }, provenance: provenance(), refused: ["PUBLISH_X"] } }))),
+  rebuild: JSON.parse(formatRebuild(mismatch("a/log"))),
+  foreign: JSON.parse(formatForeignEntry("a/log", releaseBy(publisher(1)))),
   notice: JSON.parse(formatNotice(notice("alpha", { notice: "conflict", other: EVIL }))),
   "by-digest": JSON.parse(formatByDigest(crypto, { purl: PURL, sha512: GOOD, log: "a/log", predicateType: OBSERVATION_TYPE, text: "{}" })),
   "evidence-request": JSON.parse(formatEvidenceRequest({ artifacts: [{ purl: PURL, registry: REGISTRY }], deadlineMs: 1, knownSize: 0, noticesFrom: 0 })),
@@ -33,7 +53,7 @@ const samples: Record<string, unknown> = {
     artifacts: [{ purl: PURL, registry: REGISTRY, status: "refused", code: "TARBALL_AMBIGUOUS", detail: "x", indices: [] }],
   })),
   misbehavior: JSON.parse(formatMisbehavior({ kind: "fork", origin: "a/log", older: "o", newer: "n", consistency: [new Uint8Array(32)] })),
-  verdict: JSON.parse(JSON.stringify(judge(world, { gamma: null, beta: null }))),
+  verdict: JSON.parse(JSON.stringify(originVerdict())),
   manifest: { format: "vouchsafe-manifest/v1", files: [["package.json", 10, 0o644, "00".repeat(32)]] },
 }
 
@@ -43,7 +63,13 @@ describe.each(Object.entries(samples))("schema %s", (name, sample) => {
   test("accepts what the code writes", () => expect(check(name, sample)).toBe(true))
   test("refuses an unknown and a missing member", () => {
     expect(check(name, { ...(sample as object), extra: 1 })).toBe(false)
-    const key = Object.keys(sample as object).find((member) => member !== "threshold" && member !== "exceptions") ?? ""
+    const key = Object.keys(sample as object).find((member) => !["threshold", "exceptions", "rebuilders"].includes(member)) ?? ""
     expect(check(name, Object.fromEntries(Object.entries(sample as object).filter(([member]) => member !== key)))).toBe(false)
   })
+})
+
+test("schemas: what the policy's reader accepts, and a verdict with and without a level", () => {
+  expect(() => policy(POLICY)).not.toThrow()
+  expect(Object.keys(originVerdict())).toEqual(expect.arrayContaining(["level", "provenance", "rebuilds", "releases"]))
+  expect(check("verdict", JSON.parse(JSON.stringify(judge(world, { gamma: null, beta: null }))))).toBe(true)
 })

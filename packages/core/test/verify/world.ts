@@ -1,6 +1,6 @@
 import {
-  type ArtifactRequest, cosign, type Crypto, formatCheckpoint, formatNotice, formatObservation, formatRoster, hexEncode, KEY_TYPE, leafHash, type LogEvidence,
-  NO_UPSTREAM, nodeReaderFromLeaves, type Notice, type Observation, parsePolicy, parseRoster, type Policy, proveMulti, type Roster, type RosterNode, rootOfLeaves, type Signer, signNote,
+  type ArtifactRequest, cosign, type Crypto, type Envelope, formatCheckpoint, formatForeignEntry, formatNotice, formatObservation, formatRebuild, formatRelease, formatRoster, hexEncode, INTOTO_PAYLOAD_TYPE, KEY_TYPE, keyHint, leafHash, type LogEvidence,
+  NO_UPSTREAM, nodeReaderFromLeaves, type Notice, type Observation, parsePolicy, parseRoster, type Policy, type Provenance, proveMulti, type Rebuild, type Release, type Roster, type RosterNode, rootOfLeaves, signEnvelope, type Signer, signNote,
   signerFromSeed, utf8Encode, verify, type Verdict, type VerifyInput,
 } from "../../src/index.ts"
 import { nodeCrypto } from "../support.ts"
@@ -57,6 +57,56 @@ export function observation(log: string, more: Partial<Observation> = {}): Obser
   }
 }
 
+export const COMMIT = "0123456789abcdef0123456789abcdef01234567"
+export const SSH_KEY = `SHA256:${"k".repeat(43)}`
+
+/** Provenance that somebody verified. */
+export function provenance(more: Partial<Provenance> = {}): Provenance {
+  return {
+    bundle: "66".repeat(32), predicateType: "https://slsa.dev/provenance/v1", issuer: "https://token.forge.example", san: "https://git.example/ann/left-pad/.ci/release.yml@refs/tags/v1.3.0",
+    repository: "https://git.example/ann/left-pad", repositoryId: "1", ownerId: "2", commit: COMMIT, ref: "refs/tags/v1.3.0", workflow: ".ci/release.yml", trigger: "push",
+    builder: "https://git.example/runner/github-hosted", runner: "github-hosted", signedAt: NOW - 1_000_100, ...more,
+  }
+}
+
+/** A rebuild with the same files in another archive. */
+export function rebuild(log: string, more: Partial<Rebuild> = {}): Rebuild {
+  return {
+    purl: PURL, sha512: GOOD, log, registry: REGISTRY, startedAt: NOW - 90, rebuiltAt: NOW - 80, match: "contents",
+    source: {
+      repository: "https://git.example/ann/left-pad.git", commit: COMMIT, ref: "refs/tags/v1.3.0", foundBy: ["gitHead", "tag"], directory: "",
+      signature: { state: "unknown-signer", kind: "ssh", key: SSH_KEY, signer: null },
+    },
+    recipe: { sha256: "77".repeat(32), override: false },
+    environment: { frozenAt: NOW - 1_000_000, node: "22.21.1", manager: "npm@10.9.4", platform: "linux-x64", sandbox: "bubblewrap 0.8.0" },
+    rebuilt: { sha512: "88".repeat(64), tarSha256: "99".repeat(32), h1: `h1:${"A".repeat(43)}=`, size: 1001, files: 3 },
+    differences: { count: 0, classes: new Map(), document: null },
+    ...more,
+  }
+}
+
+/** The same with other files. */
+export function mismatch(log: string, more: Partial<Rebuild> = {}): Rebuild {
+  const { rebuilt } = rebuild(log)
+  return rebuild(log, {
+    match: "none", rebuilt: { ...rebuilt, h1: `h1:${"B".repeat(42)}A=` }, differences: { count: 2, classes: new Map([["changed", 1], ["only-in-published", 1]]), document: "aa".repeat(32) }, ...more,
+  })
+}
+
+export const publisher = (seed: number): Signer => signerFromSeed(`ann.example/release-${seed}`, KEY_TYPE.ed25519, new Uint8Array(32).fill(200 + seed))
+
+/** A release, signed. */
+export function releaseBy(signer: Signer, more: Partial<Release> = {}): Envelope {
+  return envelopeOf(signer, formatRelease({ purl: PURL, sha512: GOOD, ...more }))
+}
+
+/** Any text in an envelope, signed. */
+export function envelopeOf(signer: Signer, text: string, payloadType: string = INTOTO_PAYLOAD_TYPE): Envelope {
+  return signEnvelope(signer, { payloadType, payload: utf8Encode(text), keyId: keyHint(signer.verifier) })
+}
+
+export { formatForeignEntry, formatRebuild }
+
 export interface HeadOptions {
   /** Operators whose witnesses cosign; default all but the log's own. */
   readonly by?: readonly string[]
@@ -80,6 +130,8 @@ export interface NodeScript {
   readonly observations?: readonly Observation[]
   /** Raw entries instead of observations. */
   readonly entries?: readonly string[]
+  /** Raw entries beside the observations. */
+  readonly more?: readonly string[]
   readonly notices?: readonly Notice[]
   readonly noticeEntries?: readonly string[]
   readonly logHead?: HeadOptions
@@ -93,7 +145,7 @@ export function evidenceOf(world: World, operator: string, script: NodeScript = 
   const origin = node.log.verifier.name
   // A few strangers' entries around, so that proofs have something to prove.
   const filler = ["a", "b", "c"].map((letter) => formatObservation(observation(origin, { purl: `pkg:npm/filler-${letter}@1.0.0` })))
-  const own = script.entries ?? (script.observations ?? [observation(origin)]).map(formatObservation)
+  const own = [...(script.entries ?? (script.observations ?? [observation(origin)]).map(formatObservation)), ...(script.more ?? [])]
   const entries = [...filler, ...own, ...filler.slice(0, 2).map((entry) => entry.replace("filler", "tail"))]
   const indices = own.map((_, i) => filler.length + i)
   const leaves = entries.map((entry) => leafHash(crypto, utf8Encode(entry)))

@@ -31,7 +31,7 @@ export interface RebuildsView {
 
 const NONE: RebuildsView = { all: [], agreeing: [], isReached: false }
 
-export function viewRebuilds(context: DecisionContext, request: ArtifactRequest, counted: ReadonlyMap<string, Observation>): RebuildsView {
+export function viewRebuilds(context: DecisionContext, request: ArtifactRequest): RebuildsView {
   const byOperator = new Map<string, OperatorRebuild>()
   const key = artifactKey(request)
   for (const view of context.views) {
@@ -41,7 +41,7 @@ export function viewRebuilds(context: DecisionContext, request: ArtifactRequest,
     const operator = view.node.operator
     const other = byOperator.get(operator)
     if (other !== undefined && other.rebuild.rebuiltAt >= newest.rebuild.rebuiltAt) continue
-    byOperator.set(operator, { operator, origin: view.node.log.name, ...newest, isCounted: isCounted(context, view, newest.rebuild, observationBeside(view, key, counted, newest.rebuild)) })
+    byOperator.set(operator, { operator, origin: view.node.log.name, ...newest, isCounted: isCounted(context, view, key, newest.rebuild) })
   }
   if (byOperator.size === 0) return NONE
   const all = [...byOperator.values()]
@@ -56,21 +56,15 @@ function newestOf(seen: readonly SeenRebuild[] | undefined, sha512: string | und
   return newest
 }
 
-/** What describes the published artifact: the node's own observation, else that of an operator that counts. */
-function observationBeside(view: LogView, key: string, counted: ReadonlyMap<string, Observation>, rebuild: Rebuild): Observation | undefined {
-  const own = view.observations.get(key)?.observation
-  return own?.sha512 === rebuild.sha512 ? own : counted.values().next().value
+function isCounted(context: DecisionContext, view: LogView, key: string, rebuild: Rebuild): boolean {
+  return rebuild.match !== "none" && staleness(context, view) === undefined && isShown(rebuild, view.observations.get(key)?.observation)
 }
 
-function isCounted(context: DecisionContext, view: LogView, rebuild: Rebuild, observation: Observation | undefined): boolean {
-  return rebuild.match !== "none" && staleness(context, view) === undefined && !isContradicted(rebuild, observation)
-}
-
-/** A level that the digests on both sides deny was never reached (rebuild.md 4). */
-function isContradicted({ match, rebuilt }: Rebuild, observation: Observation | undefined): boolean {
-  if (observation === undefined) return false
-  if (match === "tar") return rebuilt.tarSha256 !== observation.contents.tarSha256
-  return match === "contents" && rebuilt.h1 !== observation.contents.h1
+/** The level must be the one that the node's own observation of the published bytes shows beside the rebuild (rebuild.md 4). */
+function isShown({ match, sha512, rebuilt }: Rebuild, observation: Observation | undefined): boolean {
+  if (match === "tgz") return rebuilt.sha512 === sha512
+  if (observation?.sha512 !== sha512) return false
+  return match === "tar" ? rebuilt.tarSha256 === observation.contents.tarSha256 : rebuilt.h1 === observation.contents.h1
 }
 
 /** The largest group of one key; of equal ones the first. */
