@@ -15,8 +15,5 @@ export function patternsMember(value: unknown, at: string, read: ShapeReader): r
 
 /** Tells whether one of the patterns covers a package name. */
 export function matchesName(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) => {
-    if (!pattern.endsWith("*")) return pattern === name
-    return name.length >= pattern.length && name.startsWith(pattern.slice(0, -1)) || pattern === "*"
-  })
+  return patterns.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name))
 }
