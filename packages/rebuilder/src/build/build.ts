@@ -7,7 +7,7 @@
  * @packageDocumentation
  */
 import { constants } from "node:fs"
-import { copyFile, lstat, open, readdir } from "node:fs/promises"
+import { copyFile, lstat, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { TARBALL_LIMITS } from "@vouchsafe/tarball"
 import type { Recipe } from "../recipe/recipe.ts"
@@ -96,7 +96,6 @@ async function takeTarball(packed: string, to: string): Promise<BuildOutcome> {
   if (!stats.isFile() || stats.nlink !== 1) return { ok: false, step, code: "BUILD_FAILED", detail: "what was packed is no plain file" }
   if (stats.size > TARBALL_LIMITS.tgzBytesMax) return { ok: false, step, code: "BUILD_LIMIT", detail: `what was packed has ${stats.size} bytes, expected at most ${TARBALL_LIMITS.tgzBytesMax}` }
   // No process of the build is left, so what was looked at is what is copied.
-  await (await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)).close()
   await copyFile(path, to, constants.COPYFILE_EXCL)
   return { ok: true, tarball: to }
 }
