@@ -3,14 +3,18 @@
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { delimiter, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import { provideSystemPackages, sandboxTrouble } from "./system-packages.mjs"
 
 const NODE_OWN = [20, 19]
 const NODE_DEVELOPMENT = 24
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..")
 const bin = join(root, "node_modules/.bin")
 const marker = join(root, "node_modules/.vouchsafe-setup")
+/** Scripts of package.json whose run needs programs of the system; the others need Node and npm only. */
+const NEEDS_SYSTEM = ["test", "soak"]
+const PACKAGE_LISTS = "/var/lib/apt/lists"
 const windows = process.platform === "win32"
 
 /** @returns {never} */
@@ -56,6 +60,20 @@ function checkDevelopmentNode() {
   if (!ownIsNew) fail(`development needs Node >= ${NODE_DEVELOPMENT}; the workspace brings one for linux x64, and this is ${own}`, `install Node >= ${NODE_DEVELOPMENT} and run again`)
 }
 
+function provideSystem() {
+  const world = {
+    has: (program) => (process.env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, program))),
+    isRoot: process.getuid?.() === 0,
+    hasPackageLists: () => existsSync(PACKAGE_LISTS) && readdirSync(PACKAGE_LISTS).some((name) => name.includes("_Packages")),
+    run: (program, args, env, timeout) => spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env }, timeout }).status,
+    print: (line) => console.log(line),
+  }
+  const trouble = provideSystemPackages(world)
+  if (trouble !== undefined) fail(trouble.message, trouble.hint)
+  const sandbox = sandboxTrouble(world)
+  if (sandbox !== undefined) console.error(`setup: ${sandbox}\n  hint: tests of rebuilds fail without it; all others run`)
+}
+
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 if (major < NODE_OWN[0] || (major === NODE_OWN[0] && minor < NODE_OWN[1])) {
   fail(`expected Node >= ${NODE_OWN.join(".")}, found ${process.versions.node}`, "install a newer Node and run again")
@@ -69,3 +87,5 @@ if (!installed) {
 checkDevelopmentNode()
 // Written last: an install that was cut off has no marker and starts over.
 if (!installed) writeFileSync(marker, digest)
+// Last: it may need rights that this user has not, and what came before is of use without it.
+if (NEEDS_SYSTEM.includes(process.env.npm_lifecycle_event ?? "")) provideSystem()

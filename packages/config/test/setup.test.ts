@@ -10,7 +10,7 @@ const MARKER = "node_modules/.vouchsafe-setup"
 let workspace: Workspace
 beforeEach(() => {
   workspace = copyOutline()
-  workspace.write("packages/config/scripts/setup.mjs", readFileSync(join(ROOT, "packages/config/scripts/setup.mjs"), "utf8"))
+  for (const name of ["setup.mjs", "system-packages.mjs"]) workspace.write(`packages/config/scripts/${name}`, readFileSync(join(ROOT, "packages/config/scripts", name), "utf8"))
   // An npx that notes how it was called and installs empty tools.
   program("fake/npx", 'echo "$@" >> called\nmkdir -p node_modules/.bin\nfor tool in turbo tsc vitest tsup; do touch node_modules/.bin/$tool; done')
 })
@@ -21,10 +21,10 @@ function program(path: string, script: string): void {
   chmodSync(join(workspace.root, path), 0o755)
 }
 
-function setup(system: readonly string[] = ["/usr/bin", "/bin"]): { status: number | null, stdout: string, stderr: string } {
+function setup(system: readonly string[] = ["/usr/bin", "/bin"], event = "setup"): { status: number | null, stdout: string, stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, ["packages/config/scripts/setup.mjs"], {
     cwd: workspace.root, encoding: "utf8", timeout: SETUP_MS_MAX,
-    env: { ...process.env, PATH: [join(workspace.root, "fake"), ...system].join(delimiter) },
+    env: { ...process.env, npm_lifecycle_event: event, PATH: [join(workspace.root, "fake"), ...system].join(delimiter) },
   })
   return { status, stdout, stderr }
 }
@@ -89,4 +89,36 @@ test("takes a workspace Node that this system cannot run out of the way of the p
   program("node_modules/.bin/node", "exit 127")
   expect(setup()).toMatchObject({ status: 0, stderr: "" })
   expect(existsSync(join(workspace.root, "node_modules/.bin/node"))).toBe(false)
+})
+
+describe("programs of the system", () => {
+  // bwrap and the others as fakes, so that only what is planted is there
+  const tools = ["bwrap", "git", "ssh-keygen", "gpg"]
+  const withTools = (): void => { for (const tool of tools) program(`fake/${tool}`, "exit 0") }
+  const fakeNpx = (): void => program("fake/npx", "/bin/mkdir -p node_modules/.bin\nfor tool in turbo tsc vitest tsup; do : > node_modules/.bin/$tool; done")
+
+  test.each(["demo", "bench", "setup", ""])("are not asked for by %j", (event) => {
+    fakeNpx()
+    expect(setup([], event)).toMatchObject({ status: 0, stderr: "" })
+  })
+
+  test.each(["test", "soak"])("are asked for by %s: there, and nothing is said", (event) => {
+    fakeNpx()
+    withTools()
+    expect(setup([], event)).toMatchObject({ status: 0, stderr: "" })
+  })
+
+  test("are asked for by test: missing, and no way to install them", () => {
+    fakeNpx()
+    withTools()
+    rmSync(join(workspace.root, "fake/gpg"))
+    expect(setup([], "test")).toMatchObject({ status: 1, stderr: "setup: tests need gpg, not found on the PATH\n  hint: install gnupg with your system's package manager and run again\n" })
+  })
+
+  test("a sandbox that cannot be made is told, and the tests go on", () => {
+    fakeNpx()
+    withTools()
+    program("fake/bwrap", "exit 1")
+    expect(setup([], "test")).toMatchObject({ status: 0, stderr: expect.stringContaining("bubblewrap cannot make a sandbox here") })
+  })
 })
