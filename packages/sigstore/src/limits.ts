@@ -23,7 +23,7 @@ export const PROOF_HASHES_MAX = 64
 /** Signatures of a registry over one version. */
 export const REGISTRY_SIGNATURES_MAX = 16
 /** Characters of one registry signature in base64; a DER signature over P-256 has at most 72 bytes. */
-export const REGISTRY_SIGNATURE_LENGTH_MAX = 96
+export const REGISTRY_SIGNATURE_LENGTH_MAX = 128
 /** Keys of one registry. */
 export const REGISTRY_KEYS_MAX = 64
 /** Characters of a file with a registry's keys. */

@@ -22,6 +22,8 @@ export type ReadBundle = { readonly ok: true; readonly bundle: Bundle } | { read
 
 class Malformed extends Error {}
 
+/** Lines, an empty line, signature lines, and nothing behind them. */
+const SIGNED_NOTE = /^(?:[^\n]+\n){3,64}\n(?:\u2014 [^ \n]+ [A-Za-z0-9+/=]+\n){1,64}$/
 const DECIMAL = /^(?:0|[1-9][0-9]{0,18})$/
 
 /** Reads a bundle from foreign JSON. Never throws. */
@@ -86,7 +88,9 @@ function checkProof(value: unknown, at: string): void {
   const proof = only(value, at, ["logIndex", "rootHash", "treeSize", "hashes", "checkpoint"])
   decimal(proof["logIndex"] ?? "0", `${at}.logIndex`)
   for (const hash of list(proof["hashes"] ?? [], `${at}.hashes`, PROOF_HASHES_MAX)) bytes(hash, `${at}.hashes[]`)
-  const lines = text(memberOf(proof["checkpoint"], "envelope"), `${at}.checkpoint.envelope`).split("\n")
+  const envelope = text(memberOf(proof["checkpoint"], "envelope"), `${at}.checkpoint.envelope`)
+  if (!SIGNED_NOTE.test(envelope)) throw new Malformed(`${at}.checkpoint.envelope is no signed note`)
+  const lines = envelope.split("\n")
   if (decimal(proof["treeSize"], `${at}.treeSize`) !== lines[1]) throw new Malformed(`${at}.treeSize is not the checkpoint's`)
   if (bytes(proof["rootHash"], `${at}.rootHash`) !== lines[2]) throw new Malformed(`${at}.rootHash is not the checkpoint's`)
 }
