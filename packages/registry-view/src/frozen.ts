@@ -120,12 +120,13 @@ function tagsOf(tags: unknown, versions: readonly string[]): Map<string, string>
   return kept
 }
 
-const ISO_TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?Z$/
+/** RFC 3339: registries write UTC as Z, mirrors of them also as an offset. */
+const RFC3339_TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})$/
 const MS_PER_SECOND = 1000
 
 /** The time as upstream wrote it, where it can be read and is not later. */
 function publishedBy(time: unknown, frozenAt: number): string | undefined {
-  if (typeof time !== "string" || !ISO_TIME.test(time)) return undefined
+  if (typeof time !== "string" || !RFC3339_TIME.test(time)) return undefined
   const ms = Date.parse(time)
   return Number.isFinite(ms) && Math.floor(ms / MS_PER_SECOND) <= frozenAt ? time : undefined
 }

@@ -32,9 +32,10 @@ describe("what is there", () => {
     { name: "not a manifest of another package", doc: document({ versions: { "1.0.0": manifest("1.0.0", { name: "right" }), "1.10.0": manifest("1.10.0") } }), versions: ["1.10.0"] },
     { name: "not a version without a time", doc: document({ time: { "1.0.0": TIMES["1.0.0"] } }), versions: ["1.0.0"] },
     { name: "not a version whose time is inherited", doc: document({ time: Object.create({ "1.0.0": TIMES["1.0.0"] }) as object }), versions: [] },
-    ...["", "2020", "2020-01-01", "Wed, 01 Jan 2020 00:00:00 GMT", "2020-01-01T00:00:00", "2020-13-01T00:00:00Z", "-002020-01-01T00:00:00Z", "0", 0, null, {}, ["2020-01-01T00:00:00Z"]]
+    ...["", "2020", "2020-01-01", "Wed, 01 Jan 2020 00:00:00 GMT", "2020-01-01T00:00:00", "2020-13-01T00:00:00Z", "2020-01-01T00:00:00+0000", "2020-01-01T00:00:00+00:00 ", "2020-01-01T00:00:00+99:00", "-002020-01-01T00:00:00Z", "0", 0, null, {}, ["2020-01-01T00:00:00Z"]]
       .map((time) => ({ name: `not a version with the time ${JSON.stringify(time)}`, doc: document({ time: { ...TIMES, "1.0.0": time } }), versions: ["2.0.0-beta.1", "1.9.0", "1.10.0"] })),
     { name: "not what is no version", doc: document({ versions: { "v1.0.0": manifest("v1.0.0"), "1.0": manifest("1.0"), latest: manifest("latest"), "1.0.0": manifest("1.0.0"), "1.9.0": null }, time: { ...TIMES, "v1.0.0": TIMES["1.0.0"], "1.0": TIMES["1.0.0"], latest: TIMES["1.0.0"] } }), versions: ["1.0.0"] },
+    { name: "a time with an offset: the second counts, not the spelling", doc: document({ versions: { "1.0.0": manifest("1.0.0"), "1.9.0": manifest("1.9.0"), "1.10.0": manifest("1.10.0") }, time: { "1.0.0": "2020-06-01T02:00:00.148000+02:00", "1.9.0": "2020-05-31T23:59:59-01:00", "1.10.0": "2020-06-01T00:00:00+00:00" } }), versions: ["1.0.0", "1.10.0"] },
     { name: "an unpublished package has nothing", doc: { name: "left", time: { unpublished: { time: "2020-02-01T00:00:00Z", versions: ["1.0.0"] } } }, versions: [] },
     { name: "without times all but the target, where asked so", doc: document({ time: undefined }), more: { withoutTimes: "keep", target: { name: "left", version: "2.0.0" } }, versions: VERSIONS.filter((version) => version !== "2.0.0") },
   ])("$name", ({ doc, more, versions }) => expect(held(doc ?? document(), more)).toEqual(versions))
