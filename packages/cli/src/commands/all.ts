@@ -15,7 +15,10 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   node: async () => (await import("./node.ts")).registerNode,
   network: async () => (await import("./network.ts")).registerNetwork,
   status: async () => (await import("./status.ts")).registerStatus,
-  keys: async () => (await import("./node.ts")).registerKeys,
+  keys: async () => (await import("./keys.ts")).registerKeys,
+  release: async () => (await import("./release.ts")).registerRelease,
+  build: async () => (await import("./build.ts")).registerBuild,
+  export: async () => (await import("./export.ts")).registerExport,
   lockfile: async () => (await import("./lockfile.ts")).registerLockfile,
 }
 

@@ -1,4 +1,4 @@
-import { exitStatus, runNode, spawnNode } from "../binaries.ts"
+import { exitStatus, spawnNode } from "../binaries.ts"
 import type { Register } from "./types.ts"
 
 /** `node`: passes its arguments to the daemon, which checks them. */
@@ -17,18 +17,5 @@ export const registerNode: Register = (program, io, done) => {
         process.off("SIGTERM", forward)
         process.off("SIGINT", forward)
       }
-    })
-}
-
-/** `keys`: makes a node's keys if they are missing, and shows the public halves as a roster names them. */
-export const registerKeys: Register = (program, io, done) => {
-  program.command("keys").description("make a node's keys if missing, and show their public halves as a roster entry")
-    .requiredOption("--data <dir>", "the node's data folder")
-    .requiredOption("--operator <name>", "who runs the node: a-z, 0-9 and hyphens")
-    .requiredOption("--url <url>", "where others reach the node")
-    .option("--json", "the same; this command prints JSON always")
-    .action(async (options: { data: string; operator: string; url: string }) => {
-      io.stdout.write(await runNode(io, ["keys", "--data", options.data, "--operator", options.operator, "--url", options.url]))
-      done(0)
     })
 }

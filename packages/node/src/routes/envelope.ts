@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { formatEnvelope, INTOTO_PAYLOAD_TYPE, isVouchsafeError, keyHint, parseEntry, signEnvelope, type Signer, utf8Decode, utf8Encode } from "@vouchsafe/core"
+import { formatEnvelope, formatStatement, INTOTO_PAYLOAD_TYPE, isVouchsafeError, keyHint, parseEntry, provenanceOf, signEnvelope, type Signer, utf8Decode, utf8Encode } from "@vouchsafe/core"
 import type { BlobStore, Log } from "@vouchsafe/ports"
 import { refusal, textAnswer } from "../http/answer.ts"
 import type { Route } from "../http/router.ts"
@@ -46,7 +46,7 @@ async function envelopeOf(text: string, options: EnvelopeOptions): Promise<strin
       const body = await options.blobs.get(entry.sha256)
       return body === undefined ? undefined : signed(utf8Decode(body), options)
     }
-    case "rebuild": return undefined
+    case "rebuild": return signed(formatStatement(provenanceOf(entry.rebuild, options.builderId)), options)
     // Somebody else's words stay under somebody else's signature: this node's key never stands under them (THREATS A1).
     case "foreign": return formatEnvelope(entry.foreign.envelope)
     default: return undefined
