@@ -120,6 +120,9 @@ function specOf({ folder, limits, proxy }: GitPlace, remote: GitUrl | undefined)
 
 const WAS_NEVER_THERE = /repository '[^']*' not found|does not appear to be a git repository|not a git repository|could not read Username|Authentication failed|URL returned error: (?:401|404|410|451)\b/
 
+/** A file that outgrew what a process may write (signal 25 is SIGXFSZ), before the sandbox counted it. */
+const DISK_IS_FULL = /died of signal 25|File too large|No space left on device|File size limit exceeded/
+
 function failureOf(outcome: SandboxOutcome, trouble: string, { limits }: GitPlace): GitResult<never> | undefined {
   if (outcome.status === "unavailable") return failed("SANDBOX_UNAVAILABLE", outcome.detail)
   if (outcome.status === "timeout") return failed("CLONE_FAILED", `git was ended at the time limit of ${limits.timeMs} ms`)
@@ -127,6 +130,7 @@ function failureOf(outcome: SandboxOutcome, trouble: string, { limits }: GitPlac
   if (outcome.status !== "exited") return failed("CLONE_FAILED", `git was ended at the limit on ${outcome.status}: ${outcome.detail}`)
   if (outcome.exitCode === 0) return undefined
   const said = printable(trouble)
+  if (DISK_IS_FULL.test(trouble)) return failed("CLONE_FAILED", `the repository is larger than the disk limit of ${limits.diskBytes} bytes: ${said}`)
   if (WAS_NEVER_THERE.test(trouble)) return failed("SOURCE_NOT_FOUND", `the repository is gone, private, or was never there: ${said}`)
   return { ok: false, failure: { code: "CLONE_FAILED", detail: `git ended with status ${outcome.exitCode}: ${said}`, said } }
 }
