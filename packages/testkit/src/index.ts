@@ -8,4 +8,7 @@ export { logStorageCases, type LogStoragePlace } from "./log/log-storage-cases.t
 export { logSnapshotsCases, type LogSnapshotsPlace } from "./log/log-snapshots-cases.ts"
 export { createMemoryLogDisk, type MemoryLogDisk } from "./log/memory-log-storage.ts"
 export { createMemoryWitnessDisk, failingWitnessStore, type MemoryWitnessDisk } from "./log/memory-witness-store.ts"
+export { type ObjectFault, OBJECT_FAULTS, type ObjectProxy, startObjectProxy } from "./log/object-proxy.ts"
+export { type Cut, type PostgresProxy, startPostgresProxy } from "./log/postgres-proxy.ts"
+export { type PostgresServer, startPostgres } from "./log/postgres-server.ts"
 export { witnessStoreCases, type WitnessStorePlace } from "./log/witness-store-cases.ts"
