@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 import {
-  type ArtifactName, artifactKey, type Bytes, checkInclusion, type Crypto, hexEncode, isVouchsafeError, isWellFormed, leafHash, parseOwnEntry, splitMulti, utf8Encode,
+  type ArtifactName, artifactKey, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isVouchsafeError, isWellFormed, leafHash, parseEntry, splitMulti, utf8Encode,
 } from "@vouchsafe/core"
 import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
 import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook } from "./book.ts"
 import { type Context, failureOf } from "./context.ts"
 import { groupByHead } from "./evidence.ts"
-import { CACHED_HEADS_MAX } from "./limits.ts"
+import { CACHED_HEADS_MAX, CACHED_REBUILDS_MAX, CACHED_RELEASES_LENGTH_MAX } from "./limits.ts"
 import { type KnownHead, openHead } from "./memory.ts"
 
 /** Reads what is cached about artifacts into the books of the logs that said it. */
@@ -68,8 +68,8 @@ function isAbout(crypto: Crypto, statement: CachedStatement): boolean {
 /** Digest of the body that an entry refers to; undefined for an entry that is whole, or is nothing that core would read. */
 function bodyDigest(entry: string): string | undefined {
   try {
-    const own = parseOwnEntry(entry)
-    return own.kind === "by-digest" ? own.sha256 : undefined
+    const read = parseEntry(entry)
+    return read.kind === "by-digest" ? read.sha256 : undefined
   } catch (error) {
     if (isVouchsafeError(error)) return undefined
     throw error
@@ -98,11 +98,44 @@ export function writeCache(context: Context, books: readonly LogBook[]): void {
   try {
     for (const list of fresh.values()) {
       const { artifact } = list[0] as KeptStatement
-      context.options.cache.write(artifact.purl, artifact.registry, list.map(({ statement }) => statement))
+      context.options.cache.write(artifact.purl, artifact.registry, worthKeeping(list.map(({ statement }) => statement)))
     }
   } catch (error) {
     const { code, message } = failureOf(error)
     context.notes.push({ code, message: `the cache is not written: ${message}` })
+  }
+}
+
+/**
+ * What of an artifact's statements the cache keeps: every observation, the newest rebuilds of each log, and releases as long as they are short.
+ * Others write releases, so they must not be able to push the rest out of the file.
+ */
+function worthKeeping(statements: readonly CachedStatement[]): CachedStatement[] {
+  // One statement a log is the rule: nothing to look at then.
+  if (new Set(statements.map(({ origin }) => origin)).size === statements.length) return [...statements]
+  const kinds = new Map(statements.map((statement) => [statement, kindOf(statement.entry)]))
+  const superseded = new Set<CachedStatement>()
+  const rebuilds = new Map<string, number>()
+  for (const statement of statements.filter((one) => kinds.get(one) === "rebuild").sort((a, b) => b.index - a.index)) {
+    const count = (rebuilds.get(statement.origin) ?? 0) + 1
+    rebuilds.set(statement.origin, count)
+    if (count > CACHED_REBUILDS_MAX) superseded.add(statement)
+  }
+  let length = 0
+  for (const statement of statements.filter((one) => kinds.get(one) === "foreign").sort((a, b) => a.entry.length - b.entry.length)) {
+    length += statement.entry.length
+    if (length > CACHED_RELEASES_LENGTH_MAX) superseded.add(statement)
+  }
+  return statements.filter((statement) => !superseded.has(statement))
+}
+
+/** Kind of an entry; undefined for what core would not read either. */
+function kindOf(entry: string): Entry["kind"] | undefined {
+  try {
+    return parseEntry(entry).kind
+  } catch (error) {
+    if (isVouchsafeError(error)) return undefined
+    throw error
   }
 }
 

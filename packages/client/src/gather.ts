@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type ArtifactName, artifactKey, type Verdict } from "@vouchsafe/core"
+import { type ArtifactName, artifactKey, type Finding, type Verdict, type VerdictCode } from "@vouchsafe/core"
 import { enter, hasAnswered, isUsable, type LogBook, type Told } from "./book.ts"
 import type { Context } from "./context.ts"
 import type { Lane } from "./lanes.ts"
@@ -36,9 +36,15 @@ export function openArtifacts(artifacts: readonly ArtifactName[], verdicts: read
   return artifacts.filter((artifact) => refused.has(artifactKey(artifact)))
 }
 
-/** Artifacts about which asking again may change the verdict: more voices are coming, or could be. */
-function waitingArtifacts(artifacts: readonly ArtifactName[], verdicts: readonly Verdict[]): ArtifactName[] {
-  const open = new Set(verdicts.filter((verdict) => !verdict.ok && (verdict.code === "PENDING" || verdict.code === "UNREACHABLE")).map(artifactKey))
+/** Refusals that more voices could cure: nodes are still observing, or were not reached. */
+const WAITING: readonly VerdictCode[] = ["PENDING", "UNREACHABLE"]
+/** Refusals that what a silent node knows could cure; one that is still observing has nothing of the kind. */
+const LACKING: readonly VerdictCode[] = ["NOT_REBUILT", "NOT_RELEASED", "UNSIGNED_COMMIT", "NO_PROVENANCE"]
+
+/** Artifacts refused for one of these codes, be it not the gravest. */
+function refusedFor(codes: readonly VerdictCode[], artifacts: readonly ArtifactName[], verdicts: readonly Verdict[]): ArtifactName[] {
+  const isOne = ({ severity, code }: Finding): boolean => severity === "deny" && codes.includes(code)
+  const open = new Set(verdicts.filter((verdict) => !verdict.ok && verdict.findings.some(isOne)).map(artifactKey))
   return artifacts.filter((artifact) => open.has(artifactKey(artifact)))
 }
 
@@ -56,7 +62,7 @@ export async function gatherFromNodes(
     await askAll(gathering, plan, wanted.length)
     const verdicts = judge()
     if (verdicts.some((verdict) => !verdict.ok && verdict.code === "CLOCK_BEHIND")) return
-    plan = nextPlan(books, waitingArtifacts(wanted, verdicts))
+    plan = nextPlan(books, refusedFor(WAITING, wanted, verdicts), refusedFor([...WAITING, ...LACKING], wanted, verdicts))
     if (plan.length === 0 || context.budget.leftMs() <= pauseMs) return
     report(context, "waiting", wanted.length, verdicts, plan.map(({ book }) => book.memory.node.operator), 0)
     await sleep(pauseMs, context.budget.signal)
@@ -72,12 +78,13 @@ function firstPlan(books: readonly LogBook[], wanted: readonly ArtifactName[], s
   })
 }
 
-function nextPlan(books: readonly LogBook[], waiting: readonly ArtifactName[]): Plan {
+/** Nodes to ask again: those still observing for what waits for them, those that did not answer, once, for all that they could cure. */
+function nextPlan(books: readonly LogBook[], waiting: readonly ArtifactName[], curable: readonly ArtifactName[]): Plan {
   return books.filter(isUsable).flatMap((book) => {
     if (book.failure !== undefined) {
-      if (!book.failure.retryable || book.retries >= UNREACHABLE_RETRIES_MAX || waiting.length === 0) return []
+      if (!book.failure.retryable || book.retries >= UNREACHABLE_RETRIES_MAX || curable.length === 0) return []
       book.retries += 1
-      return [{ book, artifacts: waiting.filter((artifact) => !hasAnswered(book, artifactKey(artifact))) }]
+      return [{ book, artifacts: curable.filter((artifact) => !hasAnswered(book, artifactKey(artifact))) }]
     }
     const pending = waiting.filter((artifact) => book.statuses.get(artifactKey(artifact))?.status === "pending")
     return pending.length > 0 ? [{ book, artifacts: pending }] : []

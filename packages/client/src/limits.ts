@@ -45,5 +45,9 @@ export const FAILURE_LENGTH_MAX = 1_000
 
 /** Heads per log among cached evidence; with more, signatures cost more than asking again under one head. */
 export const CACHED_HEADS_MAX = 16
+/** Rebuilds of one artifact by one log that the cache keeps: as many as a node answers. */
+export const CACHED_REBUILDS_MAX = 2
+/** Length of the releases of one artifact that the cache keeps, in UTF-16 units; with more, releases are asked for again, not everything. */
+export const CACHED_RELEASES_LENGTH_MAX = 65_536
 /** Signatures remembered as valid by one client. */
 export const SIGNATURES_KEPT_MAX = 1_024
