@@ -36,7 +36,7 @@ export interface Source {
   readonly commit: CommitObject
   /** The branch or tag that the commit is reachable from. */
   readonly ref: string
-  /** Tag objects from the question's tag on, outermost first; empty for a lightweight tag. */
+  /** Tag objects from the question's tag to the commit, outermost first; empty where that tag is lightweight or leads elsewhere. */
   readonly tags: readonly TagObject[]
   /** Whether the server gave the one commit, or the whole repository had to be taken. */
   readonly how: "shallow" | "full"
@@ -54,7 +54,8 @@ export async function cloneSource(place: GitPlace, question: CloneQuestion): Pro
   if (!how.ok) return how
   const object = await readCommitObject(place, SOURCE, commit)
   if (!object.ok) return object
-  const tags = tag?.annotated === true ? await readTags(place, tag) : { ok: true as const, value: [] }
+  // A tag that was moved away vouches for another commit.
+  const tags = tag?.annotated === true && tag.commit === commit ? await readTags(place, tag) : { ok: true as const, value: [] }
   if (!tags.ok) return tags
   return { ok: true, value: { folder: join(place.folder, SOURCE), commit: object.value, ref: reachable.value.ref, tags: tags.value, how: how.value } }
 }

@@ -11,6 +11,7 @@
  *
  * @packageDocumentation
  */
+import { escapeForDisplay, isPlaceholder } from "@vouchsafe/core"
 import { findSigner, parseAllowedSigners } from "./allowed-signers.ts"
 import type { CommitObject, TagObject } from "./objects.ts"
 import { checkOpenPgp, type OpenPgpTools, splitKeys } from "./openpgp.ts"
@@ -22,7 +23,7 @@ export interface SignatureFact {
   readonly kind: "ssh" | "openpgp" | null
   /** `SHA256:…` of an SSH key, or the upper-case hex fingerprint of an OpenPGP primary key. */
   readonly key: string | null
-  /** The principal of the list, or the user id of the OpenPGP key. */
+  /** The principal of the list, or the user id of the OpenPGP key; null also where it is nothing to show. */
   readonly signer: string | null
 }
 
@@ -48,6 +49,8 @@ export interface SignatureQuestion {
   readonly openpgp?: OpenPgpTools | undefined
 }
 
+/** Characters of a signer's name in a fact. */
+const SIGNER_LENGTH_MAX = 400
 const PGP_BEGINS = ["-----BEGIN PGP SIGNATURE-----", "-----BEGIN PGP MESSAGE-----"]
 
 /** Judges the signature of one object. Never throws for what stands in it. */
@@ -64,7 +67,13 @@ export async function checkSignature(question: SignatureQuestion): Promise<Signa
 }
 
 function fact(state: SignatureFact["state"], kind: SignatureFact["kind"], key: string | null = null, signer: string | null = null): SignatureFact {
-  return { state, kind, key, signer }
+  return { state, kind, key, signer: signer === null ? null : nameOf(signer) }
+}
+
+/** Names are written by strangers; one that a statement could not carry is none. */
+function nameOf(text: string): string | null {
+  const name = text.trim()
+  return name.length > SIGNER_LENGTH_MAX || isPlaceholder(name) || escapeForDisplay(name) !== name ? null : name
 }
 
 type Judged = Pick<SignatureCheck, "fact" | "detail">

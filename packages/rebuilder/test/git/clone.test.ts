@@ -266,7 +266,7 @@ describe("servers that lie", () => {
   })
 })
 
-test("a tag that was moved: both commits are reported, and the recorded one is what is cloned", async () => {
+test("a tag that was moved: both commits are reported, the recorded one is cloned, and the tag vouches for its own only", async () => {
   const repository = makeRepository(folder, "moved")
   const recorded = repository.commit({ "a": "1" })
   repository.git("tag", "-a", "-m", "one", "v1.0.0")
@@ -279,7 +279,8 @@ test("a tag that was moved: both commits are reported, and the recorded one is w
   if (tag === undefined) throw new Error("the tag is not found")
   expect(movedTag(tag, recorded)).toEqual({ ref: "refs/tags/v1.0.0", tagged, recorded })
   expect(movedTag(tag, tagged)).toBeNull()
-  expect(valueOf(await clone(url, recorded, { tag }))).toMatchObject({ commit: { id: recorded }, ref: "refs/tags/v1.0.0", tags: [{ object: tagged }] })
+  expect(valueOf(await clone(url, recorded, { tag }))).toMatchObject({ commit: { id: recorded }, ref: "refs/tags/v1.0.0", tags: [] })
+  expect(valueOf(await clone(url, tagged, { tag }))).toMatchObject({ commit: { id: tagged }, tags: [{ object: tagged }] })
 })
 
 test("a commit that only a tag still has is reachable; one that a deleted branch had is not", async () => {

@@ -40,6 +40,11 @@ describe("vectors", () => {
     }
   })
 
+  test.each(["unknown", "x".repeat(401), '"dev\u202eeloper"', '"tab\there"'])("a signer's name that no statement could carry is none: %j", async (name) => {
+    const { fact } = await checkSignature({ object: commit, allowedSigners: VECTORS.allowedSigners.replace("dev@example.com", name) })
+    expect(fact).toMatchObject({ state: "valid", signer: null })
+  })
+
   test("every byte of the signed payload counts", async () => {
     for (const object of [commit, tag]) {
       for (let at = 0; at < object.payload.length; at++) {
