@@ -118,6 +118,8 @@ function specOf({ folder, limits, proxy }: GitPlace, remote: GitUrl | undefined)
   return { mounts, forwards: remote !== undefined && remote.protocol !== "file" && proxy !== undefined ? [proxy] : [], limits }
 }
 
+/** What shells answer for a program that is not there. */
+const NOT_INSTALLED = 127
 const WAS_NEVER_THERE = /repository '[^']*' not found|does not appear to be a git repository|not a git repository|could not read Username|Authentication failed|URL returned error: (?:401|404|410|451)\b/
 
 /** A file that outgrew what a process may write (signal 25 is SIGXFSZ), before the sandbox counted it. */
@@ -131,6 +133,7 @@ function failureOf(outcome: SandboxOutcome, trouble: string, { limits }: GitPlac
   if (outcome.exitCode === 0) return undefined
   const said = printable(trouble)
   if (DISK_IS_FULL.test(trouble)) return failed("CLONE_FAILED", `the repository is larger than the disk limit of ${limits.diskBytes} bytes: ${said}`)
+  if (outcome.exitCode === NOT_INSTALLED) return failed("SANDBOX_UNAVAILABLE", `git cannot be run in the sandbox: ${said}`)
   if (WAS_NEVER_THERE.test(trouble)) return failed("SOURCE_NOT_FOUND", `the repository is gone, private, or was never there: ${said}`)
   return { ok: false, failure: { code: "CLONE_FAILED", detail: `git ended with status ${outcome.exitCode}: ${said}`, said } }
 }

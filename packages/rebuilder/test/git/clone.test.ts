@@ -374,6 +374,11 @@ describe("limits", () => {
     expect(result).toMatchObject({ ok: false, failure: { code, detail: expect.stringContaining(says) as string } })
   })
 
+  test("a sandbox without git is not available, which is nobody's repository's fault", async () => {
+    const bare = { ...executor, run: (...[spec, command, onOutput]: Parameters<typeof executor.run>) => executor.run(spec, { ...command, env: { ...command.env, PATH: "/nonexistent" } }, onOutput) }
+    expect(await listRefs(place({ executor: bare }), testUrl(`file://${folder}/sha1.git`))).toMatchObject({ ok: false, failure: { code: "SANDBOX_UNAVAILABLE", detail: "git cannot be run in the sandbox: git is not installed" } })
+  })
+
   test("time is for all steps together, by the clock that is given", async () => {
     let now = 0
     const slow = { ...executor, run: (...args: Parameters<typeof executor.run>) => ((now += 50_000), executor.run(...args)) }
