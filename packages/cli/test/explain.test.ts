@@ -1,0 +1,96 @@
+import {
+  type Entry, formatForeignEntry, formatObservation, formatRebuild, formatRelease, INTOTO_PAYLOAD_TYPE, keyHint, type LogEvidence, NO_UPSTREAM, type Observation, parseEntry, parseObservation, type Provenance, type Rebuild,
+  signEnvelope, signerFromSeed, utf8Encode, type Verdict,
+} from "@vouchsafe/core"
+import { describe, expect, test } from "vitest"
+import { describe as describeVerdict } from "../src/explain/describe.ts"
+import { explainDocument } from "../src/explain/document.ts"
+import { saidAbout } from "../src/explain/said.ts"
+import { observationOf } from "./support/log-server.ts"
+
+const REGISTRY = "https://registry.example/"
+const PURL = "pkg:npm/left@1.0.0"
+const COMMIT = "0123456789abcdef0123456789abcdef01234567"
+const SSH_KEY = `SHA256:${"k".repeat(43)}`
+const ann = signerFromSeed("ann.example/release", 1, new Uint8Array(32).fill(7))
+
+const PROVENANCE: Provenance = {
+  bundle: "66".repeat(32), predicateType: "https://slsa.dev/provenance/v1", issuer: "https://token.forge.example", san: "x", repository: "https://git.example/ann/left", repositoryId: "1", ownerId: "2",
+  commit: COMMIT, ref: "refs/tags/v1", workflow: ".ci/release.yml", trigger: "push", builder: "https://git.example/runner", runner: "github-hosted", signedAt: 1_600_000_000,
+}
+const observed = (log: string, upstream: Observation["upstream"] = NO_UPSTREAM): string => formatObservation({ ...parseObservation(observationOf(log, "left")), upstream })
+const SHA512 = parseObservation(observed("a/log")).sha512
+const rebuilt = (log: string, more: Partial<Rebuild> = {}): string => formatRebuild({
+  purl: PURL, sha512: SHA512, log, registry: REGISTRY, startedAt: 1, rebuiltAt: 2, match: "contents",
+  source: { repository: "https://git.example/ann/left.git", commit: COMMIT, ref: "refs/tags/v1", foundBy: ["gitHead", "tag"], directory: "packages/left", signature: { state: "valid", kind: "ssh", key: SSH_KEY, signer: "ann@git.example" } },
+  recipe: { sha256: "77".repeat(32), override: true }, environment: { frozenAt: 1, node: "22.21.1", manager: "npm@10.9.4", platform: "linux-x64", sandbox: "bubblewrap 0.8.0" },
+  rebuilt: { sha512: "88".repeat(64), tarSha256: "99".repeat(32), h1: `h1:${"A".repeat(43)}=`, size: 2, files: 1 }, differences: { count: 0, classes: new Map(), document: null }, ...more,
+})
+const DIFFERS: Partial<Rebuild> = { match: "none", differences: { count: 3, classes: new Map([["changed", 2], ["only-in-published", 1]]), document: "aa".repeat(32) } }
+const released = (log: string): string => formatForeignEntry(log, signEnvelope(ann, { payloadType: INTOTO_PAYLOAD_TYPE, payload: utf8Encode(formatRelease({ purl: PURL, sha512: SHA512 })), keyId: keyHint(ann.verifier) }))
+
+const log = (operator: string, entries: readonly string[]): LogEvidence => ({
+  operator, origin: `${operator}.example/log`, reached: true, statuses: [], batches: [{ checkpoint: "", indices: entries.map((_, i) => i), entries, proof: [], bodies: [] }],
+})
+const rebuildOf = (text: string): Rebuild => (parseEntry(text) as Entry & { kind: "rebuild" }).rebuild
+
+/** Alpha and beta agree, gamma differs and refused what came; the release stands in two logs. */
+const EVIDENCE = [
+  log("alpha", [observed("alpha.example/log", { ...NO_UPSTREAM, signature: SSH_KEY, provenance: PROVENANCE }), rebuilt("alpha.example/log", DIFFERS), rebuilt("alpha.example/log"), released("alpha.example/log")]),
+  log("beta", [observed("beta.example/log", { ...NO_UPSTREAM, provenance: { ...PROVENANCE, repository: "https://git.example/eve/left" } }), rebuilt("beta.example/log"), released("beta.example/log"), "no statement", rebuilt("beta.example/log", { purl: "pkg:npm/other@1.0.0" })]),
+  log("gamma", [observed("gamma.example/log", { ...NO_UPSTREAM, refused: ["PROVENANCE_INVALID"] }), rebuilt("gamma.example/log", DIFFERS)]),
+]
+const claim = (operator: string, index: number) => {
+  const { match, source, recipe } = rebuildOf(EVIDENCE.find((one) => one.operator === operator)?.batches[0]?.entries[index] as string)
+  return { operator, origin: `${operator}.example/log`, index, match, repository: source.repository, commit: source.commit, recipe: recipe.sha256, override: recipe.override, signature: source.signature, agrees: match !== "none" }
+}
+const VERDICT: Verdict = {
+  ok: true, purl: PURL, registry: REGISTRY, sha512: SHA512, labels: ["rebuilt (recipe)"], level: "rebuilt",
+  claims: ["alpha", "beta"].map((operator) => ({ operator, origin: `${operator}.example/log`, index: 0, predicateType: "x", checkpointTime: 1, bundled: [] })),
+  findings: [{ code: "SOURCE_MISMATCH", severity: "warn", saidBy: ["gamma"], message: "gamma rebuilt it from source and got other files" }],
+  provenance: { repository: PROVENANCE.repository, commit: COMMIT, workflow: PROVENANCE.workflow, builder: PROVENANCE.builder, runner: "github-hosted", saidBy: ["alpha"] },
+  rebuilds: [claim("alpha", 2), claim("beta", 1), claim("gamma", 1)],
+  releases: [{ key: keyHint(ann.verifier), origin: "alpha.example/log", index: 3 }],
+}
+
+describe("explain", () => {
+  test("tells the level, the provenance and who says so, every rebuild, every release", () => {
+    const text = describeVerdict(VERDICT, saidAbout(EVIDENCE, VERDICT)).join("\n")
+    expect(text).toMatch(/^allowed \(level rebuilt, rebuilt \(recipe\)\): 2 operators vouch for these bytes$/m)
+    expect(text).toContain("warning SOURCE_MISMATCH: gamma rebuilt it from source")
+    expect(text).toMatch(/^provenance +https:\/\/git\.example\/ann\/left\n +commit 0123456789abcdef0123456789abcdef01234567\n +workflow \.ci\/release\.yml, builder https:\/\/git\.example\/runner \(github-hosted\)\n +verified by alpha$/m)
+    expect(text).toMatch(/^ +beta verified https:\/\/git\.example\/eve\/left at 0123/m)
+    expect(text).toMatch(/^ +gamma refused: PROVENANCE_INVALID$/m)
+    expect(text).toMatch(/^registry +its signature: verified by alpha$/m)
+    expect(text).toMatch(/^ +its publish attestation: verified by nobody$/m)
+    expect(text).toMatch(/^alpha +1 +3 paths differ: changed 2, only-in-published 1 +0123456789ab +77777777 \(its own\) +superseded /m)
+    expect(text).toMatch(/^alpha +2 +same contents +0123456789ab +77777777 \(its own\) +agrees +https:\/\/git\.example\/ann\/left\.git refs\/tags\/v1 in packages\/left, found by gitHead and tag; commit signature valid by SHA256:k+ \(ann@git\.example\)$/m)
+    expect(text).toMatch(/^gamma +1 +3 paths differ.+stands apart/m)
+    expect(text.match(/^ann\.example\/release\+[0-9a-f]{8} +(alpha|beta) +[32] +yes /gm)).toHaveLength(2)
+    expect(text).not.toContain("other@1.0.0")
+  })
+  test("as a document: the verdict's members and every statement", () => {
+    const document = JSON.parse(JSON.stringify(explainDocument(VERDICT, saidAbout(EVIDENCE, VERDICT)))) as Record<string, any>
+    expect(document["verdict"]).toEqual(JSON.parse(JSON.stringify(VERDICT)))
+    expect(document["statements"]).toMatchObject([{ operator: "alpha", counts: true, upstream: { signature: SSH_KEY, provenance: PROVENANCE } }, { operator: "beta" }, { operator: "gamma", counts: false, upstream: { refused: ["PROVENANCE_INVALID"] } }])
+    expect(document["rebuilds"].map(({ operator, index, standing }: Record<string, unknown>) => `${operator} ${index} ${standing}`)).toEqual(["alpha 1 superseded", "alpha 2 agrees", "beta 1 agrees", "gamma 1 apart"])
+    expect(document["rebuilds"][3]).toMatchObject({ match: "none", differences: { count: 3, classes: { changed: 2 } }, source: { foundBy: ["gitHead", "tag"] } })
+    expect(document["releases"]).toMatchObject([{ operator: "alpha", counts: true, claimedKey: keyHint(ann.verifier) }, { operator: "beta", counts: true }])
+  })
+  test("where nothing is known it says so, and what to do", () => {
+    const { level: _, provenance: __, rebuilds: ___, releases: ____, ...bare } = VERDICT
+    const verdict: Verdict = { ...bare, labels: [], findings: [] }
+    const text = describeVerdict(verdict, saidAbout([log("alpha", [observed("alpha.example/log")])], verdict)).join("\n")
+    expect(text).toMatch(/^allowed: 2 operators vouch for these bytes$/m)
+    expect(text).toMatch(/^provenance +none verified$/m)
+    expect(text).toContain("rebuilt by nobody; `vouchsafe build` asks the network for it")
+  })
+  test("what strangers wrote cannot move a terminal, nor break the print", () => {
+    const evil = signEnvelope(ann, { payloadType: INTOTO_PAYLOAD_TYPE, payload: utf8Encode(formatRelease({ purl: PURL, sha512: SHA512 })), keyId: "\u001b[2J\u202ekey" })
+    const entries = [formatObservation({ ...parseObservation(observed("alpha.example/log")), observedAt: Number.MAX_SAFE_INTEGER }), formatForeignEntry("alpha.example/log", evil)]
+    const text = describeVerdict(VERDICT, saidAbout([log("alpha", entries)], VERDICT)).join("\n")
+    expect(text).not.toMatch(/[\u001b\u202e]/)
+    expect(text).toContain("\\u{1b}[2J\\u{202e}key")
+    expect(text).toMatch(/^alpha +0 +yes +9007199254740991 /m)
+  })
+})
