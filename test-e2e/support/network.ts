@@ -1,5 +1,5 @@
 import { httpTransport } from "@vouchsafe/client/node"
-import { readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { runOk } from "./process.ts"
 import type { Runtime } from "./runtimes.ts"
@@ -34,11 +34,18 @@ export interface Network {
   stop(): Promise<void>
 }
 
+/** What an operator writes into `node.json` before its node starts. */
+export type NodeConfigs = Readonly<Partial<Record<Operator, Readonly<Record<string, unknown>>>>>
+
 const ADMIN_MS_MAX = 30_000
 const ADMIN_BYTES_MAX = 64 * 1024 * 1024
 
-export async function startNetwork(given: { readonly tool: Tool; readonly sandbox: Sandbox; readonly runtime: Runtime; readonly registry: string; readonly folder: string; readonly more?: readonly string[] }): Promise<Network> {
-  const { tool, sandbox, runtime, registry, folder, more = [] } = given
+export async function startNetwork(given: { readonly tool: Tool; readonly sandbox: Sandbox; readonly runtime: Runtime; readonly registry: string; readonly folder: string; readonly more?: readonly string[]; readonly nodeConfig?: NodeConfigs }): Promise<Network> {
+  const { tool, sandbox, runtime, registry, folder, more = [], nodeConfig = {} } = given
+  for (const [operator, config] of Object.entries(nodeConfig)) {
+    mkdirSync(join(folder, operator), { recursive: true, mode: 0o700 })
+    writeFileSync(join(folder, operator, "node.json"), JSON.stringify(config))
+  }
   const options = { cwd: sandbox.dir, env: sandbox.env({ runtime }) }
   const watcher = endWithThisProcess(folder)
   const up = await runOk([tool.vouchsafe, "network", "up", "--data", folder, "--operators", OPERATORS.join(","), "--registry", registry, "--allow-private-addresses", "--json", ...more], options)

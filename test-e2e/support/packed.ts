@@ -7,7 +7,7 @@ import { getManager } from "./managers.ts"
 import { runOk } from "./process.ts"
 
 /** The packages that people install, by folder. */
-const PUBLISHED = ["cli", "node", "registry-shim", "pnpm-plugin", "yarn-plugin"] as const
+const PUBLISHED = ["cli", "node", "rebuilder", "registry-shim", "pnpm-plugin", "yarn-plugin"] as const
 const BUILD_MS_MAX = 600_000
 const TRIES_MAX = 3
 

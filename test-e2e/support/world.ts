@@ -2,7 +2,7 @@ import type { FakeRegistry, FixturePackage, RegistryOptions } from "@vouchsafe/t
 import { join } from "node:path"
 import { FIXTURES } from "./fixtures.ts"
 import { removeFolder, temporaryFolder } from "./folders.ts"
-import { type Network, startNetwork } from "./network.ts"
+import { type Network, type NodeConfigs, startNetwork } from "./network.ts"
 import { startWorldRegistry } from "./registry.ts"
 import { node24, type Runtime } from "./runtimes.ts"
 import { createSandbox, type Sandbox } from "./sandbox.ts"
@@ -23,7 +23,7 @@ export interface World {
 /** npm 12 runs no package's scripts unless told to, which would hide what an attack does. */
 const SETTINGS = ["dangerously-allow-all-scripts=true"]
 
-export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[]; readonly registry?: RegistryOptions } = {}): Promise<World> {
+export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[]; readonly registry?: RegistryOptions; readonly nodeConfig?: NodeConfigs } = {}): Promise<World> {
   const runtime = node24()
   const registry = await startWorldRegistry([...FIXTURES, ...more.packages ?? []], more.registry)
   const dir = temporaryFolder(name)
@@ -35,7 +35,7 @@ export async function openWorld(name: string, more: { readonly packages?: readon
   }
   try {
     const tool = await installTool(operator, runtime)
-    const network = await startNetwork({ tool, sandbox: operator, runtime, registry: registry.url, folder: join(dir, "net"), more: more.network ?? [] })
+    const network = await startNetwork({ tool, sandbox: operator, runtime, registry: registry.url, folder: join(dir, "net"), more: more.network ?? [], ...(more.nodeConfig === undefined ? {} : { nodeConfig: more.nodeConfig }) })
     return {
       dir, registry, tool, network, runtime, sandbox,
       async close() {

@@ -21,6 +21,7 @@ import { createNodeService, type NodeServiceOptions } from "./node-service.ts"
 import { createGuardedFetch } from "./registry/guarded-fetch.ts"
 import { rememberingResolve, type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
 import { createRegistrySource } from "./registry/source.ts"
+import { upstreamVerifierFor } from "./registry/upstream.ts"
 import { openServices } from "./services.ts"
 import { holdFolder, type HeldFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
@@ -93,6 +94,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   // What the configuration asks for and this machine cannot do is said before anything listens.
   const rebuilder = config.rebuild ? rebuilderOf(world) : undefined
   const tokens = config.buildTokenFile === undefined ? undefined : readTokens(config.buildTokenFile)
+  const upstream = await upstreamVerifierFor({ trustRoot: config.trustRoot, registryKeys: config.registryKeys })
   const timers = world.timers ?? systemTimers
   const operator = checkOperatorName(config.operator ?? operatorOfKeys(config.data) ?? OPERATOR_DEFAULT)
   const keys = loadOrCreateKeys(config.data, operator)
@@ -115,7 +117,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   closers.push(() => transport.close())
   const source = createRegistrySource({ fetch, authorizationFor: credentials.headerFor, clock, timers })
   const metrics = createMetrics()
-  const services = await openServices({ folder, keys, own, registries, source, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned })
+  const services = await openServices({ folder, keys, own, registries, source, upstream, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned })
   closers.push(() => services.close())
   const queue: NodeServiceOptions["openBuilds"] = rebuilder === undefined ? undefined : (hooks) => openBuilds({
     folder: folder.at("builds"), logger, ...hooks,

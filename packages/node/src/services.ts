@@ -7,6 +7,7 @@ import { type Attester, createAttester } from "@vouchsafe/attester"
 import { type Crypto, eligibleWitnesses, quorumSatisfied } from "@vouchsafe/core"
 import { collectCosignatures, type Cosigners, openLog } from "@vouchsafe/log"
 import type { BlobStore, Clock, HttpTransport, Log, RegistrySource, StatementLog } from "@vouchsafe/ports"
+import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { openWitness, type Witness } from "@vouchsafe/witness"
 import { type Cosigner, createCosigner } from "./cosign/cosigner.ts"
 import { NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
@@ -45,6 +46,7 @@ export interface ServicesOptions {
   /** Registry ids that this node observes. */
   readonly registries: readonly string[]
   readonly source: RegistrySource
+  readonly upstream: UpstreamVerifier
   readonly transport: HttpTransport
   readonly crypto: Crypto
   readonly clock: Clock
@@ -81,7 +83,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const blobs = createBlobStore(folder.at("blobs"))
     const statements = announced(observations)
     const attester = createAttester({
-      source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto,
+      source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto, upstream: options.upstream,
       registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
     })
     return { observations, notices, witness, attester, statements, blobs, close }

@@ -17,6 +17,7 @@ import { FAILURE_REMEMBERED_MS, NOTICES_REFRESH_MS, NOTICES_STALE_MS, RECHECK_MS
 import { createGuardedFetch } from "../src/registry/guarded-fetch.ts"
 import { resolveBySystem } from "../src/registry/resolve.ts"
 import { createRegistrySource } from "../src/registry/source.ts"
+import { upstreamVerifierFor } from "../src/registry/upstream.ts"
 import { createBlobStore } from "../src/state/blobs.ts"
 import { loadOrCreateKeys } from "../src/state/keys.ts"
 import { systemTimers } from "../src/timers.ts"
@@ -71,7 +72,7 @@ async function world(given: Given = {}) {
       return appended
     },
   })
-  const attester = createAttester({ source, log: announced(observations), notices: announced(notices), blobs, clock, crypto: nodeCrypto, registries: [registry.url] })
+  const attester = createAttester({ source, log: announced(observations), notices: announced(notices), blobs, clock, crypto: nodeCrypto, registries: [registry.url], upstream: await upstreamVerifierFor({ registryKeys: new Map() }) })
   const budget = createBudget(clock, given.perAddress ?? LARGE, LARGE)
   const stopping = new AbortController()
   const observer = createObserver({ observe: createObserve(attester, quiet, stopping.signal, () => undefined), budget, clock, onOutcome: () => undefined })

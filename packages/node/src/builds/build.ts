@@ -96,7 +96,8 @@ async function steps(build: Build, world: BuildWorld, report: BuildReport, signa
   }
   let step = "start"
   const ended = await runRebuilder({
-    command: world.command, cwd: folder, env: { PATH: world.path, HOME: folder, TMPDIR: folder, LANG: "C.UTF-8" },
+    // No TMPDIR: sockets below this folder would have paths too long for some systems.
+    command: world.command, cwd: folder, env: { PATH: world.path, HOME: folder, LANG: "C.UTF-8" },
     request: JSON.stringify(request), timeoutMs: BUILD_TIMEOUT_MS, timers: world.timers, signal,
     onEvent(event) {
       if (event.type === "log") return report.log(event.text)

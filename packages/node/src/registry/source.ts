@@ -5,6 +5,7 @@
  */
 import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, Clock, PackumentVersion, RegistrySource, TarballDownload } from "@vouchsafe/ports"
+import { ATTESTATIONS_BYTES_MAX } from "@vouchsafe/sigstore"
 import { type BrotliDecompress, createBrotliDecompress, createGunzip, type Gunzip } from "node:zlib"
 import { FETCH_ATTEMPT_PAUSES_MS, FETCH_TIMEOUT_MS, PACKUMENT_BYTES_MAX, PACKUMENT_CACHE_BYTES_MAX, PACKUMENT_FRESH_MS, PACKUMENT_LARGE_BYTES, PACKUMENTS_FETCHED_CONCURRENT_MAX } from "../limits.ts"
 import type { Timers } from "../timers.ts"
@@ -61,7 +62,7 @@ export function createRegistrySource(options: SourceOptions): RegistrySource {
     const response = await withRetries(options.timers, () => options.fetch.get({ url, access: access(registry), headers, timeoutMs: FETCH_TIMEOUT_MS }))
     const { status } = response
     if (status === 200) {
-      const packument = { body: await readPackument(response, large), etag: response.headers.etag, checkedAtMs: options.clock.nowMs() }
+      const packument = { body: await readBody(response, { what: "packument", bytesMax: PACKUMENT_BYTES_MAX, large }), etag: response.headers.etag, checkedAtMs: options.clock.nowMs() }
       keep(key, packument)
       return packument
     }
@@ -75,6 +76,15 @@ export function createRegistrySource(options: SourceOptions): RegistrySource {
       cache.delete(key)
       return undefined
     }
+    throw answered(response)
+  }
+
+  const fetchAttestations = async (url: string, registry: string): Promise<unknown> => {
+    const headers = { accept: "application/json", "accept-encoding": "gzip, br" }
+    const response = await withRetries(options.timers, () => options.fetch.get({ url, access: access(registry), headers, timeoutMs: FETCH_TIMEOUT_MS }))
+    if (response.status === 200) return parseAttestations(response)
+    response.body.destroy()
+    if (response.status === 404 || response.status === 410) return undefined
     throw answered(response)
   }
 
@@ -95,6 +105,11 @@ export function createRegistrySource(options: SourceOptions): RegistrySource {
     async packumentVersion({ name, version, registry, signal }) {
       const packument = await abortable(packumentOf(registry, name), signal)
       return packument === undefined ? undefined : versionIn(packument.body, version)
+    },
+    async attestations({ name, version, registry, signal }) {
+      const url = attestationsUrl(registry, name, version)
+      if (url === undefined) return undefined
+      return abortable(fetchAttestations(url, registry), signal)
     },
     async tarball({ url, registry, signal }) {
       const headers = { accept: "application/octet-stream", "accept-encoding": "identity" }
@@ -132,7 +147,30 @@ export function versionIn(body: Buffer, version: string): PackumentVersion | und
   return { manifest: parseSlice(body, manifest), time: time === undefined ? undefined : parseSlice(body, time) }
 }
 
-async function readPackument(response: GuardedResponse, large: Semaphore): Promise<Buffer> {
+/** Where a version's attestations are; undefined for a name that would leave the registry's path. */
+function attestationsUrl(registry: string, name: string, version: string): string | undefined {
+  const url = `${registry}-/npm/v1/attestations/${encodeURIComponent(name).replace(/^%40/, "@")}@${encodeURIComponent(version)}`
+  return new URL(url).href === url ? url : undefined
+}
+
+async function parseAttestations(response: GuardedResponse): Promise<unknown> {
+  const { host, pathname } = new URL(response.url)
+  const body = await readBody(response, { what: "attestations document", bytesMax: ATTESTATIONS_BYTES_MAX })
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)) as unknown
+  } catch (cause) {
+    throw new VouchsafeError("UPSTREAM_FAILED", `${host}${pathname}: the attestations document is no JSON`, { cause })
+  }
+}
+
+interface BodyBounds {
+  readonly what: string
+  readonly bytesMax: number
+  /** Lets one at a time be large. */
+  readonly large?: Semaphore
+}
+
+async function readBody(response: GuardedResponse, { what, bytesMax, large }: BodyBounds): Promise<Buffer> {
   const url = new URL(response.url)
   const decoded = decode(response)
   const chunks: Buffer[] = []
@@ -141,14 +179,14 @@ async function readPackument(response: GuardedResponse, large: Semaphore): Promi
   try {
     for await (const chunk of decoded as AsyncIterable<Buffer>) {
       length += chunk.length
-      if (length > PACKUMENT_BYTES_MAX) throw new VouchsafeError("UPSTREAM_FAILED", `${url.host}${url.pathname}: the packument has more than ${PACKUMENT_BYTES_MAX} bytes`)
+      if (length > bytesMax) throw new VouchsafeError("UPSTREAM_FAILED", `${url.host}${url.pathname}: the ${what} has more than ${bytesMax} bytes`)
       // Very large ones come one at a time, so that their sum is bounded too; the others' senders wait.
-      if (length > PACKUMENT_LARGE_BYTES && release === undefined) release = await large.acquire()
+      if (large !== undefined && length > PACKUMENT_LARGE_BYTES && release === undefined) release = await large.acquire()
       chunks.push(chunk)
     }
     return Buffer.concat(chunks)
   } catch (error) {
-    throw isUndecodable(error) ? new VouchsafeError("UPSTREAM_FAILED", `${url.host}${url.pathname}: the packument cannot be decompressed`, { cause: error }) : fetchError(url, error)
+    throw isUndecodable(error) ? new VouchsafeError("UPSTREAM_FAILED", `${url.host}${url.pathname}: the ${what} cannot be decompressed`, { cause: error }) : fetchError(url, error)
   } finally {
     release?.()
     response.body.destroy()

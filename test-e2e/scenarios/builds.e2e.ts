@@ -1,0 +1,142 @@
+// Packages rebuilt by the network from bare git repositories, what clients learn of it, and what real package managers do then.
+import type { FixturePackage } from "@vouchsafe/testkit/registry"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { beforeAll, describe, expect, test } from "vitest"
+import {
+  commandIn, describeRun, findPackage, getManager, guardedProject, openWorld, type Operator, policyFiles, type Ran, removeFolder, type Repository, runOk, startGitServer, temporaryFolder, type World,
+} from "../support/index.ts"
+
+const TOKEN = "token-for-builds-0123456789"
+/** After the package managers that pack were published. */
+const PUBLISHED_AT = "2026-11-01T12:00:00.000Z"
+const REBUILDERS: readonly Operator[] = ["alpha", "beta"]
+
+let world: World
+const commits = new Map<string, { url: string; good: string; other: string }>()
+let tokenFile = ""
+
+/** A package in a repository of its own, packed by npm from its first commit; `extra` files are only in what is published. */
+async function publishable(repository: Repository, name: string, extra: Readonly<Record<string, string>> = {}): Promise<FixturePackage> {
+  const manifest = { name, version: "1.0.0", description: "made from source", main: "index.js", files: ["index.js", "extra.js"], repository: { type: "git", url: `git+${repository.url}` }, license: "MIT" }
+  const good = repository.commit({ "package.json": `${JSON.stringify(manifest, null, 2)}\n`, "index.js": `module.exports = ${JSON.stringify(name)}\n`, "README.md": `# ${name}\n` }, "v1.0.0")
+  const npm = await getManager("npm11")
+  const into = join(repository.work, "..", `${name}-packed`)
+  mkdirSync(into)
+  for (const [path, text] of Object.entries(extra)) writeFileSync(join(repository.work, path), text)
+  const env = { PATH: `${npm.binDir}:${process.env["PATH"] ?? ""}`, HOME: into }
+  await runOk(["npm", "pack", "--pack-destination", into, "--ignore-scripts"], { cwd: repository.work, env })
+  const { stdout } = await runOk(["npm", "--version"], { cwd: into, env })
+  const other = repository.commit({ "index.js": "module.exports = 'another release'\n" })
+  commits.set(name, { url: repository.url, good, other })
+  return {
+    name, version: "1.0.0", tarball: readFileSync(join(into, `${name}-1.0.0.tgz`)), publishedAt: PUBLISHED_AT,
+    manifest: { description: manifest.description, main: manifest.main, repository: manifest.repository, license: "MIT" }, packument: { gitHead: good, _npmVersion: stdout.trim(), _nodeVersion: process.versions.node },
+  }
+}
+
+beforeAll(async () => {
+  const folder = temporaryFolder("builds-git")
+  const server = await startGitServer(folder)
+  tokenFile = join(folder, "token")
+  writeFileSync(tokenFile, `${TOKEN}\n`, { mode: 0o600 })
+  const packages = [
+    await publishable(server.repository("zz-honest"), "zz-honest"), await publishable(server.repository("zz-lies"), "zz-lies", { "extra.js": "require('child_process')\n" }),
+    await publishable(server.repository("zz-mixed"), "zz-mixed"),
+  ]
+  const config = { rebuild: true, buildTokenFile: tokenFile, gitHost: [server.host] }
+  world = await openWorld("builds", { packages, nodeConfig: { alpha: config, beta: config } })
+  return async () => {
+    await world.close()
+    await server.close()
+    removeFolder(folder)
+  }
+})
+
+/** A person's project with a policy, and commands in it. */
+async function account(name: string, policy: Readonly<Record<string, unknown>> = {}): Promise<(...argv: string[]) => Promise<Ran>> {
+  const sandbox = world.sandbox(name)
+  const files = policyFiles(world) as Record<string, unknown>
+  const config = files["vouchsafe.json"]
+  const parsed = (typeof config === "string" ? JSON.parse(config) : config) as object
+  const project = sandbox.project("project", { "package.json": { name: "project", version: "1.0.0", private: true }, ...files, "vouchsafe.json": { ...parsed, ...policy } })
+  return commandIn(world, sandbox, await getManager("npm11"), project)
+}
+
+async function build(command: (...argv: string[]) => Promise<Ran>, operator: Operator, name: string, commit?: string): Promise<Ran> {
+  const at = commits.get(name)
+  const source = commit === undefined || at === undefined ? [] : ["--source", at.url, "--commit", commit]
+  return command("vouchsafe", "build", `${name}@1.0.0`, "--node", world.network.node(operator).url, "--token-file", tokenFile, "--wait", "--json", ...source)
+}
+
+interface Explained {
+  readonly verdict: { readonly ok: boolean; readonly code?: string; readonly level?: string; readonly rebuilds?: readonly { readonly operator: string; readonly match: string; readonly agrees: boolean }[]; readonly findings: readonly { readonly code: string; readonly severity: string }[] }
+}
+
+async function explain(command: (...argv: string[]) => Promise<Ran>, name: string): Promise<Explained["verdict"]> {
+  return (JSON.parse((await command("vouchsafe", "explain", `${name}@1.0.0`, "--json")).stdout) as Explained).verdict
+}
+
+describe("a package that its source yields", () => {
+  test("reaches the level rebuilt when two operators agree, and not before; a policy that asks for it installs it then", async () => {
+    const command = await account("honest", { levels: [{ match: ["zz-honest"], level: "rebuilt" }] })
+    expect(await explain(command, "zz-honest")).toMatchObject({ ok: false, code: "NOT_REBUILT" })
+    const first = await build(command, "alpha", "zz-honest")
+    expect(first.status, describeRun(first)).toBe(0)
+    expect(JSON.parse(first.stdout), describeRun(first)).toMatchObject({ state: "done", result: { match: expect.stringMatching(/^(?:tgz|tar|contents)$/) as string, differences: { count: 0 } } })
+    expect(first.stderr).toContain("== compare")
+    expect(await explain(command, "zz-honest")).toMatchObject({ ok: false, code: "NOT_REBUILT", rebuilds: [{ operator: "alpha" }] })
+    const second = await build(command, "beta", "zz-honest")
+    expect(second.status, describeRun(second)).toBe(0)
+    const verdict = await explain(command, "zz-honest")
+    expect(verdict).toMatchObject({ ok: true, level: "rebuilt", rebuilds: REBUILDERS.map((operator) => ({ operator, agrees: true })) })
+    const said = await command("vouchsafe", "explain", "zz-honest@1.0.0")
+    expect(said.stdout, describeRun(said)).toMatch(/rebuilt/)
+    const installed = await command("vouchsafe", "run", "--", "npm", "install", "zz-honest")
+    expect(installed.status, describeRun(installed)).toBe(0)
+  })
+
+  test("is exported as provenance and as a summary that says reproduced", async () => {
+    const command = await account("export")
+    const key = join(world.dir, "verifier.key")
+    expect((await command("vouchsafe", "keys", "new", key, "--name", "verifier.example")).status).toBe(0)
+    const payloads = async (...argv: string[]): Promise<Record<string, unknown>[]> => {
+      const ran = await command("vouchsafe", "export", "zz-honest@1.0.0", ...argv)
+      expect(ran.status, describeRun(ran)).toBe(0)
+      return ran.stdout.trim().split("\n").map((line) => JSON.parse(Buffer.from((JSON.parse(line) as { payload: string }).payload, "base64").toString("utf8")) as Record<string, unknown>)
+    }
+    const provenance = await payloads("--as", "provenance")
+    expect(provenance).toHaveLength(2)
+    expect(provenance[0]).toMatchObject({ predicateType: "https://slsa.dev/provenance/v1", predicate: { buildDefinition: { resolvedDependencies: [{ digest: { gitCommit: commits.get("zz-honest")?.good } }] } } })
+    const [summary] = await payloads("--as", "summary", "--key", key)
+    expect(summary).toMatchObject({ predicateType: "https://slsa.dev/verification_summary/v1", predicate: { verificationResult: "PASSED", verifiedLevels: expect.arrayContaining(["SLSA_BUILD_REPRODUCED"]) as string[] } })
+  })
+})
+
+describe("rebuilds that disagree", () => {
+  test("one of two that differs is shown, and refuses nothing", async () => {
+    const command = await account("mixed")
+    const { good, other } = commits.get("zz-mixed") as { good: string; other: string }
+    expect((await build(command, "alpha", "zz-mixed", good)).status).toBe(0)
+    const differs = await build(command, "beta", "zz-mixed", other)
+    expect(differs.status, describeRun(differs)).toBe(1)
+    expect(JSON.parse(differs.stdout), describeRun(differs)).toMatchObject({ state: "done", result: { match: "none" } })
+    const verdict = await explain(command, "zz-mixed")
+    expect(verdict).toMatchObject({ ok: true, findings: [{ code: "SOURCE_MISMATCH", severity: "warn" }] })
+    expect(verdict.rebuilds?.map(({ operator, match }) => [operator, match === "none"])).toEqual([["alpha", false], ["beta", true]])
+  })
+
+  test.each(["npm11", "pnpm10"] as const)("two that differ refuse a package of which a file is in no commit: %s", async (id) => {
+    const command = await account(`ask-${id}`)
+    for (const operator of REBUILDERS) {
+      const ran = await build(command, operator, "zz-lies")
+      expect(JSON.parse(ran.stdout), describeRun(ran)).toMatchObject({ state: "done", result: { match: "none", differences: { count: 1 } } })
+    }
+    const { sandbox, project, command: install } = await guardedProject(world, { account: `lies-${id}`, manager: id })
+    const ran = id === "npm11" ? await install("vouchsafe", "run", "--", "npm", "install", "zz-lies") : await install("pnpm", "add", "zz-lies")
+    expect(ran.status, describeRun(ran)).not.toBe(0)
+    expect(ran.output, describeRun(ran)).toContain("SOURCE_MISMATCH")
+    expect(findPackage(project, "zz-lies"), describeRun(ran)).toEqual([])
+    expect(sandbox.dir).not.toBe("")
+  })
+})

@@ -1,0 +1,87 @@
+import { execFileSync, spawn } from "node:child_process"
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { dirname, join } from "node:path"
+
+/** Bare repositories over HTTP on loopback: git's own http-backend behind node:http. */
+export interface GitServer {
+  /** `127.0.0.1:PORT`, as `--git-host` takes it. */
+  readonly host: string
+  repository(name: string): Repository
+  close(): Promise<void>
+}
+
+/** One of them, and a work tree to fill it from. */
+export interface Repository {
+  readonly url: string
+  readonly work: string
+  /** Writes files, commits, tags where a tag is given, pushes. Gives the commit. */
+  commit(files: Readonly<Record<string, string>>, tag?: string): string
+}
+
+const WHO = { GIT_AUTHOR_NAME: "Ann", GIT_AUTHOR_EMAIL: "ann@git.example", GIT_COMMITTER_NAME: "Ann", GIT_COMMITTER_EMAIL: "ann@git.example" }
+const QUIET = { PATH: "/usr/bin:/bin", HOME: "/nonexistent", GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", LANG: "C.UTF-8" }
+/** A plain 2023-11-14, so that commits have the same ids in every run. */
+const FIRST_COMMIT_SECONDS = 1_700_000_000
+
+export async function startGitServer(folder: string): Promise<GitServer> {
+  const root = mkdtempSync(join(folder, "git-"))
+  const server = createServer((request, response) => backend(root, request, response))
+  await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve) })
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    host,
+    repository(name) {
+      const [bare, work] = [join(root, `${name}.git`), join(root, `${name}-work`)]
+      let seconds = FIRST_COMMIT_SECONDS
+      const git = (...args: string[]): string => execFileSync("git", args, { cwd: work, env: { ...QUIET, ...WHO, GIT_AUTHOR_DATE: `${seconds} +0000`, GIT_COMMITTER_DATE: `${seconds} +0000` }, stdio: ["ignore", "pipe", "pipe"] }).toString().trim()
+      mkdirSync(work, { recursive: true })
+      git("init", "-q", "--bare", "-b", "main", bare)
+      git("--git-dir", bare, "config", "uploadpack.allowFilter", "true")
+      git("init", "-q", "-b", "main", ".")
+      return {
+        url: `http://${host}/${name}.git`, work,
+        commit(files, tag) {
+          seconds += 1
+          for (const [path, text] of Object.entries(files)) {
+            mkdirSync(dirname(join(work, path)), { recursive: true })
+            writeFileSync(join(work, path), text)
+          }
+          git("add", "-A")
+          git("commit", "-q", "-m", tag ?? "change")
+          if (tag !== undefined) git("tag", "--no-sign", tag)
+          git("push", "-q", bare, "main", "--tags")
+          return git("rev-parse", "HEAD")
+        },
+      }
+    },
+    close: () => new Promise((resolve) => {
+      server.closeAllConnections()
+      server.close(() => resolve())
+    }),
+  }
+}
+
+function backend(root: string, request: IncomingMessage, response: ServerResponse): void {
+  const [path = "", query = ""] = (request.url ?? "").split("?")
+  const child = spawn("git", ["http-backend"], {
+    env: {
+      ...QUIET, GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: "1", PATH_INFO: path, QUERY_STRING: query, REQUEST_METHOD: request.method ?? "GET", CONTENT_TYPE: request.headers["content-type"] ?? "",
+      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""), HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "", GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*",
+    },
+    stdio: ["pipe", "pipe", "ignore"],
+  })
+  const chunks: Buffer[] = []
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
+  child.stdin.on("error", () => response.destroy())
+  request.pipe(child.stdin)
+  child.on("close", () => {
+    const all = Buffer.concat(chunks)
+    const end = all.indexOf("\r\n\r\n")
+    const headers = all.subarray(0, end).toString("latin1").split("\r\n").map((line) => line.split(": ") as [string, string])
+    const status = Number(headers.find(([name]) => name === "Status")?.[1]?.slice(0, 3) ?? 200)
+    response.writeHead(status, Object.fromEntries(headers.filter(([name]) => name !== "Status" && name !== "")))
+    response.end(all.subarray(end + 4))
+  })
+}
