@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs"
 import { gzipSync, gunzipSync } from "node:zlib"
 import { archive, entry, packageJson, symlink, tgz } from "@vouchsafe/testkit/tar"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import { describe, expect, test } from "vitest"
 import { compareTarballs } from "../../src/compare/compare.ts"
 import { describeDifference } from "../../src/compare/document.ts"
@@ -68,6 +70,15 @@ describe("what differs is named and classified", () => {
     const { document } = await compare(tgz(archive(entry("package/package.json", "{\"name\": \"x\"}"))), tgz(archive(entry("package/package.json", "{\"name\":\"x\"}"))))
     expect(describeDifference(filesOf(document)[0] as never)).toBe("package.json: rewritten (only its formatting)")
   })
+})
+
+test("the document fits its published schema", async () => {
+  const validate = new Ajv2020({ strict: false }).compile(JSON.parse(readFileSync(new URL("../../../spec/schemas/differences.schema.json", import.meta.url), "utf8")) as object)
+  const pairs = [[pack({}, A), pack({}, A)], [pack({ scripts: { a: "1" } }, A, entry("package/x", "1", { mode: 0o755 })), pack({}, B, entry("package/x", "1"))]] as const
+  for (const [published, rebuilt] of pairs) {
+    expect(validate(JSON.parse((await compare(published, rebuilt)).document)), JSON.stringify(validate.errors)).toBe(true)
+  }
+  expect(validate({ format: "vouchsafe-differences/v1" })).toBe(false)
 })
 
 describe("the readable difference", () => {
