@@ -1,7 +1,7 @@
 /**
  * Observes packages on demand: fetches a version from its registry, reads it, and writes what it saw into the node's own log.
  *
- * Order of side effects of an observation: file manifest stored → body stored (large statements) → entry appended, the point of no
+ * Order of side effects of an observation: file manifest stored → attestation bundles stored → body stored (large statements) → entry appended, the point of no
  * return. What fails before leaves documents that nothing refers to, which is harmless; an append with unknown outcome is found by its
  * key once the log is opened anew.
  *
@@ -9,6 +9,7 @@
  */
 import { type Crypto, type ErrorCode, isVouchsafeError, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, BlobStore, Clock, RegistrySource, StatementLog } from "@vouchsafe/ports"
+import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { hashTgz, readTarball, TARBALL_LIMITS, type TarballLimits } from "@vouchsafe/tarball"
 import { type Artifact, checkArtifact, type CheckedArtifact, logKey } from "./artifact.ts"
 import { fetchVersion, type Fetching } from "./fetch.ts"
@@ -19,6 +20,7 @@ import { findObservation } from "./own-entries.ts"
 import { createRefusals } from "./refusals.ts"
 import { createSemaphore } from "./semaphore.ts"
 import { describeObservation, observationEntry } from "./statement.ts"
+import { gatherUpstream } from "./upstream.ts"
 
 /** Why there is no observation. Codes of the error list, and two of the node's own. */
 export interface Refused {
@@ -62,6 +64,8 @@ export interface AttesterOptions {
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly crypto: Crypto
+  /** Judges what a registry sends beside a tarball. */
+  readonly upstream: UpstreamVerifier
   /** Registry ids that may be observed. */
   readonly registries: readonly string[]
   readonly limits?: Partial<AttesterLimits>
@@ -104,9 +108,11 @@ export function createAttester(options: AttesterOptions): Attester {
     const index = await fetchVersion(fetching, artifact, signal, async (chunks, packument) => {
       const tarball = await readTarball(chunks, { crypto, origin: log.origin, limits: tarballLimits, expected: packument, signal })
       const observedAt = Math.floor(clock.nowMs() / 1000)
+      const { upstream, bundles } = await gatherUpstream({ source: options.source, verifier: options.upstream }, artifact, tarball, packument, signal)
       const { purl, registry } = artifact
-      const { bytes, body } = observationEntry(crypto, describeObservation({ purl, registry, origin: log.origin, observedAt, tarball, packument }))
+      const { bytes, body } = observationEntry(crypto, describeObservation({ purl, registry, origin: log.origin, observedAt, tarball, packument, upstream }))
       await options.blobs.put(tarball.contents.manifest, utf8Encode(tarball.contents.manifestText))
+      for (const bundle of bundles) await options.blobs.put(bundle.sha256, bundle.bytes)
       if (body !== undefined) await options.blobs.put(body.sha256, body.bytes)
       const [appended] = await log.append([{ bytes, keys: [logKey(artifact)] }])
       if (appended === undefined) throw new VouchsafeError("LOG_BROKEN", "log appended an observation and names no index")

@@ -4,8 +4,8 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, type Crypto, ENTRY_BYTES_MAX, formatByDigest, formatNotice, formatObservation, hexEncode, isVouchsafeError, NO_UPSTREAM, type Notice, type Observation,
-  OBSERVATION_TYPE, utf8Encode, VouchsafeError,
+  type Bytes, type Crypto, ENTRY_BYTES_MAX, formatByDigest, formatNotice, formatObservation, hexEncode, isVouchsafeError, type Notice, type Observation,
+  OBSERVATION_TYPE, type Upstream, utf8Encode, VouchsafeError,
 } from "@vouchsafe/core"
 import type { Tarball } from "@vouchsafe/tarball"
 import { compareManifests } from "./package/mismatch.ts"
@@ -21,6 +21,8 @@ export interface ObservationParts {
   readonly observedAt: number
   readonly tarball: Tarball
   readonly packument: PackumentFacts
+  /** What came with it from its registry and verified. */
+  readonly upstream: Upstream
 }
 
 /** A log entry, and the document that must be stored before it where the statement is too large for an entry. */
@@ -46,7 +48,7 @@ export function describeObservation(parts: ObservationParts): Observation {
       publishedAt: packument.publishedAt, publisher: packument.publisher, repository: packument.repository,
       mismatch: compareManifests(tarball.facts, packument.manifest, tarball.paths),
     },
-    upstream: NO_UPSTREAM,
+    upstream: parts.upstream,
   }
 }
 

@@ -43,6 +43,11 @@ export interface TarballDownload {
 export interface RegistrySource {
   /** The version's part of the full (not the abbreviated) packument. Resolves to undefined when the registry has no such package or version. */
   packumentVersion(query: VersionQuery): Promise<PackumentVersion | undefined>
+  /**
+   * The registry's answer for the attestations of a version (`-/npm/v1/attestations/<name>@<version>`), as `JSON.parse` gave it.
+   * Resolves to undefined where the registry answers that it has none. To be asked only for a version whose packument announces some.
+   */
+  attestations(query: VersionQuery): Promise<unknown>
   /** Fetches `url`, which a packument of `registry` named and nobody has checked. */
   tarball(query: { readonly url: string; readonly registry: string; readonly signal?: AbortSignalLike | undefined }): Promise<TarballDownload>
 }

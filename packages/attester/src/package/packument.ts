@@ -19,6 +19,11 @@ export interface PackumentFacts {
   readonly publishedAt: number | null
   readonly publisher: string | null
   readonly repository: string | null
+  /** `dist.integrity` as written; null where there is none. */
+  readonly integrity: string | null
+  /** `dist.signatures` and `dist.attestations`, unchecked; undefined where there are none. */
+  readonly signatures: unknown
+  readonly attestations: unknown
 }
 
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/
@@ -39,10 +44,18 @@ export function readPackument(version: PackumentVersion): PackumentFacts {
   const repository = member(manifest, "repository")
   return {
     manifest, tarballUrl, ...digests,
+    integrity: asIntegrity(member(dist, "integrity")),
+    signatures: member(dist, "signatures") ?? undefined,
+    attestations: member(dist, "attestations") ?? undefined,
     publishedAt: unixSeconds(version.time),
     publisher: asPlainText(member(asObject(member(manifest, "_npmUser")) ?? {}, "name"), PUBLISHER_LENGTH_MAX) ?? null,
     repository: asPlainText(typeof repository === "string" ? repository : member(asObject(repository) ?? {}, "url"), REPOSITORY_LENGTH_MAX) ?? null,
   }
+}
+
+/** Read by {@link readDigests} before: text, or none. */
+function asIntegrity(value: unknown): string | null {
+  return typeof value === "string" ? value : null
 }
 
 /** `integrity` as npm writes it, `shasum` as it did before; a digest of an algorithm that managers do not accept alone is none. */

@@ -3,10 +3,18 @@ import { createHash } from "node:crypto"
 import { type Bytes, nobleCrypto, npmPurl, parseNotice, parseOwnEntry, resolveObservation, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import type { BlobStore, RegistrySource, StatementLog } from "@vouchsafe/ports"
 import { type Attester, type AttesterOptions, createAttester } from "../../src/index.ts"
+import { createUpstreamVerifier, loadTrust } from "@vouchsafe/sigstore"
+import { sharedPath } from "@vouchsafe/config/shared"
+import { readFileSync } from "node:fs"
 import { entry, MANIFEST, packageJson, archive, tgz } from "@vouchsafe/testkit/tar"
 
 export const REGISTRY = "https://registry.example/"
 export const ORIGIN = "alpha.vouchsafe.example/log"
+/** Sigstore's public authorities, and the keys of the registry as the recorded data has them. */
+export const UPSTREAM = createUpstreamVerifier(loadTrust({
+  trustedRootJson: readFileSync(sharedPath("data", "npm-attestations", "trust", "trusted_root.public-good.json"), "utf8"),
+  registryKeysByRegistry: new Map([[REGISTRY, readFileSync(sharedPath("data", "npm-registry", "keys.tuf.json"), "utf8")]]),
+}))
 export const NOTICES_ORIGIN = "alpha.vouchsafe.example/notices"
 
 /** A log that keeps the rules which the real one enforces on keys. */
@@ -50,6 +58,8 @@ export interface Published {
 
 export interface Registry extends RegistrySource {
   readonly versions: Map<string, Published>
+  /** Answers for attestations by `name@version`. */
+  readonly attested: Map<string, unknown>
   /** Queries as they came, `packument name@version` and `tarball url`. */
   readonly asked: string[]
   /** Runs before each answer; may throw or wait. */
@@ -73,12 +83,17 @@ export function distOf(bytes: Uint8Array): { readonly tarball: string, readonly 
 
 export function memoryRegistry(): Registry {
   const registry: Registry = {
-    versions: new Map(), asked: [], before: async () => undefined, chunkBytes: 100, reading: { now: 0, most: 0 },
+    versions: new Map(), attested: new Map(), asked: [], before: async () => undefined, chunkBytes: 100, reading: { now: 0, most: 0 },
     async packumentVersion({ name, version, registry: id }) {
       registry.asked.push(`packument ${name}@${version}`)
       await registry.before("packument")
       const found = id === REGISTRY ? registry.versions.get(`${name}@${version}`) : undefined
       return found === undefined ? undefined : { manifest: found.manifest, time: found.time }
+    },
+    async attestations({ name, version }) {
+      registry.asked.push(`attestations ${name}@${version}`)
+      await registry.before("attestations")
+      return registry.attested.get(`${name}@${version}`)
     },
     async tarball({ url, signal }) {
       registry.asked.push(`tarball ${url}`)
@@ -153,7 +168,7 @@ export function createWorld(options: Partial<AttesterOptions> & { readonly origi
   const notices = memoryLog(NOTICES_ORIGIN)
   const blobs = memoryBlobs()
   const clock = { now: 1_770_000_000_000, nowMs: () => clock.now }
-  const attester = createAttester({ source: registry, log, notices, blobs, clock, crypto: nobleCrypto, registries: [REGISTRY], ...options })
+  const attester = createAttester({ source: registry, log, notices, blobs, clock, crypto: nobleCrypto, registries: [REGISTRY], upstream: UPSTREAM, ...options })
   return {
     registry, log, notices, blobs, clock, attester,
     publish(change = {}) {

@@ -27,6 +27,8 @@ export interface Manifest {
   readonly bin: ReadonlyMap<string, string>
   /** False only where the package says so: then gyp files are no reason to build. */
   readonly gypfile: boolean | undefined
+  /** `repository`, or its `url`, as the package writes it; null where it names none. */
+  readonly repository: string | null
 }
 
 /** Members whose repetition with another value would give readers different facts. */
@@ -73,7 +75,14 @@ export function readManifest(json: ForeignObject, files: Iterable<string>): Mani
     peerDependencies: dependencyMap(member(json, "peerDependencies")),
     bin: binMap(json, name, files),
     gypfile: typeof gypfile === "boolean" ? gypfile : undefined,
+    repository: repositoryOf(json),
   }
+}
+
+function repositoryOf(json: ForeignObject): string | null {
+  const repository = member(json, "repository")
+  const url = textOf(typeof repository === "string" ? repository : member(asObject(repository) ?? {}, "url")).trim()
+  return url === "" ? null : url
 }
 
 function textOf(value: unknown): string {
