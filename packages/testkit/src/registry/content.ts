@@ -1,5 +1,6 @@
 import { tarballPath, type PackumentDoc, type Store } from "./store.ts"
-import { rulesFor, tamperPackument } from "./tamper.ts"
+import { withAttestations } from "./attestations.ts"
+import { ruleOf, rulesFor, tamperPackument } from "./tamper.ts"
 import type { RegistryOptions, SeenRequest, TamperRule } from "./types.ts"
 import type { Upstream } from "./upstream.ts"
 
@@ -42,8 +43,9 @@ export function createContent({ store, upstream, options, rules, url }: ContentC
   return {
     tarball,
     async packument(name, request) {
-      const doc = await full(name)
+      const found = await full(name)
       const active = rulesFor(rules(), name, request)
+      const doc = found && withAttestations(found, options, options.tarballBase ?? url(), (version) => ruleOf(active, version)?.mode === "drop-attestations")
       if (!doc || active.length === 0) return doc
       return tamperPackument(doc, active, async (version) => await tarball(name, version) ?? Buffer.alloc(0))
     },

@@ -28,11 +28,6 @@ export function endpoint(store: Store, options: RegistryOptions, request: Endpoi
     return { status: 200, body: { actions: [], advisories: {}, muted: [], metadata: { vulnerabilities: NO_VULNERABILITIES, dependencies: 0, devDependencies: 0, optionalDependencies: 0, totalDependencies: 0 } } }
   }
   if (path === "-/npm/v1/keys") return options.keys === undefined ? undefined : { status: 200, body: options.keys }
-  const attestation = /^-\/npm\/v1\/attestations\/(.+@[^@/]+)$/.exec(path)?.[1]
-  if (attestation !== undefined) {
-    const known = Object.entries(options.attestations ?? {}).find(([spec]) => spec === attestation)?.[1]
-    return known === undefined ? undefined : { status: 200, body: known }
-  }
   const tags = /^-\/package\/((?:@[^/]+\/)?[^/]+)\/dist-tags(?:\/([^/]+))?$/.exec(path)
   if (tags) return distTags(store, method, tags[1] as string, tags[2], body)
   return undefined

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { attestationsAnswer } from "./attestations.ts"
 import type { Content } from "./content.ts"
 import { endpoint } from "./endpoints.ts"
 import { ABBREVIATED_TYPE, send, sendJson, sendPackument } from "./send.ts"
@@ -48,7 +49,12 @@ export async function route(routes: Routes, incoming: IncomingMessage, request: 
   return says("packument", name, sendPackument(request, response, short ? abbreviate(doc) : doc, short))
 }
 
-async function serveEndpoint({ store, options, upstream }: Routes, request: SeenRequest, target: URL, below: string, body: Buffer, response: ServerResponse): Promise<number> {
+const ATTESTATIONS_PATH = /^-\/npm\/v1\/attestations\/((.+)@([^@/]+))$/
+
+async function serveEndpoint({ store, options, upstream, rules }: Routes, request: SeenRequest, target: URL, below: string, body: Buffer, response: ServerResponse): Promise<number> {
+  const [, spec, name = "", version = ""] = ATTESTATIONS_PATH.exec(below) ?? []
+  const answered = spec === undefined ? undefined : attestationsAnswer(options, spec, ruleOf(rulesFor(rules(), name, request), version))
+  if (answered !== undefined) return send(response, answered.status, { "content-type": "application/json" }, Buffer.from(answered.text))
   const known = below === "" ? undefined : endpoint(store, options, { method: request.method, path: below, query: target.searchParams, authorization: request.headers.authorization, body })
   if (known || !upstream || request.method !== "GET" || below === "") return sendJson(response, known ?? NOT_FOUND)
   const passed = await upstream.get(`${target.pathname.slice((options.basePath ?? "/").length)}${target.search}`)
@@ -61,7 +67,7 @@ async function serveTarball({ options, content, rules }: Routes, name: string, v
   const honest = await content.tarball(name, version)
   if (!honest || rule?.mode === "hide") return sendJson(response, NOT_FOUND)
   if (rule?.mode === "status") return sendJson(response, { status: rule.status ?? 500, body: { error: "the registry failed" } })
-  const bytes = rule?.mode.startsWith("swap") === true ? tamperedBytes(rule, honest) : honest
+  const bytes = rule?.mode === "swap-tarball" || rule?.mode === "swap-bytes-only" ? tamperedBytes(rule, honest) : honest
   if (rule?.mode !== "truncate") return send(response, 200, { "content-type": "application/octet-stream", etag: etagOf(bytes) }, bytes)
   response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes.length })
   response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.destroy())

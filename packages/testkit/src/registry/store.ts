@@ -74,7 +74,7 @@ function packumentOf(name: string, held: Held, base: string): PackumentDoc {
     time[version] = built.publishedAt
     versions[version] = {
       ...built.manifest, name, version, _id: `${name}@${version}`, _npmUser: { name: built.publisher, email: `${built.publisher}@example.com` },
-      dist: { integrity: built.integrity, shasum: built.shasum, tarball: `${base}${tarballPath(name, version)}`, fileCount: built.fileCount, unpackedSize: built.unpackedSize },
+      dist: { integrity: built.integrity, shasum: built.shasum, tarball: `${base}${tarballPath(name, version)}`, fileCount: built.fileCount, unpackedSize: built.unpackedSize, ...built.dist },
     }
   }
   return { _id: name, _rev: "1-0", name, "dist-tags": Object.fromEntries(held.tags), versions, time, maintainers: [{ name: "fixture", email: "fixture@example.com" }] }

@@ -71,6 +71,7 @@ export function buildFixture(fixture: FixturePackage): Built {
     name: fixture.name, version: fixture.version, tarball, ...digestsOf(tarball),
     unpackedSize: members.reduce((sum, member) => sum + member.content.length, 0), fileCount: members.length,
     manifest: { ...own, ...fixture.packument, ...(fixture.deprecated === undefined ? {} : { deprecated: fixture.deprecated }) },
+    dist: fixture.dist ?? {},
     publishedAt: fixture.publishedAt ?? DEFAULT_PUBLISHED_AT, publisher: fixture.publisher ?? "fixture",
   }
 }

@@ -12,6 +12,8 @@ export interface FixturePackage {
   readonly files?: Readonly<Record<string, FixtureFile>>
   /** Further fields of package.json: scripts, dependencies, bin, … Also copied into the packument. */
   readonly manifest?: Readonly<Record<string, unknown>>
+  /** Further members of the packument's `dist`: signatures, attestations. */
+  readonly dist?: Readonly<Record<string, unknown>>
   /** Fields that only the packument shows, over `manifest`: a registry that lies about its tarball. */
   readonly packument?: Readonly<Record<string, unknown>>
   /** Whole tarball, instead of one built from `files`: hostile archives. */
@@ -47,6 +49,9 @@ export type TamperWhen =
   | ((request: SeenRequest) => boolean)
   | { readonly userAgentIncludes?: string; readonly userAgentExcludes?: string }
 
+/** Lies about attestations. */
+export type AttestationLie = "drop-attestations" | "lose-attestations" | "swap-attestations" | "corrupt-attestations" | "cut-attestations"
+
 /**
  * One lie of the registry.
  * - `swap-tarball`: other bytes, and a packument whose `dist` matches them
@@ -54,15 +59,22 @@ export type TamperWhen =
  * - `truncate`: the right length is announced, half of the bytes come, then the connection is cut
  * - `hide`: the version is missing from the packument and its tarball answers 404
  * - `status`: the tarball answers `status` (default 500)
+ * - `drop-attestations`: the packument announces none, and the endpoint has none
+ * - `lose-attestations`: they are announced, and the endpoint has none
+ * - `swap-attestations`: the endpoint answers those of `other` (`name@version`)
+ * - `corrupt-attestations`: the endpoint answers them with every signature changed in one place
+ * - `cut-attestations`: the endpoint answers half of the document
  */
 export interface TamperRule {
   readonly name: string
   /** Exact version; absent: every version. */
   readonly version?: string
-  readonly mode: "swap-tarball" | "swap-bytes-only" | "truncate" | "hide" | "status"
+  readonly mode: "swap-tarball" | "swap-bytes-only" | "truncate" | "hide" | "status" | AttestationLie
   /** Absent: every request. */
   readonly when?: TamperWhen
   readonly status?: number
+  /** `name@version` whose attestations are served instead. */
+  readonly other?: string
   /** Bytes to serve instead. Default: the honest tarball plus a postinstall script that runs `command`. */
   readonly bytes?: Uint8Array
   /** Shell command of the added postinstall script. Default: writes a file `vouchsafe-tampered` into $INIT_CWD. */
@@ -88,8 +100,13 @@ export interface RegistryOptions {
   readonly tarballBase?: string
   /** Tarball requests are redirected (302) to this base plus the same path. */
   readonly redirectTarballs?: string
-  /** `<name>@<version>` to the JSON that the attestations endpoint answers. */
+  /**
+   * `<name>@<version>` to the JSON that the attestations endpoint answers. The packument announces them, as the public registry does,
+   * also for versions of upstream.
+   */
   readonly attestations?: Readonly<Record<string, unknown>>
+  /** `<name>@<version>` to `dist.signatures`, also for versions of upstream. */
+  readonly signatures?: Readonly<Record<string, unknown>>
   /** What the signing keys endpoint answers. */
   readonly keys?: unknown
   /** Sees each request first; true means that it answered by itself. For cut, slow and malformed answers. */
@@ -125,6 +142,8 @@ export interface Built {
   readonly unpackedSize: number
   readonly fileCount: number
   readonly manifest: Readonly<Record<string, unknown>>
+  /** Further members of `dist`. */
+  readonly dist: Readonly<Record<string, unknown>>
   readonly publishedAt: string
   readonly publisher: string
 }
