@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { checkoutSource, cloneSource } from "../../src/git/clone.ts"
@@ -87,6 +88,19 @@ test("a repository larger than the disk limit ends cleanly, and says which limit
   if (!refs.ok) throw new Error(refs.failure.detail)
   const cloned = await cloneSource(place, { remote, refs: refs.value, commit })
   expect(cloned).toMatchObject({ ok: false, failure: { code: "CLONE_FAILED", detail: expect.stringContaining(`larger than the disk limit of ${diskBytes} bytes`) as string } })
+})
+
+test("a server that never answers is given up at the time limit, and nothing of git is left", async () => {
+  const asked: string[] = []
+  const silent = createServer((request) => asked.push(request.url ?? ""))
+  const socket = join(folder, "silent.sock")
+  await new Promise<void>((resolve) => silent.listen(socket, resolve))
+  const closed = new Promise((resolve) => silent.once("connection", (connection) => connection.once("close", resolve)))
+  const refs = await listRefs(placeIn(folder, executor, { proxy: { socket, port: PORT }, limits: { ...LIMITS, timeMs: 3000 }, deadlineMs: 3000 }), testUrl("http://git.example/plain.git"))
+  expect(refs).toEqual({ ok: false, failure: { code: "CLONE_FAILED", detail: "git was ended at the time limit of 3000 ms" } })
+  expect(asked).toHaveLength(1)
+  await closed
+  await new Promise((resolve) => silent.close(resolve))
 })
 
 test("gpg in the sandbox: a good signature is valid, a changed payload is bad", async () => {
