@@ -46,6 +46,8 @@ export interface LaunchOptions {
   /** Node on the host, for the forwards. */
   readonly nodePath: string
   readonly forwardScript: string
+  /** What shows other device nodes than the host's; see `devices.ts`. */
+  readonly deviceArgs: readonly string[]
   /** Hard limit on processes of the user inside. */
   readonly processes: number
   /** Bytes of HOME, and as many of /tmp. */
@@ -68,10 +70,10 @@ export function launchOf(spec: SandboxSpec, command: SandboxCommand, options: La
     "--perms", "0755", "--dir", "/etc", ...systemMounts(),
     ...Object.entries(OWN_FILES).flatMap(([place, text]) => file(place, text)),
     // the host's settings are files of /proc/sys that belong to root, which the user inside is outside where root runs this
-    "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--size", String(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+    "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", ...options.deviceArgs, "--size", String(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
     ...scratch(HOME_INSIDE, "0755"), ...scratch("/tmp", "1777"),
     ...(forwarded ? [...file(FORWARD_FILE, options.forwardScript), "--ro-bind", options.nodePath, NODE_FILE] : []),
-    ...spec.forwards.flatMap(({ socket, port }) => ["--bind", socket, `${SOCKETS_FOLDER}/${port}`]),
+    ...spec.forwards.flatMap(({ socket, port }) => ["--ro-bind", socket, `${SOCKETS_FOLDER}/${port}`]),
     ...spec.mounts.flatMap(({ host, inside, writable }) => [writable ? "--bind" : "--ro-bind", host, inside]),
     // what bubblewrap made to hold the mounts is in memory and has no size of its own
     "--remount-ro", "/",

@@ -11,6 +11,7 @@ import { delimiter, join } from "node:path"
 import { promisify } from "node:util"
 import { launchOf } from "./arguments.ts"
 import { type Cgroup, createCgroup } from "./cgroup.ts"
+import { makeDevices } from "./devices.ts"
 import type { Executor, SandboxCommand, SandboxOutcome, SandboxSpec } from "./executor.ts"
 import { FORWARD_SCRIPT } from "./forward-script.ts"
 import { collectOutput, readStatus, startBubblewrap, writeData } from "./launch.ts"
@@ -80,7 +81,10 @@ async function runOnce({ spec, command, onOutput, options, program, seccomp }: R
   const { limits } = spec
   const scratchBytes = Math.max(PAGE_BYTES, Math.floor(Math.min(limits.diskBytes, limits.memoryBytes) / 2 / PAGE_BYTES) * PAGE_BYTES)
   const processes = limits.processes + OWN_PROCESSES
-  const launch = launchOf(spec, command, { nodePath: options.nodePath ?? process.execPath, forwardScript: FORWARD_SCRIPT, processes: processes * PROCESSES_WALL, scratchBytes })
+  const asRoot = process.geteuid?.() === 0 && (options.user === undefined || options.user.uid === 0)
+  const devices = asRoot ? await makeDevices().catch((error: VouchsafeError) => error) : undefined
+  if (devices instanceof VouchsafeError) return unavailable(devices.message)
+  const launch = launchOf(spec, command, { deviceArgs: devices?.args ?? [], nodePath: options.nodePath ?? process.execPath, forwardScript: FORWARD_SCRIPT, processes: processes * PROCESSES_WALL, scratchBytes })
   const cgroup = options.cgroups === false ? undefined : createCgroup({ memoryBytes: limits.memoryBytes + OWN_MEMORY_BYTES, processes })
   try {
     const watchdog = createWatchdog(spec, scratchBytes, cgroup)
@@ -98,6 +102,7 @@ async function runOnce({ spec, command, onOutput, options, program, seccomp }: R
     const exitCode = status.exitCode()
     return exitCode === undefined ? unavailable(output.tail()) : { status: "exited", exitCode }
   } finally {
+    devices?.remove()
     await cgroup?.remove()
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, chmodSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, chmodSync } from "node:fs"
 import { createServer } from "node:net"
 import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
@@ -122,6 +122,29 @@ describe("writes outside are refused", () => {
     const { text } = await run(`ln -s ${folder} /build/out; echo x > /build/out/target && echo WRITTEN || echo refused; echo x > /build/../../../..${target} && echo WRITTEN || echo refused`, { mounts: [{ host, inside: "/build", writable: true }] })
     expect(text).not.toContain("WRITTEN")
     expect(readdirSync(folder)).not.toContain("target")
+  })
+
+  test.each(["null", "zero", "full", "random", "urandom", "tty"])("the host's /dev/%s keeps its permissions, and works", async (name) => {
+    const before = statSync(`/dev/${name}`)
+    // the permissions that it has, so that a sandbox that lets this pass does no harm
+    const { text } = await run(`chmod ${(before.mode & 0o777).toString(8)} /dev/${name} 2>/dev/null && echo CHANGED || echo refused; ${name === "full" || name === "tty" || name.endsWith("random") ? "true" : `echo x > /dev/${name} && echo written`}`)
+    expect(text).toBe(name === "full" || name === "tty" || name.endsWith("random") ? "refused\n" : "refused\nwritten\n")
+    expect(statSync(`/dev/${name}`).ctimeMs).toBe(before.ctimeMs)
+    expect(readdirSync("/dev").filter((entry) => entry.startsWith(`vouchsafe-sandbox-${process.pid}-`))).toEqual([])
+  })
+
+  test("a forwarded socket keeps its permissions", async () => {
+    const socket = join(folder, "forward.sock")
+    const server = createServer()
+    await new Promise<void>((resolve) => { server.listen(socket, resolve) })
+    try {
+      const before = statSync(socket).mode
+      const { text } = await run("chmod 777 /opt/vouchsafe/sockets/4001 2>/dev/null && echo CHANGED || echo refused", { forwards: [{ socket, port: 4001 }], limits: { memoryBytes: 512 * MIB } })
+      expect(text).toBe("refused\n")
+      expect(statSync(socket).mode).toBe(before)
+    } finally {
+      await new Promise((resolve) => { server.close(resolve) })
+    }
   })
 
   test("as a program that runs as its owner on the host", async () => {
