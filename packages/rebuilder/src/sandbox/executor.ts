@@ -12,7 +12,7 @@ export interface SandboxCommand {
   readonly argv: readonly string[]
   /** Absolute folder inside. */
   readonly cwd: string
-  /** The whole environment: nothing of the host's is added, except HOME and TMPDIR inside where they are not given. */
+  /** The whole environment: nothing of the host's is added, except HOME, TMPDIR and PATH inside where they are not given. */
   readonly env: Readonly<Record<string, string>>
   /** Wall-clock milliseconds for this command; never more than `limits.timeMs` counts. */
   readonly timeoutMs: number
@@ -31,7 +31,7 @@ export interface SandboxMount {
 export interface SandboxForward {
   /** Absolute path on the host; must exist and be listened on. */
   readonly socket: string
-  /** 1 to 65535, each once. */
+  /** 1024 to 65535, each once. */
   readonly port: number
 }
 
