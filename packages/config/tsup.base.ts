@@ -1,5 +1,5 @@
 import type { Options } from "tsup"
-import { checkOutput, collectLicences, requireWhereNeeded, runnableBins } from "./src/bundle/index.ts"
+import { checkOutput, collectLicences, requireWhereNeeded, runnableBins, withoutSigstore } from "./src/bundle/index.ts"
 
 type Entries = Readonly<Record<string, string>>
 
@@ -34,7 +34,7 @@ export function bundle(given: { readonly entry: Entries, readonly ending?: ".js"
     splitting: true,
     outExtension: () => ({ js: given.ending ?? ".js" }),
     plugins: [requireWhereNeeded(), runnableBins()],
-    esbuildPlugins: [checkOutput(), collectLicences()],
+    esbuildPlugins: [checkOutput(), withoutSigstore(), collectLicences()],
     esbuildOptions(options) {
       options.conditions = ["source"]
     },
@@ -57,7 +57,7 @@ export function yarnBundle(given: { readonly entry: Entries, readonly name: stri
     outExtension: () => ({ js: ".cjs" }),
     banner: { js: `/* eslint-disable */\nmodule.exports = {\nname: ${JSON.stringify(given.name)},\nfactory: function (require) {` },
     footer: { js: "return plugin;\n}\n};" },
-    esbuildPlugins: [checkOutput(), collectLicences()],
+    esbuildPlugins: [checkOutput(), withoutSigstore(), collectLicences()],
     esbuildOptions(options) {
       options.conditions = ["source"]
       options.external = YARN_MODULES

@@ -109,6 +109,16 @@ describe("refuses to build", () => {
     expect(status).toBe(1)
   })
 
+  const SIGSTORE = { "node_modules/@sigstore/verify/package.json": '{"name":"@sigstore/verify","version":"4.0.0","license":"Apache-2.0"}', "node_modules/@sigstore/verify/index.js": "exports.late = 'verifies'\n" }
+  test.each([
+    { name: "a program", files: { ...PROGRAM, ...SIGSTORE, "src/late.ts": 'export { late } from "@sigstore/verify"\n' } },
+    { name: "Yarn's plugin", files: { ...PLUGIN, ...SIGSTORE, "src/plugin.ts": 'import { late } from "@sigstore/verify"\nexport const hooks = { late }\n' } },
+  ])("Sigstore's verifier in $name", ({ files }) => {
+    const { status, output } = build(files)
+    expect(output).toContain("the bundle holds Sigstore's verifier")
+    expect(status).toBe(1)
+  })
+
   test("a bundle that names a folder of this machine", () => {
     const { status, output } = build({ ...PROGRAM, "src/late.ts": 'export const late = "FOLDER"\n', "tsup.config.ts": `${PROGRAM["tsup.config.ts"]}`.replace("export default bundle(", "const options = bundle(").concat("export default { ...options, define: { FOLDER: \"1\" }, esbuildPlugins: [...options.esbuildPlugins, { name: \"plant\", setup(build) { build.onLoad({ filter: /late\\.ts$/ }, (args) => ({ contents: `export const late = ${JSON.stringify(args.path)}` })) } }] }\n") })
     expect(output).toContain("names a folder of this machine")
