@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   release: async () => (await import("./release.ts")).registerRelease,
   build: async () => (await import("./build.ts")).registerBuild,
   export: async () => (await import("./export.ts")).registerExport,
+  attestation: async () => (await import("./attestation.ts")).registerAttestation,
   lockfile: async () => (await import("./lockfile.ts")).registerLockfile,
 }
 
