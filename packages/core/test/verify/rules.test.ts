@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
-import { type CommitSignature, formatObservation, NO_UPSTREAM, type Observation, type Policy, type Rebuild, type Upstream, type Verdict } from "../../src/index.ts"
+import { type CommitSignature, formatByDigest, formatObservation, NO_UPSTREAM, type Observation, type Policy, type Rebuild, type Upstream, type Verdict } from "../../src/index.ts"
 import {
-  COMMIT, EVIL, evidenceOf, formatForeignEntry, formatRebuild, GOOD, judge, makeWorld, mismatch, type NodeScript, NOW, observation, policy, provenance, publisher, PURL, rebuild, releaseBy, SSH_KEY,
+  COMMIT, crypto, EVIL, evidenceOf, formatForeignEntry, formatRebuild, GOOD, judge, makeWorld, mismatch, type NodeScript, NOW, observation, policy, provenance, publisher, PURL, rebuild, releaseBy, SSH_KEY,
 } from "./world.ts"
 
 const world = makeWorld()
@@ -82,6 +82,7 @@ describe("rebuilds", () => {
     ["two that say contents and show others", rebuilds(by("alpha", "beta")((origin) => rebuild(origin, { rebuilt: mismatch(origin).rebuilt }))), REBUILT_LEVEL, "NOT_REBUILT", ["deny NOT_REBUILT"], undefined],
     ["two that say tar and show another", rebuilds(by("alpha", "beta")((origin) => rebuild(origin, { match: "tar" }))), REBUILT_LEVEL, "NOT_REBUILT", ["deny NOT_REBUILT"], undefined],
     ["two that did not observe what they rebuilt", on((o) => (o < "c" ? { entries: [formatRebuild(rebuild(log(o)))] } : {})), { policy: policy({ levels: [{ match: ["*"], level: "rebuilt" }], exceptions: [{ purl: PURL, code: "NOT_VOUCHED", owner: "a", reason: "b", until: dayOf(NOW) }] }) }, "NOT_REBUILT", ["warn NOT_VOUCHED", "deny NOT_REBUILT"], undefined],
+    ["two that observed other bytes than they rebuilt", on((o) => (o < "c" ? { observations: [observation(log(o), { sha512: EVIL })], more: [formatRebuild(rebuild(log(o)))] } : {})), { policy: policy({ levels: [{ match: ["*"], level: "rebuilt" }], rules: { DIGEST_CONFLICT: "off" }, exceptions: [{ purl: PURL, code: "NOT_VOUCHED", owner: "a", reason: "b", until: dayOf(NOW) }] }) }, "NOT_REBUILT", ["warn NOT_VOUCHED", "deny NOT_REBUILT"], undefined],
     ["two that say tar and show it", rebuilds(by("alpha", "beta")((origin) => rebuild(origin, { match: "tar", rebuilt: { ...rebuild("").rebuilt, tarSha256: "33".repeat(32) } }))), REBUILT_LEVEL, "allowed", [], "rebuilt"],
     ["levels of equality are not averaged", rebuilds((o) => (o < "c" ? [rebuild(log(o), o === "alpha" ? {} : { match: "tgz", rebuilt: { ...rebuild("").rebuilt, sha512: GOOD } })] : [])), REBUILT_LEVEL, "allowed", [], "rebuilt"],
     ["two agree, one differs: shown", rebuilds((o) => (o === "delta" ? [mismatch(log(o))] : o < "c" ? [rebuild(log(o))] : [])), REBUILT_LEVEL, "allowed", ["warn SOURCE_MISMATCH"], "rebuilt"],
@@ -190,6 +191,18 @@ describe("releases", () => {
     expect(outcome(judge(world, at([99, 99, 1, 1]), revoked))).toBe("NOT_RELEASED")
     expect(outcome(judge(world, at([99, 10, 0, 0]), revoked))).toBe("NOT_RELEASED")
   })
+  test("days begin and end with their seconds, in UTC", () => {
+    const midnight = Math.floor(NOW / 86_400) * 86_400
+    const seenAt = (observedAt: number) => on((operator) => ({ observations: [observation(log(operator), { observedAt })], ...(operator === "alpha" ? { more: release(first)("alpha").more as readonly string[] } : {}) }))
+    const today = dayOf(midnight)
+    const yesterday = dayOf(midnight - 1)
+    expect(outcome(judge(world, seenAt(midnight), keys({ from: today })))).toBe("allowed")
+    expect(outcome(judge(world, seenAt(midnight - 1), keys({ from: today })))).toBe("NOT_RELEASED")
+    expect(outcome(judge(world, seenAt(midnight - 1), keys({ until: yesterday })))).toBe("allowed")
+    expect(outcome(judge(world, seenAt(midnight), keys({ until: yesterday })))).toBe("NOT_RELEASED")
+    expect(outcome(judge(world, seenAt(midnight - 1), keys({ revoked: today })))).toBe("allowed")
+    expect(outcome(judge(world, seenAt(midnight), keys({ revoked: today })))).toBe("NOT_RELEASED")
+  })
   test("what counted is named", () => {
     expect(judge(world, { gamma: release(first)("gamma") }, keys())).toMatchObject({ releases: [{ key: `${first.verifier.name}+${first.verifier.keyId}`, origin: log("gamma"), index: 4 }] })
     expect("releases" in judge(world, { gamma: release(first)("gamma") })).toBe(false)
@@ -236,6 +249,17 @@ describe("THREATS A1: nobody else writes an attester's word", () => {
     const verdict = judge(world, forged(entry), withPolicy({ publishers: [{ match: ["none"], keys: [{ key: ann.verifier.vkey }] }] }))
     expect(verdict.ok).toBe(false)
     expect(verdict.claims.map(({ operator }) => operator)).toEqual(["gamma", "delta"])
+  })
+  test.each<[string, string, number]>([["own", "own", 4], ["foreign", "foreign", 2]])("A1: an oversized body that is an observation, present, under a by-digest entry of kind %s", (_, kind, claims) => {
+    const large = (operator: Operator) => observation(log(operator), { package: { ...observation("").package, scripts: new Map([["install", "x".repeat(40_000)], ["postinstall", "x".repeat(40_000)]]) } })
+    const scripts = Object.fromEntries((["alpha", "beta"] as const).map((operator) => {
+      const text = formatObservation(large(operator))
+      const entry = formatByDigest(crypto, { purl: PURL, sha512: GOOD, log: log(operator), predicateType: "https://vouchsafe.example/observation/v1", text })
+      return [operator, { entries: [entry.replace('"kind":"own"', `"kind":"${kind}"`)], bodies: [text] }]
+    }))
+    const verdict = judge(world, scripts)
+    expect(verdict.claims.length).toBe(claims)
+    expect(verdict.ok).toBe(claims === 4)
   })
   test("A1: a foreign entry never counts as a rebuild, and a release in another operator's name counts for its key alone", () => {
     const scripts = on((operator) => ({ more: [formatForeignEntry(log(operator), releaseBy(ann)), foreign(operator, formatRebuild(rebuild(log(operator))))] }))

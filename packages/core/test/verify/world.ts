@@ -130,6 +130,8 @@ export interface NodeScript {
   readonly observations?: readonly Observation[]
   /** Raw entries instead of observations. */
   readonly entries?: readonly string[]
+  /** Full texts of entries by digest. */
+  readonly bodies?: readonly string[]
   /** Raw entries beside the observations. */
   readonly more?: readonly string[]
   readonly notices?: readonly Notice[]
@@ -154,7 +156,7 @@ export function evidenceOf(world: World, operator: string, script: NodeScript = 
     operator, origin, reached: true,
     batches: indices.length === 0 ? [] : [{
       checkpoint: signedHead(world, node.log, operator, entries, script.logHead),
-      indices, entries: own, bodies: [],
+      indices, entries: own, bodies: script.bodies ?? [],
       proof: proveMulti(nodeReaderFromLeaves(crypto, leaves), { indices, size: entries.length }, crypto),
     }],
     notices: { checkpoint: signedHead(world, node.notices, operator, noticeEntries, script.noticesHead), entries: noticeEntries },
