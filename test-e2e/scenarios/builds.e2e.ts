@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
 import {
-  commandIn, describeRun, findPackage, getManager, guardedProject, openWorld, type Operator, policyFiles, type Ran, removeFolder, type Repository, runOk, startGitServer, temporaryFolder, type World,
+  commandIn, describeRun, findPackage, getManager, guardedProject, openEnvelope, type OpenedStatement, openWorld, type Operator, policyFiles, provenanceFaults, type Ran, removeFolder, type Repository, runOk, startGitServer, summaryFaults, temporaryFolder, type World,
 } from "../support/index.ts"
 
 const TOKEN = "token-for-builds-0123456789"
@@ -100,15 +100,17 @@ describe("a package that its source yields", () => {
     const command = await account("export")
     const key = join(world.dir, "verifier.key")
     expect((await command("vouchsafe", "keys", "new", key, "--name", "verifier.example")).status).toBe(0)
-    const payloads = async (...argv: string[]): Promise<Record<string, unknown>[]> => {
-      const ran = await command("vouchsafe", "export", "zz-honest@1.0.0", ...argv)
+    const opened = async (...argv: string[]): Promise<OpenedStatement[]> => {
+      const ran = await command("vouchsafe", "export", "zz-honest@1.0.0", ...argv, "--json")
       expect(ran.status, describeRun(ran)).toBe(0)
-      return ran.stdout.trim().split("\n").map((line) => JSON.parse(Buffer.from((JSON.parse(line) as { payload: string }).payload, "base64").toString("utf8")) as Record<string, unknown>)
+      const { envelopes, signers } = JSON.parse(ran.stdout) as { envelopes: unknown[]; signers: { key: string }[] }
+      return envelopes.map((envelope, i) => openEnvelope(JSON.stringify(envelope), signers[i]?.key ?? ""))
     }
-    const provenance = await payloads("--as", "provenance")
-    expect(provenance).toHaveLength(2)
+    const provenance = await opened("--as", "provenance")
+    expect(provenance.map(provenanceFaults)).toEqual([[], []])
     expect(provenance[0]).toMatchObject({ predicateType: "https://slsa.dev/provenance/v1", predicate: { buildDefinition: { resolvedDependencies: [{ digest: { gitCommit: commits.get("zz-honest")?.good } }] } } })
-    const [summary] = await payloads("--as", "summary", "--key", key)
+    const [summary] = await opened("--as", "summary", "--key", key)
+    expect(summaryFaults(summary as OpenedStatement)).toEqual([])
     expect(summary).toMatchObject({ predicateType: "https://slsa.dev/verification_summary/v1", predicate: { verificationResult: "PASSED", verifiedLevels: expect.arrayContaining(["SLSA_BUILD_REPRODUCED"]) as string[] } })
   })
 })
