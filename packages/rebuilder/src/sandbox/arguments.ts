@@ -20,8 +20,13 @@ const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 const SYSTEM_LINKS = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 /** What programs need of /etc to find libraries, certificates and one another. Nothing here is secret or names the machine. */
 const ETC_SHOWN = ["/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates.conf", "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"]
-/** Folders under /usr in which package managers keep configuration for all users, credentials among it. */
-const CONFIGURATION_HIDDEN = ["/usr/etc", "/usr/local/etc"]
+/** Folders under /usr that no build may read. */
+const HIDDEN = [
+  // configuration of package managers for all users, credentials among it
+  "/usr/etc", "/usr/local/etc",
+  // packages installed on the machine, and what they bundle: one of them may be the very package that is rebuilt
+  "/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs", "/usr/share/node_modules", "/usr/share/npm", "/usr/local/share/node_modules",
+]
 
 /** Files of the sandbox's own making, by their place inside. */
 const OWN_FILES: Readonly<Record<string, string>> = {
@@ -99,7 +104,7 @@ function systemMounts(): string[] {
     else args.push("--ro-bind", place, place)
   }
   for (const place of ETC_SHOWN) args.push("--ro-bind-try", place, place)
-  for (const place of CONFIGURATION_HIDDEN) {
+  for (const place of HIDDEN) {
     if (lstatSync(place, { throwIfNoEntry: false })?.isDirectory() === true) args.push("--tmpfs", place, "--remount-ro", place)
   }
   return args

@@ -191,6 +191,12 @@ describe("secrets of the host cannot be read", () => {
   test("not configuration of package managers for all users", async () => {
     expect((await run("ls -A /usr/etc /usr/local/etc /etc/npmrc /etc/gitconfig /etc/npm 2>/dev/null | grep -v ':$' | grep -v '^$'; echo done")).text).toBe("done\n")
   })
+
+  test("packages installed on the machine: one may be the very package that is rebuilt, or bundle it", async () => {
+    const places = ["/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs", "/usr/share/npm"]
+    const { text } = await run(`find ${places.join(" ")} -mindepth 1 2>/dev/null; find / -path /proc -prune -o -path '*/node_modules/*' -name package.json -print 2>/dev/null; echo done`)
+    expect(text).toBe("done\n")
+  })
 })
 
 describe("there is no network", () => {
