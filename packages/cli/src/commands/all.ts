@@ -18,6 +18,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   keys: async () => (await import("./keys.ts")).registerKeys,
   release: async () => (await import("./release.ts")).registerRelease,
   build: async () => (await import("./build.ts")).registerBuild,
+  rebuild: async () => (await import("./rebuild.ts")).registerRebuild,
   export: async () => (await import("./export.ts")).registerExport,
   attestation: async () => (await import("./attestation.ts")).registerAttestation,
   lockfile: async () => (await import("./lockfile.ts")).registerLockfile,

@@ -22,11 +22,27 @@ export function hashFile(path: string): string {
   return createHash("sha512").update(readFileSync(path)).digest("hex")
 }
 
+/** A version as its registry has it. */
+export interface Published {
+  readonly bytes: Uint8Array
+  /** Lower-case hexadecimal. */
+  readonly sha512: string
+  /** The version's manifest in the packument. */
+  readonly manifest: unknown
+  /** As the registry claims, as it writes it. */
+  readonly time: string | undefined
+}
+
+/** {@link fetchPublished}, of which only the digest is wanted. */
+export async function hashPublished(registries: NpmRegistries, spec: Spec): Promise<string> {
+  return (await fetchPublished(registries, spec)).sha512
+}
+
 /**
  * Fetches a version's tarball from its configured registry and hashes it. What the packument says of its digest must hold.
  * @throws VouchsafeError NOT_FOUND, UPSTREAM_FAILED, PACKUMENT_MALFORMED, and what the transport throws.
  */
-export async function hashPublished(registries: NpmRegistries, spec: Spec): Promise<string> {
+export async function fetchPublished(registries: NpmRegistries, spec: Spec): Promise<Published> {
   const transport = httpTransport()
   const get = async (url: string, maxBytes: number, redirects = 0): Promise<Uint8Array> => {
     // Only where scheme, host, port and path are those of the registry that the credentials are for (THREATS A8).
@@ -44,13 +60,17 @@ export async function hashPublished(registries: NpmRegistries, spec: Spec): Prom
   }
   try {
     const packument = utf8Decode(await get(`${registries.registryFor(spec.name)}${spec.name.replace("/", "%2f")}`, PACKUMENT_BYTES_MAX))
-    const dist = distOf(parseJson("PACKUMENT_MALFORMED", `packument of ${shown(spec.name)}`, packument), spec)
-    const hash = createHash("sha512").update(await get(dist.tarball, TARBALL_BYTES_MAX)).digest()
+    const document = parseJson("PACKUMENT_MALFORMED", `packument of ${shown(spec.name)}`, packument)
+    const dist = distOf(document, spec)
+    const bytes = await get(dist.tarball, TARBALL_BYTES_MAX)
+    const hash = createHash("sha512").update(bytes).digest()
     const said = /(?:^|\s)sha512-([A-Za-z0-9+/]{86}==)/.exec(dist.integrity ?? "")?.[1]
     if (said !== undefined && said !== hash.toString("base64")) {
       throw new VouchsafeError("UPSTREAM_FAILED", `the registry serves a tarball with sha512-${hash.toString("base64")}, expected sha512-${said} as its packument says`, { hint: "do not release what you did not make: name your own file with --tarball" })
     }
-    return hash.toString("hex")
+    const { versions, time } = document as { versions: Record<string, unknown>; time?: Record<string, unknown> }
+    const at = time?.[spec.version]
+    return { bytes, sha512: hash.toString("hex"), manifest: versions[spec.version], time: typeof at === "string" ? at : undefined }
   } finally {
     transport.close()
   }
