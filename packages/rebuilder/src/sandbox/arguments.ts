@@ -24,8 +24,8 @@ const ETC_SHOWN = ["/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/
 const HIDDEN = [
   // configuration of package managers for all users, credentials among it
   "/usr/etc", "/usr/local/etc",
-  // packages installed on the machine, and what they bundle: one of them may be the very package that is rebuilt
-  "/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs", "/usr/share/node_modules", "/usr/share/npm", "/usr/local/share/node_modules",
+  // packages installed on the machine, what they bundle, and caches (Yarn 1 keeps root's there): one of them may be the very package that is rebuilt
+  "/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs", "/usr/share/node_modules", "/usr/share/npm", "/usr/local/share",
 ]
 
 /** Files of the sandbox's own making, by their place inside. */
