@@ -6,8 +6,8 @@ import { build } from "tsup"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import config from "../tsup.config.ts"
 
-/** Yarn reads the file at every command. */
-const PLUGIN_BYTES_MAX = 150_000
+/** Yarn reads the file at every command. A tenth of it reads rebuilds, releases and upstream facts, which every install judges. */
+const PLUGIN_BYTES_MAX = 165_000
 
 interface Plugin {
   readonly name: string

