@@ -11,16 +11,16 @@ import type { Toolchain } from "../toolchain/toolchain.ts"
 /** Port inside on which the frozen view answers. */
 export const VIEW_PORT = 4873
 const REGISTRY = `http://127.0.0.1:${VIEW_PORT}/`
-/** Places inside. */
+/** Places inside. Tools make `out` themselves: some refuse a folder that is there. */
 export const INSIDE = {
-  source: "/build/source", out: "/build/out", packed: "/build/packed", tools: "/build/tools", home: "/build/home",
+  source: "/build/source", beside: "/build/beside", out: "/build/beside/package", packed: "/build/packed", tools: "/build/tools", home: "/build/home",
   commands: "/toolchain/bin", toolchain: "/toolchain/managers", node: "/toolchain/node",
 } as const
 
 /** Folders of the host for one build. */
 export interface BuildFolders {
   readonly source: string
-  readonly out: string
+  readonly beside: string
   readonly packed: string
   readonly tools: string
   readonly home: string
@@ -34,7 +34,7 @@ export async function makeFolders(workspace: string, source: string): Promise<Bu
     await mkdir(path)
     return path
   }
-  return { source, out: await folder("out"), packed: await folder("packed"), tools: await folder("tools"), home: await folder("home"), commands: await folder("commands") }
+  return { source, beside: await folder("beside"), packed: await folder("packed"), tools: await folder("tools"), home: await folder("home"), commands: await folder("commands") }
 }
 
 /** Writes the commands that builds find on their PATH: node, and the managers of the recipe. */
@@ -57,7 +57,7 @@ export function managerFile(manager: string, version: string, path: string): str
 /** What of the host a build sees. The published tarball is in none of these folders. */
 export function mountsOf(folders: BuildFolders, toolchains: readonly Toolchain[], nodePath: string): readonly SandboxMount[] {
   return [
-    ...(["source", "out", "packed", "tools", "home"] as const).map((name) => ({ host: folders[name], inside: INSIDE[name], writable: true })),
+    ...(["source", "beside", "packed", "tools", "home"] as const).map((name) => ({ host: folders[name], inside: INSIDE[name], writable: true })),
     { host: folders.commands, inside: INSIDE.commands, writable: false },
     { host: nodePath, inside: INSIDE.node, writable: false },
     ...toolchains.map(({ manager, version, folder }) => ({ host: folder, inside: managerFile(manager, version, "").replace(/\/$/, ""), writable: false })),

@@ -11,7 +11,7 @@ import { canonicalize, shown, VouchsafeError } from "@vouchsafe/core"
 import { asObject, type ForeignObject, member } from "@vouchsafe/tarball"
 
 export const RECIPE_FORMAT = "vouchsafe-recipe/v1"
-/** Stands for an empty folder outside of the source, in arguments of tools and as the folder to pack. */
+/** Stands for a folder outside of the source that the tool makes, in arguments of tools and as the folder to pack. */
 export const OUT_FOLDER = "{out}"
 
 export const MANAGERS = ["npm", "pnpm", "yarn"] as const
