@@ -6,7 +6,7 @@ import { build } from "tsup"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import config from "../tsup.config.ts"
 
-/** Yarn reads the file at every command. A tenth of it reads rebuilds, releases and upstream facts, which every install judges. */
+/** Yarn reads the file at every command. Whatever judges statements, rebuilds and releases among them, is in it. */
 const PLUGIN_BYTES_MAX = 165_000
 
 interface Plugin {

@@ -3,7 +3,7 @@ import {
   buildForkProof, formatCheckpoint, formatMisbehavior, formatObservation, leafHash, type MisbehaviorProof, nodeReaderFromLeaves, parseMisbehavior, proveFork,
   proveInclusion, rootOfLeaves, signNote, utf8Encode, verifyMisbehavior,
 } from "../../src/index.ts"
-import { crypto, EVIL, makeWorld, observation } from "./world.ts"
+import { crypto, EVIL, formatForeignEntry, formatRebuild, makeWorld, observation, publisher, rebuild, releaseBy } from "./world.ts"
 
 const world = makeWorld()
 const [alpha, beta] = world.nodes
@@ -54,6 +54,9 @@ describe("equivocation", () => {
     ["two artifacts", proofOf(text({}), text({ sha512: EVIL, purl: "pkg:npm/other@1.0.0" }))],
     ["two registries", proofOf(text({}), text({ sha512: EVIL, registry: "https://other.example/" }))],
     ["a statement bound to another log", proofOf(text({}), text({ sha512: EVIL }, "beta.example/log"))],
+    ["two rebuilds", proofOf(formatRebuild(rebuild(key.name)), formatRebuild(rebuild(key.name, { sha512: EVIL })))],
+    ["an observation and a rebuild", proofOf(text({}), formatRebuild(rebuild(key.name, { sha512: EVIL })))],
+    ["an observation and a release", proofOf(text({}), formatForeignEntry(key.name, releaseBy(publisher(1), { sha512: EVIL })))],
     ["an entry that is no observation", proofOf(text({}), "{}")],
   ])("%s convicts nobody", (_, proof) => expect(verifyMisbehavior(crypto, proof, key)).toBe(false))
 })

@@ -164,6 +164,8 @@ describe("releases", () => {
     ["by nobody, and the rule warns", {}, withPolicy({ publishers: [{ match: ["*"], keys: [{ key: first.verifier.vkey }] }], rules: { NOT_RELEASED: "warn" } }), "allowed"],
     ["by another key", on(release(second)), keys(), "NOT_RELEASED"],
     ["by another key that names this one", on((operator) => ({ more: [formatForeignEntry(log(operator), { ...releaseBy(second), signatures: [{ keyId: `${first.verifier.name}+${first.verifier.keyId}`, signature: releaseBy(second).signatures[0]!.signature }] })] })), keys(), "NOT_RELEASED"],
+    ["by the key, in an envelope without hint", { gamma: { more: [formatForeignEntry(log("gamma"), { ...releaseBy(first), signatures: [{ signature: releaseBy(first).signatures[0]!.signature }] })] } }, keys(), "allowed"],
+    ["by the key, after 20 that only name it", { gamma: { more: Array.from({ length: 21 }, (_, i) => formatForeignEntry(log("gamma"), i === 20 ? releaseBy(first) : { ...releaseBy(first), signatures: [{ ...releaseBy(first).signatures[0]!, signature: new Uint8Array(64).fill(i) }] })) } }, keys(), "NOT_RELEASED"],
     ["of other bytes", on((operator) => ({ more: [formatForeignEntry(log(operator), releaseBy(first, { sha512: EVIL }))] })), keys(), "NOT_RELEASED"],
     ["of another version", on((operator) => ({ more: [formatForeignEntry(log(operator), releaseBy(first, { purl: "pkg:npm/left-pad@1.3.1" }))] })), keys(), "NOT_RELEASED"],
     ["in a log that misbehaved", { gamma: { ...evidenceOf(world, "gamma", release(first)("gamma")), misbehaved: "kept" } as never }, keys(), "NOT_RELEASED"],

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import { STATEMENTS_PER_ARTIFACT_MAX } from "../evidence.ts"
 import type { SeenForeign } from "../log-view.ts"
 import type { Observation } from "../observation.ts"
 import type { PublisherKey } from "../policy-names.ts"
@@ -41,21 +42,22 @@ function quorumTime(threshold: number, counted: ReadonlyMap<string, Observation>
   return [...counted.values()].map(({ observedAt }) => observedAt).sort((a, b) => a - b)[threshold - 1]
 }
 
+/** The first release of these bytes in the roster's order that this key signed. */
 function findRelease({ crypto, views }: DecisionContext, request: ArtifactRequest, { key }: PublisherKey): ReleaseClaim | undefined {
   const hint = keyHint(key)
   for (const view of views) {
     if (view.misbehavior !== undefined) continue
-    const about = (view.foreign.get(request.purl) ?? []).filter(({ foreign }) => foreign.sha512 === request.sha512)
-    // Those that name this key first: a signature costs more than all else here.
-    const ordered = [...about].sort((a, b) => Number(names(b, hint)) - Number(names(a, hint)))
-    const found = ordered.find(({ foreign }) => isSignedBy(crypto, foreign.envelope, key))
+    const candidates = (view.foreign.get(request.purl) ?? []).filter((seen) => seen.foreign.sha512 === request.sha512 && mayBeBy(seen, hint))
+    const found = candidates.slice(0, STATEMENTS_PER_ARTIFACT_MAX).find(({ foreign }) => isSignedBy(crypto, foreign.envelope, key))
     if (found !== undefined) return { key: hint, origin: view.node.log.name, index: found.index }
   }
   return undefined
 }
 
-function names({ foreign }: SeenForeign, hint: string): boolean {
-  return foreign.envelope.signatures[0]?.keyId === hint
+/** Signatures cost more than all else here, so the hint chooses what is tried. It proves nothing. */
+function mayBeBy({ foreign }: SeenForeign, hint: string): boolean {
+  const claimed = foreign.envelope.signatures[0]?.keyId
+  return claimed === undefined || claimed === hint
 }
 
 /** Distinct keys are counted, not signatures. */
