@@ -23,7 +23,7 @@ export interface World {
 /** npm 12 runs no package's scripts unless told to, which would hide what an attack does. */
 const SETTINGS = ["dangerously-allow-all-scripts=true"]
 
-export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[]; readonly registry?: RegistryOptions; readonly nodeConfig?: NodeConfigs } = {}): Promise<World> {
+export async function openWorld(name: string, more: { readonly packages?: readonly FixturePackage[]; readonly network?: readonly string[]; readonly registry?: RegistryOptions; readonly nodeConfig?: NodeConfigs | ((registry: string) => NodeConfigs) } = {}): Promise<World> {
   const runtime = node24()
   const registry = await startWorldRegistry([...FIXTURES, ...more.packages ?? []], more.registry)
   const dir = temporaryFolder(name)
@@ -35,7 +35,8 @@ export async function openWorld(name: string, more: { readonly packages?: readon
   }
   try {
     const tool = await installTool(operator, runtime)
-    const network = await startNetwork({ tool, sandbox: operator, runtime, registry: registry.url, folder: join(dir, "net"), more: more.network ?? [], ...(more.nodeConfig === undefined ? {} : { nodeConfig: more.nodeConfig }) })
+    const nodeConfig = typeof more.nodeConfig === "function" ? more.nodeConfig(registry.url) : more.nodeConfig
+    const network = await startNetwork({ tool, sandbox: operator, runtime, registry: registry.url, folder: join(dir, "net"), more: more.network ?? [], ...(nodeConfig === undefined ? {} : { nodeConfig }) })
     return {
       dir, registry, tool, network, runtime, sandbox,
       async close() {
