@@ -1,5 +1,6 @@
 // Packages rebuilt by the network from bare git repositories, what clients learn of it, and what real package managers do then.
 import type { FixturePackage } from "@vouchsafe/testkit/registry"
+import { spawn } from "node:child_process"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
@@ -141,4 +142,31 @@ describe("rebuilds that disagree", () => {
     expect(findPackage(project, "zz-lies"), describeRun(ran)).toEqual([])
     expect(sandbox.dir).not.toBe("")
   })
+})
+
+test("a node that is killed while it builds takes the build up again when it is started", async () => {
+  const command = await account("killed")
+  const { url, data } = world.network.node("beta")
+  const asked = await command("vouchsafe", "build", "zz-honest@1.0.0", "--node", url, "--token-file", tokenFile, "--json")
+  const { id } = JSON.parse(asked.stdout) as { id: string }
+  const state = async (): Promise<string> => {
+    const { stdout } = await command("vouchsafe", "build", "status", id, "--node", url, "--json")
+    return (JSON.parse(stdout) as { state: string }).state
+  }
+  for (let i = 0; i < 50 && await state() === "queued"; i++) await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(await state()).toBe("running")
+  world.network.kill("beta")
+  const operator = world.sandbox("op-again")
+  const argv = ["node", "--data", data, "--operator", "beta", "--url", url, "--listen", new URL(url).host, "--roster", world.network.roster, "--registry", world.registry.url, "--allow-private-addresses"]
+  const again = spawn(world.tool.vouchsafe, argv, { env: operator.env({ runtime: world.runtime }), stdio: ["ignore", "pipe", "ignore"], detached: true })
+  try {
+    await new Promise((resolve) => { again.stdout.once("data", resolve) })
+    const followed = await command("vouchsafe", "build", "status", id, "--node", url, "--follow", "--json")
+    expect(followed.status, describeRun(followed)).toBe(0)
+    expect(JSON.parse(followed.stdout), describeRun(followed)).toMatchObject({ state: "done", attempts: 2, result: { differences: { count: 0 } } })
+  } finally {
+    const ended = new Promise((resolve) => { again.once("close", resolve) })
+    again.kill("SIGTERM")
+    await ended
+  }
 })

@@ -10,6 +10,7 @@ import { BUILD_ATTEMPTS_MAX, BUILDS_PER_REQUESTER } from "../src/limits.ts"
 import { checkData } from "../src/fsck.ts"
 import { holdFolder } from "../src/state/folder.ts"
 import { startNode } from "../src/index.ts"
+import { openDsse } from "./dsse.ts"
 import { clientFor, evidence, place, registryOf, start } from "./network.ts"
 import { ask, cleanup, tempFolder, type Reply } from "./support.ts"
 
@@ -98,6 +99,13 @@ describe("a build", () => {
     }
     expect(await log(done.id)).toBe(`== observe\n== fetch\n== clone\ncloning pkg:npm/zz-0@1.0.0\n== done: none\n`)
     expect(await log(done.id, 11)).toBe(`== fetch\n== clone\ncloning pkg:npm/zz-0@1.0.0\n== done: none\n`)
+    const { exportKey } = JSON.parse((await ask(url, { path: "/v1/status" })).body) as { exportKey: string }
+    const provenance = openDsse((await ask(url, { path: "/v1/envelope/1" })).body, Buffer.from(exportKey.split("+").slice(2).join("+"), "base64").subarray(1))
+    // What was rebuilt, under its own digest and never the published one's: they differ.
+    expect(provenance?.payload).toMatchObject({
+      predicateType: "https://slsa.dev/provenance/v1", subject: [{ name: "rebuild/zz-0-1.0.0.tgz", digest: { sha512: "cd".repeat(64) } }],
+      predicate: { runDetails: { builder: { id: `${url}rebuilder/v1` } }, buildDefinition: { resolvedDependencies: [{ digest: { gitCommit: GIVEN.commit } }] } },
+    })
     const roster = parseRoster(nodeCrypto, readFileSync(node.rosterPath, "utf8"))
     const { verdicts } = await clientFor(roster).check([{ ...artifact(0), sha512: registry.built("zz-0", "1.0.0")?.sha512 as string }], { budgetMs: 20_000 })
     expect(verdicts[0]).toMatchObject({ ok: false, code: "SOURCE_MISMATCH" })
