@@ -102,6 +102,22 @@ describe("provenance against certificate and package", () => {
     expect(judge({ certificate: { san: "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/x.yml@refs/tags/v1" } }).facts).toMatchObject({ workflow: ".github/workflows/release.yml" })
   })
 
+  test("GitLab: provenance v0.2 of its own runners", () => {
+    const commit = "0123456789abcdef0123456789abcdef01234567"
+    const repository = "https://gitlab.com/group/sub/name"
+    const statement = readStatement(Buffer.from(JSON.stringify({
+      _type: "https://in-toto.io/Statement/v0.1", subject: [SUBJECT], predicateType: "https://slsa.dev/provenance/v0.2",
+      predicate: { builder: { id: `${repository}/-/runners/12270807` }, invocation: { configSource: { uri: `git+${repository}`, digest: { sha1: commit }, entryPoint: "deploy" } }, materials: [{ uri: `git+${repository}`, digest: { sha1: commit } }] },
+    })))
+    const certificate: SignerCertificate = {
+      ...CERTIFICATE, issuer: "https://gitlab.com", san: `${repository}//.gitlab-ci.yml@refs/heads/main`, repository, commit, buildConfig: `${repository}//.gitlab-ci.yml@refs/heads/main`, runner: "gitlab-hosted",
+    }
+    if (statement === undefined) throw new Error("the statement does not read")
+    expect(judgeProvenance(statement, certificate, "gitlab:group/sub/name")).toMatchObject({ codes: [], facts: { repository, commit, workflow: ".gitlab-ci.yml", runner: null } })
+    expect(judgeProvenance(statement, { ...certificate, runner: "self-hosted" }, null).facts).toMatchObject({ runner: "self-hosted" })
+    expect(judgeProvenance(statement, { ...certificate, issuer: "https://token.actions.githubusercontent.com" }, null).codes).toEqual(["PROVENANCE_IDENTITY_MALFORMED"])
+  })
+
   type Build = { externalParameters: { workflow: Record<string, string> }; resolvedDependencies: { uri: string; digest: Record<string, string> }[] }
   const build = (p: Record<string, unknown>): Build => p["buildDefinition"] as Build
   const dependency = (p: Record<string, unknown>): Build["resolvedDependencies"][0] => build(p).resolvedDependencies[0] as Build["resolvedDependencies"][0]
