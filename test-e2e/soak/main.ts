@@ -24,6 +24,7 @@ const PARTS: Readonly<Record<string, readonly Part[]>> = {
     { ...vitest("node", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
   ],
   properties: ["core", "log", "client", "attester"].map((folder) => ({ ...vitest(folder), env: { SLOW: "1" } })),
+  memory: [{ command: [process.execPath, "--conditions=source", join(ROOT, "test-e2e/bench/shim-install.ts")], cwd: ROOT, env: {} }],
   matrix: [{ command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "../packages/config/vitest.e2e.config.ts", "--root", "test-e2e", "matrix"], cwd: ROOT, env: { VOUCHSAFE_E2E_FULL: "1" } }],
 }
 

@@ -1,7 +1,8 @@
-// One server process of the benchmark: `upstream` or `bare`. Prints {"url"} when it listens.
+// One server process of the benchmark: `upstream [COUNT]` or `bare`. Prints {"url"} when it listens, with a COUNT also the names and digests of so many packages.
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { gzipSync } from "node:zlib"
+import { digestsOf } from "@vouchsafe/testkit/registry"
 import { packageNames, TOKEN, upstreamPackument, upstreamTarball } from "./material.ts"
 
 const [mode, argument = ""] = process.argv.slice(2)
@@ -11,7 +12,8 @@ function listen(handler: RequestListener): void {
   server.listen(0, "127.0.0.1", () => { tell(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`) })
 }
 function tell(url: string): void {
-  process.stdout.write(`${JSON.stringify({ url })}\n`)
+  const packages = mode === "upstream" && argument !== "" ? packageNames(Number(argument)).map((name) => ({ name, version: "1.0.0", sha512: digestsOf(upstreamTarball(name)).sha512 })) : undefined
+  process.stdout.write(`${JSON.stringify({ url, packages })}\n`)
 }
 
 if (mode === "upstream") {
