@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto"
+import { request as httpRequest } from "node:http"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import { chmodSync, existsSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -6,7 +8,7 @@ import { nodeCrypto } from "@vouchsafe/client/node"
 import { formatRebuild, parseRebuild, parseRoster, type Rebuild } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
 import { openBuildStore } from "../src/builds/store.ts"
-import { BUILD_ATTEMPTS_MAX, BUILDS_PER_REQUESTER } from "../src/limits.ts"
+import { BUILD_ATTEMPTS_MAX, BUILD_FOLLOWERS_MAX, BUILDS_PER_REQUESTER } from "../src/limits.ts"
 import { checkData } from "../src/fsck.ts"
 import { holdFolder } from "../src/state/folder.ts"
 import { startNode } from "../src/index.ts"
@@ -150,6 +152,50 @@ describe("a build", () => {
     expect(mode).toBe(0o600)
     expect(request).toMatchObject({ format: "vouchsafe-rebuild-request/v1", upstream: { registry: registry.url }, gitHosts: ["git.example"], frozenAt: expect.any(Number) as number })
     expect(existsSync(String(request["workspace"]))).toBe(false)
+  })
+})
+
+describe("a log that is read while it grows", () => {
+  /** Reads along until the first byte came; the returned function hangs up. */
+  const readAlong = (url: string, id: string): Promise<{ status: number; hangUp: () => void }> => new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url)
+    const request = httpRequest({ host: hostname, port, path: `/v1/builds/${id}/log`, agent: false }, (response) => {
+      const found = { status: response.statusCode ?? 0, hangUp: () => { request.destroy() } }
+      response.once("data", () => resolve(found)).on("error", () => undefined)
+    })
+    request.on("error", reject).end()
+  })
+
+  test("is sent as it comes, to so many at once, and whoever hangs up makes room", async () => {
+    const { url, post, idOf, artifact, outside, log } = await world("hang")
+    const id = idOf(await post(artifact(0)))
+    await appears(outside)
+    const readers = await Promise.all(Array.from({ length: BUILD_FOLLOWERS_MAX }, () => readAlong(url, id)))
+    expect(new Set(readers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect((await ask(url, { path: `/v1/builds/${id}/log` })).status).toBe(503)
+    for (const { hangUp } of readers) hangUp()
+    let status = 503
+    for (let turn = 0; turn < 1_000 && status === 503; turn++) {
+      const head = await ask(url, { method: "HEAD", path: `/v1/builds/${id}/log` })
+      status = head.status
+      expect(head.bytes.length).toBe(0)
+    }
+    expect(status).toBe(200)
+    process.kill(Number(readFileSync(outside, "utf8")), "SIGKILL")
+    expect(await log(id)).toContain("== failed: REBUILDER_FAILED")
+  })
+})
+
+describe("documents", () => {
+  const schema = (name: string) => new Ajv2020({ strict: false }).compile(JSON.parse(readFileSync(fileURLToPath(new URL(`../../spec/schemas/${name}.schema.json`, import.meta.url)), "utf8")) as object)
+  test.each(["tgz", "none", "failed", "hang"])("of a build that is %s are those of the schemas", async (mode) => {
+    const { post, idOf, end, status, artifact, outside } = await world(mode)
+    const request = { ...artifact(0), source: GIVEN }
+    expect([schema("build-request")(request), schema("build-request")({ ...request, recipe: {} })]).toEqual([true, false])
+    const id = idOf(await post(request))
+    const document = mode === "hang" ? await appears(outside).then(() => status(id)) : await end(id)
+    const validate = schema("build-status")
+    expect([validate(document), validate.errors]).toEqual([true, null])
   })
 })
 

@@ -119,10 +119,19 @@ export async function openBuilds(options: BuildsOptions): Promise<Builds> {
     })
   }
 
-  for (const build of store.running()) {
-    if (build.statement !== null && build.outcome?.kind === "rebuilt") await publish(build, build.statement, build.outcome)
-    else if (build.attempts < BUILD_ATTEMPTS_MAX) store.requeue(build.id, false)
-    else finish(build, "failed", { kind: "failed", step: null, code: "INTERRUPTED", detail: `the node ended during each of ${build.attempts} attempts` })
+  const recover = async (): Promise<void> => {
+    for (const build of store.running()) {
+      if (build.statement !== null && build.outcome?.kind === "rebuilt") await publish(build, build.statement, build.outcome)
+      else if (build.attempts < BUILD_ATTEMPTS_MAX) store.requeue(build.id, false)
+      else finish(build, "failed", { kind: "failed", step: null, code: "INTERRUPTED", detail: `the node ended during each of ${build.attempts} attempts` })
+    }
+  }
+
+  try {
+    await recover()
+  } catch (error) {
+    store.close()
+    throw error
   }
   pump()
 
