@@ -1,9 +1,11 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { keyHint } from "@vouchsafe/core"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
 import { EXIT } from "../src/index.ts"
 import { documentIn, environment, type Outcome, temporaryFolder, vouchsafe, writeAll } from "./support/io.ts"
 import { type LogServer, observationOf, startLogServers } from "./support/log-server.ts"
+import { ann, DIFFERS, observed, PURL, rebuilt, released, SHA512 } from "./support/statements.ts"
 
 const root = temporaryFolder()
 const servers = await startLogServers(["alpha", "beta", "gamma"])
@@ -256,6 +258,17 @@ describe("log inspect", () => {
     alpha.log.entries.push(observationOf("alpha.example/log", "package-0", { sha512: "f".repeat(128) }))
     const rows = JSON.parse((await run("log", "inspect", "--latest", "--package", "package-0")).out) as { operator: string; index: number }[]
     expect(rows.map(({ operator, index }) => `${operator} ${index}`)).toEqual(["alpha 3", "beta 0", "gamma 0"])
+  })
+
+  test("tells rebuilds and releases, which do not replace what was observed", async () => {
+    alpha.log.entries.push(observed("alpha.example/log"), rebuilt("alpha.example/log", DIFFERS), rebuilt("alpha.example/log"), released("alpha.example/log"), "rubbish")
+    const rows = JSON.parse((await run("log", "inspect", "--operator", "alpha", "--package", "left")).out) as Record<string, unknown>[]
+    expect(rows).toMatchObject([
+      { index: 3, kind: "observation" }, { index: 4, kind: "rebuild", match: "none" }, { index: 5, kind: "rebuild", match: "contents", repository: "https://git.example/ann/left.git" },
+      { index: 6, kind: "release", claimedKey: keyHint(ann.verifier), purl: PURL, sha512: SHA512 },
+    ])
+    const latest = JSON.parse((await run("log", "inspect", "--operator", "alpha", "--package", "left", "--latest")).out) as Record<string, unknown>[]
+    expect(latest.map(({ index }) => index)).toEqual([3, 5, 6])
   })
 
   test("csv has a header, and no cell that a spreadsheet would run", async () => {

@@ -1,5 +1,5 @@
 import { diskState, httpTransport, nodeCrypto, openProject, type Project, systemClock } from "@vouchsafe/client/node"
-import { displayName, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseMisbehavior, parseNotice, parseObservation, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
+import { displayName, type Entry, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseEntry, parseMisbehavior, parseNotice, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
@@ -138,16 +138,34 @@ function rowOf(operator: string, index: number, text: string, which: "log" | "no
       const { purl, registry, sha512, notice, time, reason } = parseNotice(text)
       return { operator, index, kind: notice, purl, package: displayName(purl), registry, sha512, time, reason }
     }
-    const { purl, registry, sha512, observedAt, contents, packument } = parseObservation(text)
-    return { operator, index, kind: "observation", purl, package: displayName(purl), registry, sha512, time: observedAt, h1: contents.h1, publisher: packument.publisher }
+    return { operator, index, ...entryRow(parseEntry(text)) }
   } catch (error) {
     if (!isVouchsafeError(error)) throw error
     return { operator, index, kind: "other", purl: null, package: null, registry: null, sha512: null, time: null }
   }
 }
 
+/** What an entry is about, and what sets its kind apart. Only an observation's or rebuild's own log stands behind it; a release's key is a claim here. */
+function entryRow(entry: Entry): Row {
+  const about = ({ purl, sha512 }: { purl: string; sha512: string }) => ({ kind: entry.kind, purl, package: displayName(purl), sha512 })
+  switch (entry.kind) {
+    case "observation": {
+      const { registry, observedAt, contents, packument } = entry.observation
+      return { ...about(entry.observation), registry, time: observedAt, h1: contents.h1, publisher: packument.publisher }
+    }
+    case "by-digest": return { ...about(entry), registry: null, time: null, body: entry.sha256 }
+    case "rebuild": {
+      const { registry, rebuiltAt, match, source } = entry.rebuild
+      return { ...about(entry.rebuild), registry, time: rebuiltAt, match, repository: source.repository, commit: source.commit }
+    }
+    case "foreign": return { ...about(entry.foreign), kind: "release", registry: null, time: null, claimedKey: entry.foreign.envelope.signatures[0]?.keyId ?? null }
+  }
+}
+
+/** The newest of each artifact and operator; an observation, a rebuild and a release do not replace each other. */
 function latest(rows: readonly Row[]): Row[] {
-  return [...new Map(rows.map((row) => [`${row["operator"] ?? ""} ${row["registry"] ?? ""} ${row["purl"] ?? ""}`, row])).values()]
+  const sort = ({ kind }: Row): string => (kind === "rebuild" || kind === "release" ? kind : "")
+  return [...new Map(rows.map((row) => [`${row["operator"] ?? ""} ${row["registry"] ?? ""} ${row["purl"] ?? ""} ${sort(row)}`, row])).values()]
 }
 
 function printCsv(io: CliIo, rows: readonly Row[], flags: InspectFlags): void {
