@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { request as httpRequest } from "node:http"
 import { Ajv2020 } from "ajv/dist/2020.js"
-import { chmodSync, existsSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { nodeCrypto } from "@vouchsafe/client/node"
@@ -393,12 +393,16 @@ describe("what was accepted is built, whatever happens to the node", () => {
     }
     add("d", 3)
     store.close()
+    const left = join(at.config.data, "builds", "scratch", `${"d".repeat(32)}-1`)
+    mkdirSync(left, { recursive: true })
+    writeFileSync(join(left, "published.tgz"), "left by a killed node")
     const next = await start(at)
     const calls = callsOf(next.listenUrl, next.adminSocket, artifact(0).registry)
     expect(await calls.status("a".repeat(32))).toMatchObject({ state: "done", result: { index: first.result?.index } })
     expect(await calls.status("b".repeat(32))).toMatchObject({ state: "done", result: { index: 2 } })
     expect(await calls.status("c".repeat(32))).toMatchObject({ state: "failed", failure: { code: "INTERRUPTED" } })
     expect(await calls.end("d".repeat(32))).toMatchObject({ state: "done", attempts: 2 })
+    expect(existsSync(left)).toBe(false)
     expect((await evidence(next.listenUrl, { artifacts: [artifact(0)] })).artifacts[0]?.indices).toEqual([0, 1, 2])
   })
 })

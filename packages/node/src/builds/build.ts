@@ -53,7 +53,8 @@ export interface BuildReport {
 
 /** Runs one build. Rejects only with what is the node's own fault (DISK, LOG_BROKEN, STATE_UNSAFE) and with bugs. */
 export async function runBuild(build: Build, world: BuildWorld, report: BuildReport, signal: AbortSignal): Promise<BuildEnd> {
-  const folder = join(world.scratch, build.id)
+  // One an attempt: a rebuilder that outlived a killed node must not write into its successor's folder.
+  const folder = join(world.scratch, `${build.id}-${build.attempts}`)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(join(folder, "workspace"), { recursive: true, mode: 0o700 })
   mkdirSync(world.toolchains, { recursive: true, mode: 0o700 })

@@ -8,7 +8,7 @@
  */
 import { isVouchsafeError, utf8Encode, type VouchsafeError } from "@vouchsafe/core"
 import { randomBytes } from "node:crypto"
-import { mkdirSync } from "node:fs"
+import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { BUILD_ATTEMPTS_MAX, BUILD_FOLLOW_IDLE_MS, BUILD_FOLLOWERS_MAX, BUILDS_KEPT, BUILDS_PER_REQUESTER, BUILDS_QUEUED_MAX } from "../limits.ts"
 import type { Logger } from "../logger.ts"
@@ -56,6 +56,8 @@ export async function openBuilds(options: BuildsOptions): Promise<Builds> {
   const { folder, logger } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const world: BuildWorld = { ...options.world, scratch: join(folder, "scratch"), toolchains: join(folder, "toolchains") }
+  // What a killed node left: nobody reads it any more, and a rebuilder that still runs finds nothing to go on with.
+  rmSync(world.scratch, { recursive: true, force: true })
   const store = openBuildStore(join(folder, "builds.db"))
   const logs = createBuildLogs(join(folder, "logs"))
   const stopping = new AbortController()
