@@ -131,7 +131,16 @@ function putCosigned(statements: Statements, head: SignedHead): void {
   statements.setHead.run("cosigned", head.size, head.root, head.text, null)
 }
 
-function storageOf(database: DatabaseSync, files: LogFiles, directory: string): LogStorage {
+/** A log's storage that can be copied while it is in use. */
+export interface SqliteStorage extends LogStorage {
+  /**
+   * Writes the database as it is between two transactions to a new file, which is not synced yet. Its tiles are on disk by then ([S3]
+   * before [S6]); copied afterwards, they are never behind it. The process waits meanwhile.
+   */
+  copyTo(file: string): Promise<void>
+}
+
+function storageOf(database: DatabaseSync, files: LogFiles, directory: string): SqliteStorage {
   const statements = prepareAll(database)
   const run = async <T>(what: string, work: () => T): Promise<T> => {
     try {
@@ -168,6 +177,7 @@ function storageOf(database: DatabaseSync, files: LogFiles, directory: string): 
         keyIndexEnd: numberIn(totals, "indexEnd"),
       }
     },
+    copyTo: (file) => run("copy", () => void database.prepare("VACUUM INTO ?").run(file)),
     async close() {
       await run("close", () => database.close())
     },
@@ -188,7 +198,7 @@ export interface SqliteStorageOptions {
  * @throws VouchsafeError STATE_UNSAFE when another process (or this one) has it open or it is of another version; LOG_BROKEN when the
  * database is damaged; DISK when it cannot be opened; NOT_FOUND with `mustExist`.
  */
-export async function openSqliteStorage(options: SqliteStorageOptions): Promise<LogStorage> {
+export async function openSqliteStorage(options: SqliteStorageOptions): Promise<SqliteStorage> {
   const { directory, mustExist = false, disk = nodeDisk } = options
   const file = join(directory, DATABASE_NAME)
   if (mustExist && !existsSync(file)) throw new VouchsafeError("NOT_FOUND", `${directory} holds no log, expected ${DATABASE_NAME} there`)
