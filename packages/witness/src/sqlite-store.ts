@@ -103,7 +103,13 @@ function prepareAll(database: DatabaseSync) {
   }
 }
 
-function storeOver(database: DatabaseSync, file: string): WitnessStore {
+/** A witness's memory that can be copied while it is in use. */
+export interface SqliteWitnessStore extends WitnessStore {
+  /** Writes it as it is now to a new file, which is not synced yet. A copy is out of date with the next cosignature: never cosign from it under the same key. */
+  copyTo(file: string): Promise<void>
+}
+
+function storeOver(database: DatabaseSync, file: string): SqliteWitnessStore {
   const statements = prepareAll(database)
   const run = async <T>(what: string, work: () => T): Promise<T> => {
     try {
@@ -128,6 +134,7 @@ function storeOver(database: DatabaseSync, file: string): WitnessStore {
       statements.addEvidence.run(originHash, origin, older, newer, concatBytes(...consistency), seenAtSeconds, originHash, limit)
     }),
     misbehavior: () => run("read", () => statements.evidence.all().map(evidenceIn)),
+    copyTo: (copy) => run("copy", () => void database.prepare("VACUUM INTO ?").run(copy)),
     close: () => run("close", () => database.close()),
   }
 }
@@ -137,7 +144,7 @@ function storeOver(database: DatabaseSync, file: string): WitnessStore {
  *
  * @throws VouchsafeError DISK when it cannot be opened; STATE_UNSAFE when it is of another version.
  */
-export async function openSqliteWitnessStore(file: string): Promise<WitnessStore> {
+export async function openSqliteWitnessStore(file: string): Promise<SqliteWitnessStore> {
   let database: DatabaseSync | undefined
   try {
     mkdirSync(dirname(file), { recursive: true, mode: DIRECTORY_MODE })
