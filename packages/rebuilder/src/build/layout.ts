@@ -69,7 +69,7 @@ export function buildEnvironment(frozenAt: number): Readonly<Record<string, stri
   const npm = {
     registry: REGISTRY, audit: "false", fund: "false", update_notifier: "false", progress: "false", color: "false", loglevel: "warn", yes: "true",
     cache: `${INSIDE.home}/npm-cache`, store_dir: `${INSIDE.home}/pnpm-store`, manage_package_manager_versions: "false", package_manager_strict: "false", engine_strict: "false",
-    verify_deps_before_run: "false", minimum_release_age: "0", fetch_retries: "2", package_import_method: "copy",
+    verify_deps_before_run: "false", minimum_release_age: "0", fetch_retries: "1", fetch_retry_mintimeout: "1000", fetch_retry_maxtimeout: "2000", package_import_method: "copy",
   }
   return {
     PATH: `${INSIDE.commands}:/usr/local/bin:/usr/bin:/bin`, HOME: INSIDE.home, TMPDIR: "/tmp", LANG: "C.UTF-8", LC_ALL: "C.UTF-8", TZ: "UTC", CI: "true", NO_COLOR: "1",
