@@ -1,0 +1,8 @@
+import { expect, test } from "vitest"
+import * as rebuilder from "../src/index.ts"
+
+test("exports", () => {
+  expect(Object.keys(rebuilder).sort()).toEqual([
+    "DIFFERENCES_FORMAT", "REBUILD_LIMITS", "REQUEST_FORMAT", "createBubblewrap", "findBubblewrap", "formatRecipe", "parseRecipe", "parseRequest", "programOf", "rebuild", "recipeDigest",
+  ])
+})
