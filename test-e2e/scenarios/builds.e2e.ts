@@ -46,11 +46,19 @@ beforeAll(async () => {
     await publishable(server.repository("zz-mixed"), "zz-mixed"),
   ]
   const config = { rebuild: true, buildTokenFile: tokenFile, gitHost: [server.host] }
-  world = await openWorld("builds", { packages, nodeConfig: { alpha: config, beta: config } })
-  return async () => {
-    await world.close()
+  const cleanUp = async (): Promise<void> => {
     await server.close()
     removeFolder(folder)
+  }
+  try {
+    world = await openWorld("builds", { packages, nodeConfig: { alpha: config, beta: config } })
+  } catch (error) {
+    await cleanUp()
+    throw error
+  }
+  return async () => {
+    await world.close()
+    await cleanUp()
   }
 })
 

@@ -23,7 +23,12 @@ beforeAll(async () => {
   const [acme, stranger] = [keyFile(folder, "acme"), keyFile(folder, "stranger")]
   keys = { acme: acme.path, stranger: stranger.path, vkey: acme.vkey }
   const config = { publisherKey: [acme.vkey] }
-  world = await openWorld("releases", { nodeConfig: Object.fromEntries(OPERATORS.map((operator) => [operator, config])) })
+  try {
+    world = await openWorld("releases", { nodeConfig: Object.fromEntries(OPERATORS.map((operator) => [operator, config])) })
+  } catch (error) {
+    removeFolder(folder)
+    throw error
+  }
   return async () => {
     await world.close()
     removeFolder(folder)
