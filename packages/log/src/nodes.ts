@@ -3,19 +3,33 @@
  *
  * @packageDocumentation
  */
-import { type Bytes, type Crypto, HASH_BYTES, nodeHash, TILE_HEIGHT, TILE_WIDTH, VouchsafeError } from "@vouchsafe/core"
+import { type Bytes, concatBytes, type Crypto, HASH_BYTES, nodeHash, TILE_WIDTH, VouchsafeError } from "@vouchsafe/core"
 
-/** Row 0 of a tile is its hashes, row 1 their pairs, up to row 7 with two nodes. */
+/**
+ * Row 0 of a tile is its hashes, row 1 their pairs, up to row 7 with two nodes. All in a few arrays: an array for each of 510 nodes would take
+ * many times the memory of the hashes.
+ */
 export interface TileNodes {
-  readonly rows: (Bytes | undefined)[][]
+  /** Row 0: 1 to 256 hashes. */
+  readonly hashes: Bytes
+  /** Rows 1 to 7, as far as they are known. */
+  readonly inner: Bytes
+  readonly isKnown: Uint8Array
 }
 
-/** Memory that a full tile takes once all its inner nodes are known. */
-export const TILE_NODES_BYTES = 2 * TILE_WIDTH * HASH_BYTES
+/** Nodes of rows 1 to 7. */
+const INNER_NODES = TILE_WIDTH - 2
 
-/** Takes hashes, 1 to 256 of them, as a tile. */
+/** Memory that a full tile takes. */
+export const TILE_NODES_BYTES = (TILE_WIDTH + INNER_NODES) * HASH_BYTES + INNER_NODES
+
+function tileOf(hashes: Bytes): TileNodes {
+  return { hashes, inner: new Uint8Array(INNER_NODES * HASH_BYTES), isKnown: new Uint8Array(INNER_NODES) }
+}
+
+/** Takes hashes, 0 to 256 of them, as a tile. */
 export function tileOfHashes(hashes: readonly Bytes[]): TileNodes {
-  return { rows: [[...hashes], ...Array.from({ length: TILE_HEIGHT - 1 }, () => [])] }
+  return tileOf(concatBytes(...hashes))
 }
 
 /**
@@ -26,18 +40,23 @@ export function parseFullTile(bytes: Bytes, path: string): TileNodes {
   if (bytes.length !== TILE_WIDTH * HASH_BYTES) {
     throw new VouchsafeError("LOG_BROKEN", `${path} has ${bytes.length} bytes, expected ${TILE_WIDTH * HASH_BYTES}`, { details: { path } })
   }
-  return tileOfHashes(Array.from({ length: TILE_WIDTH }, (_, i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)))
+  return tileOf(bytes)
 }
+
+const hashAt = (bytes: Bytes, index: number): Bytes => bytes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)
 
 /** Node `index` of `row`, or undefined when the tile does not reach that far. */
 export function nodeOfTile(crypto: Crypto, tile: TileNodes, row: number, index: number): Bytes | undefined {
-  const known = tile.rows[row]?.[index]
-  if (known !== undefined || row === 0) return known
+  if (row === 0) return (index + 1) * HASH_BYTES <= tile.hashes.length ? hashAt(tile.hashes, index) : undefined
+  if (index >= TILE_WIDTH / 2 ** row) return undefined
+  // Row 1 has 128 nodes and comes first, row 2 has 64 and follows, and so on.
+  const place = TILE_WIDTH - TILE_WIDTH / 2 ** (row - 1) + index
+  if (tile.isKnown[place] === 1) return hashAt(tile.inner, place)
   const left = nodeOfTile(crypto, tile, row - 1, 2 * index)
   const right = nodeOfTile(crypto, tile, row - 1, 2 * index + 1)
   if (left === undefined || right === undefined) return undefined
   const hash = nodeHash(crypto, left, right)
-  const nodes = tile.rows[row]
-  if (nodes !== undefined) nodes[index] = hash
+  tile.inner.set(hash, place * HASH_BYTES)
+  tile.isKnown[place] = 1
   return hash
 }

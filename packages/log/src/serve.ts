@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, concatBytes, formatEntryBundle, isVouchsafeError, parseTilePath, TILE_WIDTH, type TilePlace, tileWidth, utf8Encode,
+  type Bytes, concatBytes, formatEntryBundle, HASH_BYTES, isVouchsafeError, parseTilePath, TILE_WIDTH, type TilePlace, tileWidth, utf8Encode,
 } from "@vouchsafe/core"
 import type { ServedFile } from "@vouchsafe/ports"
 import type { Reading } from "./reading.ts"
@@ -29,8 +29,8 @@ function placeOf(path: string): TilePlace | undefined {
 async function bytesOf(reading: Reading, tree: Tree, place: TilePlace, isFull: boolean): Promise<Bytes> {
   const { level, index, width } = place
   if (level === "entries") return formatEntryBundle((isFull ? await reading.bundle(index) : tree.tail).slice(0, width))
-  const hashes = isFull ? (await reading.tile(level, index)).rows[0] : tree.edge[level]
-  return concatBytes(...(hashes ?? []).slice(0, width) as Bytes[])
+  if (isFull) return (await reading.tile(level, index)).hashes.slice(0, width * HASH_BYTES)
+  return concatBytes(...(tree.edge[level] ?? []).slice(0, width))
 }
 
 /**
