@@ -26,8 +26,8 @@ export interface Failed {
   readonly detail: string
 }
 
-/** The parts of the environment that a build tool may need to be found and to write; nothing that could be a secret. */
-const ENVIRONMENT = ["PATH", "TMPDIR", "LANG", "LC_ALL"]
+/** What finds programs, temporary folders, certificates and the way through a proxy. The sandbox gets none of it; nothing else of the person's goes further than here. */
+const ENVIRONMENT = ["PATH", "TMPDIR", "LANG", "LC_ALL", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_USE_SYSTEM_CA", "NODE_USE_ENV_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"]
 
 /**
  * Runs one rebuild.
@@ -36,7 +36,7 @@ const ENVIRONMENT = ["PATH", "TMPDIR", "LANG", "LC_ALL"]
  * @throws VouchsafeError USAGE for a request that it does not take, UPSTREAM_FAILED when it ends without a result.
  */
 export async function runRebuilder(io: CliIo, request: object, handlers: { readonly onStep: (name: string) => void; readonly onLog: (text: string) => void }): Promise<Compared | Failed> {
-  // A process of its own, without the person's environment: whatever a build gets at, there is no token in it.
+  // A process of its own, without the rest of the environment: whatever a build gets at, there is no token in it.
   const env = Object.fromEntries(ENVIRONMENT.flatMap((name) => io.env[name] === undefined ? [] : [[name, io.env[name]]]))
   const child = spawn(nodeRuntime(io), [binaryOf("@vouchsafe/rebuilder", "vouchsafe-rebuilder")], { env, stdio: ["pipe", "pipe", "pipe"] })
   const ended = exitStatus(child)
