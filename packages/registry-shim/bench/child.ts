@@ -17,10 +17,17 @@ function tell(url: string): void {
 }
 
 if (mode === "upstream") {
+  // made once: four nodes ask for everything, and would wait for this process rather than work
+  const made = new Map<string, Buffer>()
+  const once = (path: string, make: () => Buffer): Buffer => {
+    const body = made.get(path) ?? make()
+    made.set(path, body)
+    return body
+  }
   listen((request, response) => {
     const path = decodeURIComponent(request.url ?? "/").slice(1)
     const name = path.split("/-/")[0] as string
-    const body = path.includes("/-/") ? upstreamTarball(name) : gzipSync(upstreamPackument(name, `http://${request.headers.host ?? ""}/`), { level: 1 })
+    const body = once(path, () => (path.includes("/-/") ? upstreamTarball(name) : gzipSync(upstreamPackument(name, `http://${request.headers.host ?? ""}/`), { level: 1 })))
     response.writeHead(200, path.includes("/-/") ? { "content-type": "application/octet-stream", "content-length": body.length } : { "content-type": "application/json", "content-encoding": "gzip", "content-length": body.length, etag: `"${name}"` })
     response.end(body)
   })
