@@ -14,6 +14,8 @@ const bin = join(root, "node_modules/.bin")
 const marker = join(root, "node_modules/.vouchsafe-setup")
 /** Scripts of package.json whose run needs programs of the system; the others need Node and npm only. */
 const NEEDS_SYSTEM = ["test", "soak"]
+/** Debian keeps PostgreSQL's server outside the PATH, by version. */
+const POSTGRES_HOME = "/usr/lib/postgresql"
 const PACKAGE_LISTS = "/var/lib/apt/lists"
 const windows = process.platform === "win32"
 
@@ -21,6 +23,11 @@ const windows = process.platform === "win32"
 function fail(message, hint) {
   console.error(`setup: ${message}\n  hint: ${hint}`)
   process.exit(1)
+}
+
+function programFolders() {
+  const versions = existsSync(POSTGRES_HOME) ? readdirSync(POSTGRES_HOME).map((version) => join(POSTGRES_HOME, version, "bin")) : []
+  return [...(process.env.PATH ?? "").split(delimiter), process.env.VOUCHSAFE_POSTGRES_BIN ?? "", ...versions]
 }
 
 /** Digest of everything that decides what an install holds. */
@@ -62,7 +69,7 @@ function checkDevelopmentNode() {
 
 function provideSystem() {
   const world = {
-    has: (program) => (process.env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, program))),
+    has: (program) => programFolders().some((folder) => folder !== "" && existsSync(join(folder, program))),
     isRoot: process.getuid?.() === 0,
     hasPackageLists: () => existsSync(PACKAGE_LISTS) && readdirSync(PACKAGE_LISTS).some((name) => name.includes("_Packages")),
     run: (program, args, env, timeout) => spawnSync(program, args, { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env }, timeout }).status,
