@@ -1,5 +1,6 @@
 /** Drivers for storage beyond one machine: PostgreSQL and S3-compatible object storage. Start at `openSharedStorage`. @packageDocumentation */
 export * from "./limits.ts"
+export { type NodeLogRole, nodeStorage, type NodeStorage, type NodeStorageOptions } from "./for-node.ts"
 export { combineStorage, type FilesPlace, openSharedSnapshots, openSharedStorage, type SharedStorageOptions } from "./open.ts"
 export { parsePostgresAddress, type PostgresAddress } from "./postgres/address.ts"
 export { openPostgresRecords, type PostgresRecordsOptions, type Repeat } from "./postgres/records.ts"
