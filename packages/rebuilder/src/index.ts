@@ -1,6 +1,8 @@
 /** Rebuilds packages from source in a sandbox and compares. Start at {@link rebuild}; a node starts the binary instead. @packageDocumentation */
 export { type Comparison, DIFFERENCES_FORMAT } from "./compare/document.ts"
 export { type Program, programOf } from "./compare/program.ts"
+export { ALLOWED_SIGNERS_LENGTH_MAX } from "./git/allowed-signers.ts"
+export { problemsOfSigners, type SignersProblem } from "./git/signers-file.ts"
 export { REBUILD_LIMITS } from "./limits.ts"
 export { rebuild, type RebuildWorld } from "./pipeline.ts"
 export { formatRecipe, parseRecipe, type Recipe, recipeDigest, type RecipeStep } from "./recipe/recipe.ts"

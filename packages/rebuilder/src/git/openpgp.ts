@@ -13,7 +13,7 @@ import type { Bytes } from "@vouchsafe/core"
 import type { Executor, SandboxLimits } from "../sandbox/executor.ts"
 
 /** Lines around a public key, as `gpg --armor --export` writes them. */
-const KEY_BLOCK = /^-----BEGIN PGP PUBLIC KEY BLOCK-----$[^]*?^-----END PGP PUBLIC KEY BLOCK-----$/gm
+export const PUBLIC_KEY_BLOCK = /^-----BEGIN PGP PUBLIC KEY BLOCK-----$[^]*?^-----END PGP PUBLIC KEY BLOCK-----$/gm
 /** Where the question's files stand inside. */
 const INSIDE = "/gpg"
 const MINUTE_MS = 60_000
@@ -34,7 +34,7 @@ export type OpenPgpAnswer =
 
 /** Parts a text into armored public keys and the rest, which is an allowed_signers file. */
 export function splitKeys(text: string): { readonly openpgp: string; readonly ssh: string } {
-  return { openpgp: (text.match(KEY_BLOCK) ?? []).map((block) => `${block}\n`).join(""), ssh: text.replace(KEY_BLOCK, "") }
+  return { openpgp: (text.match(PUBLIC_KEY_BLOCK) ?? []).map((block) => `${block}\n`).join(""), ssh: text.replace(PUBLIC_KEY_BLOCK, "") }
 }
 
 /**
