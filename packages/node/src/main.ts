@@ -3,11 +3,13 @@
  *
  * @packageDocumentation
  */
-import { nodeCrypto } from "@vouchsafe/client/node"
+import { nodeCrypto, systemClock } from "@vouchsafe/client/node"
 import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { backupCommand, restoreCommand } from "./backup/commands.ts"
 import { type NodeConfig, readInvocation } from "./config/arguments.ts"
+import { configCommand } from "./config/commands.ts"
 import { HELP } from "./config/help.ts"
 import { checkData } from "./fsck.ts"
 import { startNode } from "./node.ts"
@@ -29,7 +31,8 @@ const EXIT = { done: 0, refused: 1, usage: 2, failed: 3 } as const
 /** Runs one command to its end. @returns the exit status. */
 export async function main(argv: readonly string[], host: Process): Promise<number> {
   try {
-    const { command, config } = readInvocation(argv, host.env)
+    const invocation = readInvocation(argv, host.env)
+    const { command, config } = invocation
     switch (command) {
       case "help":
         host.stdout.write(HELP)
@@ -41,6 +44,15 @@ export async function main(argv: readonly string[], host: Process): Promise<numb
         return showKeys(config, host)
       case "fsck":
         return await fsck(config, host)
+      case "config":
+        host.stdout.write(await configCommand(invocation))
+        return EXIT.done
+      case "backup":
+        host.stdout.write(`${JSON.stringify(await backupCommand(invocation, systemClock))}\n`)
+        return EXIT.done
+      case "restore":
+        host.stdout.write(`${JSON.stringify(await restoreCommand(invocation, nodeCrypto))}\n`)
+        return EXIT.done
       default:
         return await run(config, host)
     }

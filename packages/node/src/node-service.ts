@@ -6,6 +6,7 @@
 import { nodeCrypto } from "@vouchsafe/client/node"
 import type { Signer, VouchsafeError } from "@vouchsafe/core"
 import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import type { BackupSource } from "./backup/take.ts"
 import type { Builds, BuildsOptions } from "./builds/builds.ts"
 import type { SourceRules } from "./builds/request.ts"
 import type { Tokens } from "./builds/tokens.ts"
@@ -21,6 +22,7 @@ import type { Logger } from "./logger.ts"
 import type { Metrics } from "./metrics.ts"
 import { createReleases } from "./releases/releases.ts"
 import { adminRoutes } from "./routes/admin.ts"
+import { backupRoute } from "./routes/backup.ts"
 import { buildRoutes } from "./routes/builds.ts"
 import { envelopeRoute } from "./routes/envelope.ts"
 import { publicRoutes } from "./routes/public.ts"
@@ -48,6 +50,8 @@ export interface NodeServiceOptions {
   readonly openBuilds: ((hooks: Pick<BuildsOptions, "onStatement" | "onEnd" | "onFault">) => Promise<Builds>) | undefined
   readonly tokens: Tokens | undefined
   readonly sourceRules: SourceRules
+  /** What a backup is taken from, as of now. */
+  readonly backupSource: () => BackupSource
 }
 
 /** Below a node's URL: `builder.id` of the provenance that it exports. Nothing is served there. */
@@ -106,7 +110,7 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
   )
   return {
     publicRouter: createRouter(shared),
-    adminRouter: createRouter([...shared, ...adminRoutes({ attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport } })]),
+    adminRouter: createRouter([...shared, ...adminRoutes({ attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport } }), backupRoute(options.backupSource, logger)]),
     evidence,
     failed: failure.failed,
     beginStop() {

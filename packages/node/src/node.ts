@@ -10,6 +10,7 @@ import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClo
 import { VouchsafeError } from "@vouchsafe/core"
 import type { Clock } from "@vouchsafe/ports"
 import { linkForClients } from "./admin/socket.ts"
+import { sourceOf } from "./backup/commands.ts"
 import { openBuilds } from "./builds/builds.ts"
 import { findRebuilder, requireSandbox } from "./builds/rebuilder.ts"
 import { readTokens } from "./builds/tokens.ts"
@@ -104,7 +105,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const own = ownRoster(config, folder, keys, operator, listeners.url, npm)
   const registries = observedRegistries(config, own)
   const credentials = credentialsOf(npm, registries)
-  const logger = createLogger({ level: config.logLevel, secrets: [...credentials.secrets, ...tokens?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat ?? "json", secrets: [...credentials.secrets, ...tokens?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
   for (const warning of own.roster.warnings) logger.warn({ roster: own.path }, warning)
   if (!config.allowPrivateAddresses && registries.some((registry) => registry.startsWith("http:"))) {
     logger.warn({ registries }, "a registry that speaks http is not asked without --allow-private-addresses")
@@ -127,7 +128,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
     },
   })
   const service = await createNodeService({
-    services, metrics, own, operator, registries, transport, clock, timers, logger, tokens, openBuilds: queue, exportKey: keys.export,
+    services, metrics, own, operator, registries, transport, clock, timers, logger, tokens, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
     publisherKeys: config.publisherKeys, sourceRules: { gitHosts: config.gitHosts, allowHttp: config.allowPrivateAddresses },
   })
   closers.push(() => service.drain())

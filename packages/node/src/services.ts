@@ -5,10 +5,13 @@
  */
 import { type Attester, createAttester } from "@vouchsafe/attester"
 import { type Crypto, eligibleWitnesses, quorumSatisfied } from "@vouchsafe/core"
-import { collectCosignatures, type Cosigners, openLog } from "@vouchsafe/log"
+import { collectCosignatures, type Cosigners, openLog, openSqliteStorage, type SqliteStorage } from "@vouchsafe/log"
 import type { BlobStore, Clock, HttpTransport, Log, RegistrySource, StatementLog } from "@vouchsafe/ports"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
-import { openWitness, type Witness } from "@vouchsafe/witness"
+import { openSqliteWitnessStore, openWitness, type Witness } from "@vouchsafe/witness"
+import { clearMark, requireCaughtUp, restoredMark } from "./backup/caught-up.ts"
+import { RESTORED_NAME } from "./backup/format.ts"
+import type { Copied } from "./backup/take.ts"
 import { type Cosigner, createCosigner } from "./cosign/cosigner.ts"
 import { NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
 import type { Logger } from "./logger.ts"
@@ -34,6 +37,8 @@ export interface Services {
   /** The observation log as it is written to: every append asks for cosignatures. */
   readonly statements: StatementLog
   readonly blobs: BlobStore
+  /** What a backup copies. */
+  readonly databases: Readonly<Record<"log" | "notices" | "witness", Copied>>
   /** In order: no more cosigning, then the logs, then the witness. */
   close(): Promise<void>
 }
@@ -63,11 +68,18 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
-    const witness = await openWitness({ directory: folder.at("witness"), signer: keys.witness, logs: logKeysOf(options.own), crypto, clock })
-    closers.push(() => witness.close())
+    const memory = await openSqliteWitnessStore(folder.at("witness", "witness.sqlite"))
+    closers.push(() => memory.close())
+    const witness = await openWitness({ store: memory, signer: keys.witness, logs: logKeysOf(options.own), crypto, clock })
+    const mark = restoredMark(folder.at(RESTORED_NAME))
+    const storages: Partial<Record<"log" | "notices", SqliteStorage>> = {}
     const open = async (role: "log" | "notices"): Promise<CosignedLog> => {
-      const log = await openLog({ directory: folder.at(role), origin: keys[role].verifier.name, signer: keys[role], crypto })
+      const storage = await openSqliteStorage({ directory: folder.at(role) })
+      storages[role] = storage
+      const log = await openLog({ directory: folder.at(role), origin: keys[role].verifier.name, signer: keys[role], crypto, storage })
       closers.push(() => log.close())
+      // Before anybody can append, and before a witness is asked to cosign.
+      if (mark !== undefined) await requireCaughtUp(log, mark, options)
       const witnesses = collectCosignatures({ log, ...witnessesFor(options.own), transport: withOwnWitness(options, witness), crypto, clock })
       const cosigner = createCosigner({
         name: role, log, witnesses, clock, timers: options.timers, logger: options.logger,
@@ -80,13 +92,14 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     }
     const observations = await open("log")
     const notices = await open("notices")
+    if (mark !== undefined) clearMark(folder.at(RESTORED_NAME))
     const blobs = createBlobStore(folder.at("blobs"))
     const statements = announced(observations)
     const attester = createAttester({
       source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto, upstream: options.upstream,
       registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
     })
-    return { observations, notices, witness, attester, statements, blobs, close }
+    return { observations, notices, witness, attester, statements, blobs, databases: { log: storages.log as SqliteStorage, notices: storages.notices as SqliteStorage, witness: memory }, close }
   } catch (error) {
     await close()
     throw error

@@ -18,13 +18,13 @@ function dataWith(config: unknown): string {
 }
 
 /** What roles beyond the log are told when nobody says anything. */
-const SAID_NOTHING = { rebuild: false, buildTokenFile: undefined, gitHosts: GIT_HOSTS_DEFAULT, publisherKeys: [], trustRoot: undefined, registryKeys: new Map<string, string>() }
+const SAID_NOTHING = { logFormat: "json", rebuild: false, buildTokenFile: undefined, gitHosts: GIT_HOSTS_DEFAULT, publisherKeys: [], trustRoot: undefined, registryKeys: new Map<string, string>() }
 const keyOf = (name: string, type: number = KEY_TYPE.ed25519, seed = randomBytes(32)): string => signerFromSeed(name, type, seed).verifier.vkey
 const ONE_SEED = randomBytes(32)
 
 describe("command line and node.json", () => {
   test("nothing said", () => {
-    expect(readInvocation([], { VOUCHSAFE_HOME: "/home/me/vs" })).toEqual({
+    expect(readInvocation([], { VOUCHSAFE_HOME: "/home/me/vs" })).toMatchObject({
       command: "run",
       config: { data: "/home/me/vs/node", listen: parseListen(LISTEN_DEFAULT), operator: undefined, url: undefined, roster: undefined, registries: [], allowPrivateAddresses: false, logLevel: "info", ...SAID_NOTHING },
     })
@@ -63,7 +63,7 @@ describe("command line and node.json", () => {
     expect(readInvocation(argv, { VOUCHSAFE_HOME: "/h" }).command).toBe(command)
   })
   test("the help names every option", () => {
-    for (const option of ["data", "listen", "operator", "url", "roster", "registry", "allow-private-addresses", "log-level", "rebuild", "build-token-file", "git-host", "publisher-key", "trust-root", "registry-keys"]) expect(HELP).toContain(`--${option}`)
+    for (const option of ["data", "listen", "operator", "url", "roster", "registry", "allow-private-addresses", "log-level", "log-format", "to", "with-keys", "from", "keys", "witness-key", "without-witness", "accept-unwitnessed", "json", "rebuild", "build-token-file", "git-host", "publisher-key", "trust-root", "registry-keys"]) expect(HELP).toContain(`--${option}`)
   })
 
   test.each([

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { VouchsafeError } from "@vouchsafe/core"
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readlinkSync, rmSync, symlinkSync } from "node:fs"
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readlinkSync, rmSync, symlinkSync } from "node:fs"
 import type { Server } from "node:http"
 import { connect } from "node:net"
 import { basename, dirname, join } from "node:path"
@@ -111,7 +111,21 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** Tells whether anybody listens behind a socket. */
+/** Tells whether anybody listens behind a socket, whose path may be longer than the system takes. */
+export async function isAnswered(path: string): Promise<boolean> {
+  return existsSync(dirname(path)) && await withSocketPath(path, answers)
+}
+
+/** Uses a socket under a path that the system takes. */
+export async function withSocketPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
+  const short = shortPath(path)
+  try {
+    return await use(short.path)
+  } finally {
+    short.release()
+  }
+}
+
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)

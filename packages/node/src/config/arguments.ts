@@ -1,15 +1,16 @@
 /**
- * The command line and `<data>/node.json` (CONTRACT: spec/node-http.md, "Process"). The command line wins, key by key.
+ * The command line, the environment and `<data>/node.json` (spec/node-http.md, "Process" and "Configuration"), in this order, member by member.
  *
  * @packageDocumentation
  */
-import { isVouchsafeError, parseJson, registryIdOf, shapeReader, shown, VouchsafeError } from "@vouchsafe/core"
-import { existsSync, readFileSync } from "node:fs"
+import { isVouchsafeError, registryIdOf, shown, VouchsafeError } from "@vouchsafe/core"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { LOG_LEVELS, type LogLevel } from "../logger.ts"
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../logger.ts"
 import { checkOperatorName } from "../state/keys.ts"
+import { atLine, CONFIG_NAME, type ConfigFile, readConfigFile } from "./file.ts"
+import { layer, type Layered, MEMBER_NAMES, type MemberKind, MEMBERS, optionOf, type Said, saidByEnvironment, withPaths } from "./members.ts"
 import { checkGitHosts, checkPublisherKeys, GIT_HOSTS_DEFAULT, parseRegistryKeys } from "./values.ts"
 
 /** What the daemon was told. Absent members were not said. */
@@ -24,6 +25,8 @@ export interface NodeConfig {
   readonly registries: readonly string[]
   readonly allowPrivateAddresses: boolean
   readonly logLevel: LogLevel
+  /** JSON lines for machines, or lines for people; JSON by default. */
+  readonly logFormat?: LogFormat
   /** Whether this node rebuilds packages from source. */
   readonly rebuild: boolean
   /** File with the tokens of those who may ask for builds; without it only the admin socket may. */
@@ -40,101 +43,103 @@ export interface NodeConfig {
 
 /** One call of the binary. */
 export interface Invocation {
-  readonly command: "run" | "keys" | "fsck" | "help" | "version"
+  readonly command: (typeof COMMANDS)[number] | "help" | "version"
   readonly config: NodeConfig
+  /** Where each value of the configuration came from. */
+  readonly layered: Layered
+  readonly told: Told
 }
+
+/** What was said to one command. */
+export interface Told {
+  /** After the command's name. */
+  readonly words: readonly string[]
+  readonly json: boolean
+  readonly to: string | undefined
+  readonly withKeys: boolean
+  readonly from: string | undefined
+  readonly witnessKey: string | undefined
+  readonly keys: string | undefined
+  readonly acceptUnwitnessed: boolean
+  readonly withoutWitnesses: readonly string[]
+}
+
+const COMMANDS = ["run", "keys", "fsck", "config", "backup", "restore"] as const
 
 /** Where a node listens when nothing says otherwise. */
 export const LISTEN_DEFAULT = "127.0.0.1:4790"
 
+/** Options beside the members of the configuration; lists the commands that take each. */
+const COMMAND_OPTIONS = {
+  "json": ["config"], "to": ["backup"], "with-keys": ["backup"], "from": ["restore"], "witness-key": ["restore"], "keys": ["restore"],
+  "accept-unwitnessed": ["restore"], "without-witness": ["restore"],
+} as const
+
 const OPTIONS = {
   "data": { type: "string" },
-  "listen": { type: "string" },
-  "operator": { type: "string" },
-  "url": { type: "string" },
-  "roster": { type: "string" },
-  "registry": { type: "string", multiple: true },
-  "allow-private-addresses": { type: "boolean" },
-  "log-level": { type: "string" },
-  "rebuild": { type: "boolean" },
-  "build-token-file": { type: "string" },
-  "git-host": { type: "string", multiple: true },
-  "publisher-key": { type: "string", multiple: true },
-  "trust-root": { type: "string" },
-  "registry-keys": { type: "string", multiple: true },
+  ...Object.fromEntries(MEMBER_NAMES.map((member) => [optionOf(member), optionType(MEMBERS[member])])),
+  "json": { type: "boolean" },
+  "to": { type: "string" },
+  "with-keys": { type: "boolean" },
+  "from": { type: "string" },
+  "witness-key": { type: "string" },
+  "keys": { type: "string" },
+  "accept-unwitnessed": { type: "boolean" },
+  "without-witness": { type: "string", multiple: true },
   "help": { type: "boolean", short: "h" },
   "version": { type: "boolean" },
 } as const
 
-/** Everything that may be said, in either place, before it is checked. */
-interface Said {
-  readonly listen?: string | undefined
-  readonly operator?: string | undefined
-  readonly url?: string | undefined
-  readonly roster?: string | undefined
-  readonly registry?: readonly string[] | undefined
-  readonly allowPrivateAddresses?: boolean | undefined
-  readonly logLevel?: string | undefined
-  readonly rebuild?: boolean | undefined
-  readonly buildTokenFile?: string | undefined
-  readonly gitHost?: readonly string[] | undefined
-  readonly publisherKey?: readonly string[] | undefined
-  readonly trustRoot?: string | undefined
-  /** `REGISTRY=FILE`, files already resolved. */
-  readonly registryKeys?: readonly string[] | undefined
+function optionType(kind: MemberKind): { readonly type: "string" | "boolean"; readonly multiple?: boolean } {
+  if (kind === "flag") return { type: "boolean" }
+  return kind === "list" || kind === "pairs" ? { type: "string", multiple: true } : { type: "string" }
 }
 
-const CONFIG_BYTES_MAX = 64 * 1024
-const KEYS_OF_FILE = [
-  "listen", "operator", "url", "roster", "registry", "allowPrivateAddresses", "logLevel", "rebuild", "buildTokenFile", "gitHost", "publisherKey", "trustRoot", "registryKeys",
-] as const
-const LIST_LENGTH_MAX = 100
-/** Longest item of a list in the configuration, in characters: a verifier key is the longest. */
-const ITEM_LENGTH_MAX = 4_096
-
 /**
- * Reads the command line and, where there is one, the data folder's configuration file.
+ * Reads the command line, the environment and, where there is one, the data folder's configuration file.
  * @throws VouchsafeError USAGE for a wrong command line, CONFIG_MALFORMED for wrong values.
  */
 export function readInvocation(argv: readonly string[], env: NodeJS.ProcessEnv): Invocation {
   const { values, positionals } = parseCommandLine(argv)
-  const [command = "run", ...rest] = positionals
-  if (rest.length > 0 || (command !== "run" && command !== "keys" && command !== "fsck")) {
-    throw new VouchsafeError("USAGE", `command is ${shown(positionals.join(" "))}, expected keys, fsck or none`, { hint: "vouchsafe-node --help" })
+  const [name = "run", ...words] = positionals
+  const command = COMMANDS.find((known) => known === name)
+  if (command === undefined || (words.length > 0 && command !== "config")) {
+    throw new VouchsafeError("USAGE", `command is ${shown(positionals.join(" "))}, expected ${COMMANDS.slice(1).join(", ")} or none`, { hint: "vouchsafe-node --help" })
   }
-  const data = resolve(values.data ?? defaultData(env))
-  const inFile = readConfigFile(join(data, "node.json"))
-  const config = checkSaid(data, {
-    listen: values.listen ?? inFile.listen,
-    operator: values.operator ?? inFile.operator,
-    url: values.url ?? inFile.url,
-    roster: fromEither(values.roster, inFile.roster, data),
-    registry: values.registry ?? inFile.registry,
-    allowPrivateAddresses: values["allow-private-addresses"] ?? inFile.allowPrivateAddresses,
-    logLevel: values["log-level"] ?? inFile.logLevel,
-    rebuild: values.rebuild ?? inFile.rebuild,
-    buildTokenFile: fromEither(values["build-token-file"], inFile.buildTokenFile, data),
-    gitHost: values["git-host"] ?? inFile.gitHost,
-    publisherKey: values["publisher-key"] ?? inFile.publisherKey,
-    trustRoot: fromEither(values["trust-root"], inFile.trustRoot, data),
-    registryKeys: values["registry-keys"]?.map((pair) => resolvePair(pair, ".")) ?? inFile.registryKeys?.map((pair) => resolvePair(pair, data)),
-  })
-  return { command: values.help === true ? "help" : values.version === true ? "version" : command, config }
+  for (const [option, commands] of Object.entries(COMMAND_OPTIONS)) {
+    if (values[option] !== undefined && !(commands as readonly string[]).includes(command)) throw new VouchsafeError("USAGE", `--${option} belongs to ${commands.join(", ")}, expected no such option here`, { hint: "vouchsafe-node --help" })
+  }
+  const text = (option: string): string | undefined => values[option] as string | undefined
+  const data = resolve(text("data") ?? defaultData(env))
+  const told: Told = {
+    words, json: values["json"] === true, to: text("to"), withKeys: values["with-keys"] === true, from: text("from"), witnessKey: text("witness-key"), keys: text("keys"),
+    acceptUnwitnessed: values["accept-unwitnessed"] === true, withoutWitnesses: (values["without-witness"] ?? []) as readonly string[],
+  }
+  if (values["help"] === true) return { command: "help", config: checkSaid(data, {}), layered: layer({ arguments: {}, environment: {}, file: {} }), told }
+  const layered = layer({ arguments: saidByArguments(values), environment: withPaths(saidByEnvironment(env), "."), file: readChecked(data) })
+  return { command: values["version"] === true ? "version" : command, config: checkSaid(data, layered.said), layered, told }
 }
 
-/** A path: of the command line from where it was started, of the file from its folder. */
-function fromEither(said: string | undefined, inFile: string | undefined, data: string): string | undefined {
-  if (said !== undefined) return resolve(said)
-  return inFile === undefined ? undefined : resolve(data, inFile)
+/** The file of a data folder, each value judged where it stands, so that what is wrong is found by its line. */
+function readChecked(data: string): Said {
+  const path = join(data, CONFIG_NAME)
+  const file = readConfigFile(path)
+  checkFile(path, file)
+  return withPaths(file.said, data)
 }
 
-/** Resolves the file of a `REGISTRY=FILE`. A URL may hold an equals sign, a file seldom does: the last one separates. */
-function resolvePair(pair: string, folder: string): string {
-  const at = pair.lastIndexOf("=")
-  return at < 0 ? pair : `${pair.slice(0, at)}=${resolve(folder, pair.slice(at + 1))}`
+/** @throws VouchsafeError CONFIG_MALFORMED naming line and member. */
+export function checkFile(path: string, { said, lineOf }: ConfigFile): void {
+  for (const member of MEMBER_NAMES) {
+    if (said[member] !== undefined) atLine(path, lineOf, () => checkSaid(".", { [member]: said[member] }), member)
+  }
 }
 
-function parseCommandLine(argv: readonly string[]) {
+function saidByArguments(values: Readonly<Record<string, unknown>>): Said {
+  return withPaths(Object.fromEntries(MEMBER_NAMES.map((member) => [member, values[optionOf(member)]])) as Said, ".")
+}
+
+function parseCommandLine(argv: readonly string[]): { readonly values: Readonly<Record<string, unknown>>; readonly positionals: readonly string[] } {
   try {
     return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, strict: true })
   } catch (cause) {
@@ -148,30 +153,12 @@ function defaultData(env: NodeJS.ProcessEnv): string {
   return join(env["XDG_DATA_HOME"] || join(homedir(), ".local", "share"), "vouchsafe", "node")
 }
 
-function readConfigFile(path: string): Said {
-  if (!existsSync(path)) return {}
-  const text = readFileSync(path, "utf8")
-  if (text.length > CONFIG_BYTES_MAX) throw new VouchsafeError("CONFIG_MALFORMED", `${path} has ${text.length} characters, expected at most ${CONFIG_BYTES_MAX}`)
-  const read = shapeReader("CONFIG_MALFORMED", path)
-  const file = read.object(parseJson("CONFIG_MALFORMED", path, text), "$", [], KEYS_OF_FILE)
-  const string = (key: string): string | undefined => (file[key] === undefined ? undefined : read.string(file[key], `$.${key}`, 4096))
-  const flag = (key: string): boolean | undefined => {
-    const value = file[key]
-    return value === undefined || typeof value === "boolean" ? value : read.fail(`$.${key}`, "true or false", value)
-  }
-  const list = (key: string): string[] | undefined => (
-    file[key] === undefined ? undefined : read.array(file[key], `$.${key}`, LIST_LENGTH_MAX).map((item, i) => read.string(item, `$.${key}[${i}]`, ITEM_LENGTH_MAX))
-  )
-  return {
-    listen: string("listen"), operator: string("operator"), url: string("url"), roster: string("roster"), logLevel: string("logLevel"),
-    registry: list("registry"), allowPrivateAddresses: flag("allowPrivateAddresses"), rebuild: flag("rebuild"), buildTokenFile: string("buildTokenFile"),
-    gitHost: list("gitHost"), publisherKey: list("publisherKey"), trustRoot: string("trustRoot"), registryKeys: list("registryKeys"),
-  }
-}
-
-function checkSaid(data: string, said: Said): NodeConfig {
+/** What was said, checked, with defaults for the rest. @throws VouchsafeError CONFIG_MALFORMED. */
+export function checkSaid(data: string, said: Said): NodeConfig {
   const level = LOG_LEVELS.find((known) => known === (said.logLevel ?? "info"))
   if (level === undefined) throw new VouchsafeError("CONFIG_MALFORMED", `log level is ${shown(said.logLevel ?? "")}, expected one of ${LOG_LEVELS.join(", ")}`)
+  const format = LOG_FORMATS.find((known) => known === (said.logFormat ?? LOG_FORMATS[0]))
+  if (format === undefined) throw new VouchsafeError("CONFIG_MALFORMED", `log format is ${shown(said.logFormat ?? "")}, expected one of ${LOG_FORMATS.join(", ")}`)
   return {
     data,
     listen: parseListen(said.listen ?? LISTEN_DEFAULT),
@@ -181,6 +168,7 @@ function checkSaid(data: string, said: Said): NodeConfig {
     registries: [...new Set((said.registry ?? []).map(registryIdOf))],
     allowPrivateAddresses: said.allowPrivateAddresses ?? false,
     logLevel: level,
+    logFormat: format,
     rebuild: said.rebuild ?? false,
     buildTokenFile: said.buildTokenFile,
     gitHosts: checkGitHosts(said.gitHost ?? GIT_HOSTS_DEFAULT),

@@ -7,6 +7,9 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   vouchsafe-node [options]         run a node until SIGTERM; prints one JSON line when it is ready
   vouchsafe-node keys [options]    make the keys where there are none; print the node's entry for a roster
   vouchsafe-node fsck [options]    recompute the logs of a node that is not running; exit 1 when anything is wrong
+  vouchsafe-node config show|validate FILE|set KEY VALUE    the configuration and where each value comes from
+  vouchsafe-node backup --to FOLDER|FILE.tgz    copy what a node holds, also while it runs
+  vouchsafe-node restore --from BACKUP --data DIR --witness-key new    into an empty folder; the node then asks its witnesses before it appends
 
   --data DIR                  data folder, mode 0700; default: $XDG_DATA_HOME/vouchsafe/node
   --listen HOST:PORT          where to listen; default ${LISTEN_DEFAULT}
@@ -22,8 +25,18 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --trust-root FILE           Sigstore trusted root; default: the embedded one
   --registry-keys REG=FILE    signing keys of a registry, may be repeated; default: the embedded ones
   --log-level LEVEL           silent, error, warn, info or debug; default info
+  --log-format FORMAT         json, an object a line, or pretty; default json
+  --json                      of config: a JSON document
+  --to FOLDER|FILE            of backup: where to; a name in .tar, .tar.gz or .tgz makes one file
+  --with-keys                 of backup: private keys too, except the witness's. Whoever has it can sign as this node
+  --from BACKUP               of restore: the backup
+  --keys DIR                  of restore: log.key, notices.key and export.key, for a backup without keys
+  --witness-key new           of restore: the witness goes on under a new key, which the roster has to name
+  --without-witness NAME      of restore: a witness that is gone for good and is not asked, may be repeated
+  --accept-unwitnessed        of restore: go on although no other witness can say how far the logs had come
   --version, --help
 
-Every option may stand in <data>/node.json under its camelCase name; the command line wins.
-Logs go to standard error, a JSON object a line.
+Every option up to --log-format but --data may stand in <data>/node.json under its camelCase name (logLevel), or in the
+environment (VOUCHSAFE_NODE_LOG_LEVEL, lists separated by spaces). Arguments win over the environment, it over the file.
+Logs go to standard error.
 `
