@@ -5,6 +5,6 @@ export { ATTESTATIONS_BYTES_MAX, REGISTRY_KEYS_LENGTH_MAX, TRUSTED_ROOT_LENGTH_M
 export { verifyRegistrySignature } from "./registry-signature.ts"
 export { normaliseRepository, sameRepository } from "./rules/repository.ts"
 export { embeddedTrust, embeddedTrustTexts } from "./trust/embedded.ts"
-export { refreshTrust, type RefreshOptions } from "./trust/refresh.ts"
+export { type FetchedTrust, fetchTrust, refreshTrust, type RefreshOptions } from "./trust/refresh.ts"
 export { loadTrust, type Trust, type TrustTexts } from "./trust/trust.ts"
 export { createUpstreamVerifier, type UpstreamInput, type UpstreamVerifier, type VerifiedUpstream } from "./upstream.ts"

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
-import { embeddedTrust, embeddedTrustTexts, loadTrust, refreshTrust } from "../src/index.ts"
+import { embeddedTrust, embeddedTrustTexts, fetchTrust, loadTrust, refreshTrust } from "../src/index.ts"
 import { registryKeysTarget, seedRepository } from "../src/trust/embedded.ts"
 import { attestationFile, REGISTRY } from "./support/data.ts"
 import { type RepositoryState, startTufRepository, type TufRepository } from "./support/tuf-repository.ts"
@@ -88,6 +88,19 @@ describe("refreshed through TUF", () => {
     await expect(refresh()).rejects.toMatchObject({ code })
   })
 
+  test("says as it was signed what it believes, and until when: the first of all roles' ends", async () => {
+    const options = { cachePath, mirrorUrl: repository.url, rootJson: repository.rootJson, registries: [REGISTRY], clock: { nowMs: () => NOW_MS } }
+    const fetched = await fetchTrust(options)
+    expect(fetched.texts).toEqual({ trustedRootJson: TARGETS["trusted_root.json"], registryKeysByRegistry: new Map([[REGISTRY, KEYS]]) })
+    expect(fetched.expiresAtMs).toBe(NOW_MS + 7 * 86_400_000)
+    repository.publish(state({ version: 2, timestampDays: 50 }))
+    // The snapshot's.
+    expect((await fetchTrust(options)).expiresAtMs).toBe(NOW_MS + 30 * 86_400_000)
+  })
+  test("refused: over by the clock that was given, whatever the machine's says", async () => {
+    const refreshed = fetchTrust({ cachePath, mirrorUrl: repository.url, rootJson: repository.rootJson, registries: [], clock: { nowMs: () => NOW_MS + 7 * 86_400_000 } })
+    await expect(refreshed).rejects.toMatchObject({ code: "TRUST_ROOT_EXPIRED" })
+  })
   test("refused: rolled back behind what was seen", async () => {
     repository.publish(state({ version: 3 }))
     repository.publish(state({ version: 1 }))
