@@ -164,13 +164,21 @@ export async function digestOf(file: string): Promise<{ readonly size: number; r
   return { size, sha256: hash.digest("hex") }
 }
 
-/** Runs a task for each item, some at a time, results in order. */
+/** Runs a task for each item, some at a time, results in order. Begins none after a failure, and throws it only when none is in work any more. */
 export async function inParallel<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
+  const failures: unknown[] = []
   let next = 0
   await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await task(items[i] as T)
+    for (let i = next++; i < items.length && failures.length === 0; i = next++) {
+      try {
+        results[i] = await task(items[i] as T)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
   }))
+  if (failures.length > 0) throw failures[0]
   return results
 }
 
