@@ -11,6 +11,7 @@ import { VouchsafeError } from "@vouchsafe/core"
 import type { Clock } from "@vouchsafe/ports"
 import { linkForClients } from "./admin/socket.ts"
 import { sourceOf } from "./backup/commands.ts"
+import { rebuilderEnvironment } from "./builds/build.ts"
 import { openBuilds } from "./builds/builds.ts"
 import { findRebuilder, requireSandbox } from "./builds/rebuilder.ts"
 import { readTokens } from "./builds/tokens.ts"
@@ -124,7 +125,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
     folder: folder.at("builds"), logger, ...hooks,
     world: {
       attester: services.attester, log: services.statements, blobs: services.blobs, source, crypto: nodeCrypto, clock, timers,
-      command: rebuilder, path: world.env["PATH"] ?? "", gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses,
+      command: rebuilder, environment: rebuilderEnvironment(world.env), gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses,
     },
   })
   const service = await createNodeService({

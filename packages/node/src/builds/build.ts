@@ -29,14 +29,22 @@ export interface BuildWorld {
   readonly timers: Timers
   /** The rebuilder's program and arguments. */
   readonly command: readonly string[]
-  /** `PATH` of the node: where the rebuilder finds bubblewrap, git and tar. The rest of the environment stays here. */
-  readonly path: string
+  /** What of the node's environment the rebuilder gets: where programs and certificates are. See {@link rebuilderEnvironment}. */
+  readonly environment: Readonly<Record<string, string>>
   /** Folder in which builds have their folders. */
   readonly scratch: string
   /** Folder kept between builds for package managers of given versions. */
   readonly toolchains: string
   readonly gitHosts: readonly string[]
   readonly allowPrivateAddresses: boolean
+}
+
+/** bubblewrap and git, and the certificates of a registry behind an authority of one's own. */
+const ENVIRONMENT = ["PATH", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_USE_SYSTEM_CA"] as const
+
+/** The part of an environment that goes to the rebuilder. All else stays with the node: it holds credentials. */
+export function rebuilderEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(ENVIRONMENT.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
 }
 
 /** How a build ended. `stopped`: the node is ending, and the build is not over. */
@@ -98,7 +106,7 @@ async function steps(build: Build, world: BuildWorld, report: BuildReport, signa
   let step = "start"
   const ended = await runRebuilder({
     // No TMPDIR: sockets below this folder would have paths too long for some systems.
-    command: world.command, cwd: folder, env: { PATH: world.path, HOME: folder, LANG: "C.UTF-8" },
+    command: world.command, cwd: folder, env: { ...world.environment, HOME: folder, LANG: "C.UTF-8" },
     request: JSON.stringify(request), timeoutMs: BUILD_TIMEOUT_MS, timers: world.timers, signal,
     onEvent(event) {
       if (event.type === "log") return report.log(event.text)
