@@ -1,5 +1,5 @@
 import type { Options } from "tsup"
-import { checkOutput, collectLicences, requireWhereNeeded, runnableBins, withoutSigstore } from "./src/bundle/index.ts"
+import { checkOutput, collectLicences, requireWhereNeeded, runnableBins, withoutSigstore, yarnFactory } from "./src/bundle/index.ts"
 
 type Entries = Readonly<Record<string, string>>
 
@@ -50,13 +50,12 @@ export function yarnBundle(given: { readonly entry: Entries, readonly name: stri
   return {
     ...COMMON,
     entry: { ...given.entry },
-    format: ["iife"],
-    globalName: "plugin",
+    format: ["esm"],
+    splitting: false,
     target: "node20",
     minify: true,
     outExtension: () => ({ js: ".cjs" }),
-    banner: { js: `/* eslint-disable */\nmodule.exports = {\nname: ${JSON.stringify(given.name)},\nfactory: function (require) {` },
-    footer: { js: "return plugin;\n}\n};" },
+    plugins: [yarnFactory(given.name)],
     esbuildPlugins: [checkOutput(), withoutSigstore(), collectLicences()],
     esbuildOptions(options) {
       options.conditions = ["source"]

@@ -4,15 +4,14 @@ import { yarnBundle } from "@vouchsafe/config/tsup"
 /**
  * Modules that the bundle holds in another form, since it must be small and is read at every command of Yarn.
  *
- * - npm's configuration reader and a YAML parser stand behind late imports that are never reached: inside of Yarn, Yarn's
+ * - npm's configuration and a YAML parser stand behind late imports that are never reached: inside of Yarn, Yarn's
  *   settings count. A single file would hold them all the same.
  * - core's reference implementations are for hosts without Node. Here Node's own hashes do; its signatures are injected.
  */
 const INSTEAD: Readonly<Record<string, string>> = {
-  "@npmcli/config": "throw new Error('npm is not asked inside of Yarn')",
-  "@npmcli/config/lib/definitions/index.js": "throw new Error('npm is not asked inside of Yarn')",
+  "./npm-config.ts": "export const loadNpmConfig = () => { throw new Error('npm is not asked inside of Yarn') }",
   yaml: "throw new Error('Yarn has read its settings already')",
-  "@noble/ed25519": "module.exports = { hashes: {} }",
+  "@noble/ed25519": "export const etc = undefined, Point = etc, getPublicKey = etc, hashes = etc, sign = etc",
   "@noble/hashes/sha2.js": `import { createHash } from "node:crypto"
 const hashWith = (name) => (data) => new Uint8Array(createHash(name).update(data).digest())
 export const sha256 = hashWith("sha256"), sha512 = hashWith("sha512")`,

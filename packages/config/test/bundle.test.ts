@@ -119,11 +119,24 @@ describe("refuses to build", () => {
     expect(status).toBe(1)
   })
 
+  test("a Yarn plugin that waits while it loads", () => {
+    const { status, output } = build({ ...PLUGIN, "src/plugin.ts": "export const hooks = await Promise.resolve({})\n" })
+    expect(output).toContain("await is only valid in async functions")
+    expect(status).toBe(1)
+  })
+
   test("a bundle that names a folder of this machine", () => {
     const { status, output } = build({ ...PROGRAM, "src/late.ts": 'export const late = "FOLDER"\n', "tsup.config.ts": `${PROGRAM["tsup.config.ts"]}`.replace("export default bundle(", "const options = bundle(").concat("export default { ...options, define: { FOLDER: \"1\" }, esbuildPlugins: [...options.esbuildPlugins, { name: \"plant\", setup(build) { build.onLoad({ filter: /late\\.ts$/ }, (args) => ({ contents: `export const late = ${JSON.stringify(args.path)}` })) } }] }\n") })
     expect(output).toContain("names a folder of this machine")
     expect(status).toBe(1)
   })
+})
+
+test("a Yarn plugin that needs nobody's modules is a factory too", () => {
+  const { folder, output } = build({ ...PLUGIN, "src/plugin.ts": "export default { hooks: {} }\n" })
+  expect(output).not.toContain("rror")
+  const path = join(folder, "dist/yarn-plugin.cjs")
+  expect((createRequire(path)(path) as { factory(): unknown }).factory()).toEqual({ default: { hooks: {} } })
 })
 
 test("a Yarn plugin's bundle is a name and a factory that takes Yarn's modules from Yarn and holds the rest", () => {

@@ -3,9 +3,9 @@
  *
  * @packageDocumentation
  */
+import { sha256 } from "@noble/hashes/sha2.js"
 import { base64Decode, base64Encode } from "./base64.ts"
 import { type Bytes, concatBytes, hexEncode, isWellFormed, utf8Encode } from "./bytes.ts"
-import { nobleCrypto } from "./crypto.ts"
 import { isVouchsafeError, shown, VouchsafeError } from "./errors.ts"
 
 /** Signature types of signed notes that this package knows. */
@@ -41,7 +41,7 @@ export function isKeyName(name: string): boolean {
 
 /** Key ID = SHA-256(name || LF || type || public key)[:4], as 8 lower-case hexadecimal digits. */
 export function keyIdOf(name: string, type: number, publicKey: Bytes): string {
-  const hash = nobleCrypto.sha256(concatBytes(utf8Encode(`${name}\n`), Uint8Array.of(type), publicKey))
+  const hash = sha256(concatBytes(utf8Encode(`${name}\n`), Uint8Array.of(type), publicKey))
   return hexEncode(hash.subarray(0, 4))
 }
 

@@ -1,4 +1,5 @@
 export { checkOutput } from "./check.ts"
+export { yarnFactory } from "./factory.ts"
 export { collectLicences } from "./licences.ts"
 export { requireWhereNeeded } from "./require.ts"
 export { runnableBins } from "./runnable.ts"
