@@ -14,6 +14,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   shim: async () => (await import("./shim.ts")).registerShim,
   node: async () => (await import("./node.ts")).registerNode,
   network: async () => (await import("./network.ts")).registerNetwork,
+  ping: async () => (await import("./ping.ts")).registerPing,
+  config: async () => (await import("./config.ts")).registerConfig,
   status: async () => (await import("./status.ts")).registerStatus,
   keys: async () => (await import("./keys.ts")).registerKeys,
   release: async () => (await import("./release.ts")).registerRelease,
