@@ -174,3 +174,12 @@ export const RELEASES_PER_ARTIFACT_AND_KEY_MAX = 4
 export const REBUILDS_ANSWERED_MAX = 2
 /** Releases of one artifact in an evidence answer: the newest of each key. */
 export const RELEASES_ANSWERED_MAX = 8
+
+/** How often roots of trust are fetched from a mirror. */
+export const TRUST_REFRESH_MS = 24 * 3_600_000
+/** How soon a fetch that failed is tried again. */
+export const TRUST_RETRY_MS = 3_600_000
+/** How long a node waits for the first fetch before it is ready without it. */
+export const TRUST_START_WAIT_MS = 15_000
+/** How long a node that stops waits for a fetch under way. */
+export const TRUST_STOP_WAIT_MS = 5_000

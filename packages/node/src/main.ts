@@ -12,6 +12,7 @@ import { type NodeConfig, readInvocation } from "./config/arguments.ts"
 import { configCommand } from "./config/commands.ts"
 import { HELP } from "./config/help.ts"
 import { checkData } from "./fsck.ts"
+import { createLogger } from "./logger.ts"
 import { startNode } from "./node.ts"
 import { holdFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
@@ -75,7 +76,10 @@ async function run(config: NodeConfig, host: Process): Promise<number> {
   const why = await Promise.race([ended, node.failed])
   await node.stop()
   if (why === "signal") return EXIT.done
-  throw new VouchsafeError(why.code, why.message, { hint: "start the node again: starting is what recovers its logs", cause: why })
+  // A log line like the others: whatever collects them learns why the node ended.
+  createLogger({ level: config.logLevel, format: config.logFormat ?? "json", write: (line) => void host.stderr.write(line) })
+    .error({ code: why.code, hint: "start the node again: starting is what recovers its logs" }, why.message)
+  return EXIT.failed
 }
 
 /** Prints the node's public keys as a roster names them, making the keys where there are none. */

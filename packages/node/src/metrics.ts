@@ -8,6 +8,7 @@ export interface Metrics {
   artifacts(status: string, count: number): void
   /** `outcome` is a level of agreement, or failed. */
   built(outcome: string, seconds: number): void
+  trustRefreshed(outcome: "done" | "failed"): void
   /** Adds the figures that are read when somebody asks. Once. */
   watch(gauges: Gauges): void
   text(): Promise<string>
@@ -23,6 +24,8 @@ export interface Gauges {
   readonly observing: () => number
   readonly buildsQueued: () => number
   readonly buildsRunning: () => number
+  /** +Infinity for roots of trust that do not age, 0 where there are none. */
+  readonly trustSecondsLeft: () => number
 }
 
 const SECONDS_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60]
@@ -38,6 +41,7 @@ export function createMetrics(): Metrics {
   const cosignings = new Counter({ name: "vouchsafe_cosignings_total", help: "rounds of asking the witnesses, by whether the quorum was reached", labelNames: ["log", "reached"], registers })
   const artifacts = new Counter({ name: "vouchsafe_evidence_artifacts_total", help: "artifacts answered by status", labelNames: ["status"], registers })
   const builds = new Histogram({ name: "vouchsafe_build_seconds", help: "time of one build by outcome", labelNames: ["outcome"], buckets: BUILD_SECONDS_BUCKETS, registers })
+  const trusts = new Counter({ name: "vouchsafe_trust_refreshes_total", help: "fetches of roots of trust from the mirror by outcome", labelNames: ["outcome"], registers })
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({ name, help, registers, collect() { this.set(read()) } })
   }
@@ -47,6 +51,7 @@ export function createMetrics(): Metrics {
     cosigned: (log, reached) => cosignings.inc({ log, reached: String(reached) }),
     artifacts: (status, count) => artifacts.inc({ status }, count),
     built: (outcome, seconds) => builds.observe({ outcome }, seconds),
+    trustRefreshed: (outcome) => trusts.inc({ outcome }),
     watch(gauges) {
       gauge("vouchsafe_log_entries", "entries of the observation log", gauges.logSize)
       gauge("vouchsafe_log_cosigned_entries", "entries under the newest cosigned checkpoint", gauges.cosignedSize)
@@ -56,6 +61,7 @@ export function createMetrics(): Metrics {
       gauge("vouchsafe_observations_running", "observations in work", gauges.observing)
       gauge("vouchsafe_builds_queued", "builds waiting for their turn", gauges.buildsQueued)
       gauge("vouchsafe_builds_running", "builds in work", gauges.buildsRunning)
+      gauge("vouchsafe_trust_seconds_left", "time until the roots of trust are over and nothing is verified", gauges.trustSecondsLeft)
     },
     text: () => registry.metrics(),
   }

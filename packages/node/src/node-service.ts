@@ -21,6 +21,7 @@ import { OBSERVATIONS_GLOBAL, OBSERVATIONS_PER_ADDRESS } from "./limits.ts"
 import type { Logger } from "./logger.ts"
 import type { Metrics } from "./metrics.ts"
 import { createReleases } from "./releases/releases.ts"
+import type { TrustStatus } from "./registry/trust.ts"
 import { adminRoutes } from "./routes/admin.ts"
 import { backupRoute } from "./routes/backup.ts"
 import { buildRoutes } from "./routes/builds.ts"
@@ -50,6 +51,8 @@ export interface NodeServiceOptions {
   readonly openBuilds: ((hooks: Pick<BuildsOptions, "onStatement" | "onEnd" | "onFault">) => Promise<Builds>) | undefined
   readonly tokens: Tokens | undefined
   readonly sourceRules: SourceRules
+  /** How the roots of trust are. */
+  readonly trust: () => TrustStatus
   /** What a backup is taken from, as of now. */
   readonly backupSource: () => BackupSource
 }
@@ -98,6 +101,7 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
     noticesAgeSeconds: () => notices.cosigner.ageMs() / 1000,
     queued: observer.queued, observing: observer.running,
     buildsQueued: () => builds?.counts().queued ?? 0, buildsRunning: () => builds?.counts().running ?? 0,
+    trustSecondsLeft: () => secondsLeft(options.trust(), clock),
   })
   const unhealthy = (): string | undefined => (observations.log.failure ?? notices.log.failure)?.message ?? (stopping.signal.aborted ? "the node is stopping" : undefined)
   const shared = publicRoutes({
@@ -122,6 +126,11 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
       await Promise.all([observer.drain(), rechecker.drain(), builds?.stop()])
     },
   }
+}
+
+function secondsLeft({ source, expiresAt }: TrustStatus, clock: Clock): number {
+  if (source !== "mirror") return Number.POSITIVE_INFINITY
+  return expiresAt === null ? 0 : Math.max(0, expiresAt - Math.floor(clock.nowMs() / 1000))
 }
 
 /** A log whose write ended with an unknown outcome serves what it has and takes nothing more: only a restart recovers. */

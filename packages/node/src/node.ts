@@ -14,6 +14,7 @@ import { sourceOf } from "./backup/commands.ts"
 import { rebuilderEnvironment } from "./builds/build.ts"
 import { openBuilds } from "./builds/builds.ts"
 import { findRebuilder, requireSandbox } from "./builds/rebuilder.ts"
+import { readSigners } from "./builds/signers.ts"
 import { readTokens } from "./builds/tokens.ts"
 import type { NodeConfig } from "./config/arguments.ts"
 import { openListeners } from "./listeners.ts"
@@ -23,7 +24,7 @@ import { createNodeService, type NodeServiceOptions } from "./node-service.ts"
 import { createGuardedFetch } from "./registry/guarded-fetch.ts"
 import { rememberingResolve, type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
 import { createRegistrySource } from "./registry/source.ts"
-import { upstreamVerifierFor } from "./registry/upstream.ts"
+import { prepareTrust } from "./registry/upstream.ts"
 import { openServices } from "./services.ts"
 import { holdFolder, type HeldFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
@@ -96,7 +97,8 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   // What the configuration asks for and this machine cannot do is said before anything listens.
   const rebuilder = config.rebuild ? rebuilderOf(world) : undefined
   const tokens = config.buildTokenFile === undefined ? undefined : readTokens(config.buildTokenFile)
-  const upstream = await upstreamVerifierFor({ trustRoot: config.trustRoot, registryKeys: config.registryKeys })
+  const allowedSigners = config.allowedSigners === undefined ? undefined : await readSigners(config.allowedSigners)
+  const openTrust = await prepareTrust(config)
   const timers = world.timers ?? systemTimers
   const operator = checkOperatorName(config.operator ?? operatorOfKeys(config.data) ?? OPERATOR_DEFAULT)
   const keys = loadOrCreateKeys(config.data, operator)
@@ -119,18 +121,20 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   closers.push(() => transport.close())
   const source = createRegistrySource({ fetch, authorizationFor: credentials.headerFor, clock, timers })
   const metrics = createMetrics()
-  const services = await openServices({ folder, keys, own, registries, source, upstream, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned })
+  const trust = await openTrust({ folder: folder.at("trust"), registries, clock, timers, logger, onRefresh: metrics.trustRefreshed })
+  closers.push(() => trust.stop())
+  const services = await openServices({ folder, keys, own, registries, source, upstream: trust.verifier, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned })
   closers.push(() => services.close())
   const queue: NodeServiceOptions["openBuilds"] = rebuilder === undefined ? undefined : (hooks) => openBuilds({
     folder: folder.at("builds"), logger, ...hooks,
     world: {
       attester: services.attester, log: services.statements, blobs: services.blobs, source, crypto: nodeCrypto, clock, timers,
-      command: rebuilder, environment: rebuilderEnvironment(world.env), gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses,
+      command: rebuilder, environment: rebuilderEnvironment(world.env), gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses, allowedSigners,
     },
   })
   const service = await createNodeService({
     services, metrics, own, operator, registries, transport, clock, timers, logger, tokens, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
-    publisherKeys: config.publisherKeys, sourceRules: { gitHosts: config.gitHosts, allowHttp: config.allowPrivateAddresses },
+    publisherKeys: config.publisherKeys, sourceRules: { gitHosts: config.gitHosts, allowHttp: config.allowPrivateAddresses }, trust: trust.status,
   })
   closers.push(() => service.drain())
   listeners.serve({ publicUrl: own.self.url, publicRouter: service.publicRouter, adminRouter: service.adminRouter, logger, onAnswer: metrics.answered })

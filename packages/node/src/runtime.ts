@@ -14,3 +14,8 @@ export function whyTooOld(version: string): string | undefined {
   return `RUNTIME_TOO_OLD: vouchsafe-node needs Node ${RUNTIME_MIN.major}.${RUNTIME_MIN.minor} or newer, this is ${version}\n` +
     "  install a newer Node for the node; guarded installs work with this one\n"
 }
+
+/** A warning of the runtime as a log line. Its text is Node's or a library's own. */
+export function warningLine(name: string, message: string, time: string): string {
+  return `${JSON.stringify({ level: "warn", time, warning: name, msg: message })}\n`
+}

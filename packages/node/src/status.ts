@@ -22,6 +22,7 @@ export function createStatus(options: NodeServiceOptions & { readonly observer: 
     // Signs what is exported, and nothing that a quorum counts.
     exportKey: options.exportKey.verifier.vkey,
     rebuilds: options.builds !== undefined,
+    trust: options.trust(),
     log: logStatus(services.observations),
     notices: logStatus(services.notices),
     queue: { waiting: observer.queued(), running: observer.running() },

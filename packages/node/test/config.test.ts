@@ -7,7 +7,7 @@ import { GIT_HOSTS_DEFAULT } from "../src/config/values.ts"
 import { randomBytes } from "node:crypto"
 import { KEY_TYPE, signerFromSeed } from "@vouchsafe/core"
 import { createLogger } from "../src/logger.ts"
-import { whyTooOld } from "../src/runtime.ts"
+import { warningLine, whyTooOld } from "../src/runtime.ts"
 import { tempFolder } from "./support.ts"
 
 function dataWith(config: unknown): string {
@@ -128,6 +128,20 @@ describe("log lines", () => {
     const line = written({ url: "https://registry.example/?token=canary-123456", nested: { header: "Bearer canary-123456" } }, "canary-123456 failed", ["canary-123456", ""])
     expect(line).not.toContain("canary")
     expect(JSON.parse(line)).toMatchObject({ msg: "[credential] failed" })
+  })
+  test("a credential is left out in the spelling that JSON gives it, too", () => {
+    const secret = 'pa"ss\\word\nx'
+    expect(written({ header: secret }, `failed with ${secret}`, [secret])).not.toMatch(/pa|word/)
+  })
+  test("for people: time, level, message, facts; nothing that JSON would not show either", () => {
+    const lines: string[] = []
+    createLogger({ level: "info", format: "pretty", write: (line) => lines.push(line), secrets: ["canary-123456"] }).warn({ size: 3, who: "a\u001b[2J\u202eb", token: "canary-123456" }, "two\nlines\u0007")
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatch(/^20\d\d-\S+Z WARN {2}two.*lines.* size=3 who="a.*b" token="\[credential\]"\n$/)
+    expect(lines[0]?.slice(0, -1)).toMatch(/^[\x20-\x7e]+$/)
+  })
+  test("a warning of the runtime is a log line", () => {
+    expect(JSON.parse(warningLine("ExperimentalWarning", "SQLite is\nnew", "2026-01-01T00:00:00.000Z"))).toEqual({ level: "warn", time: "2026-01-01T00:00:00.000Z", warning: "ExperimentalWarning", msg: "SQLite is\nnew" })
   })
   test("levels", () => {
     const lines: string[] = []

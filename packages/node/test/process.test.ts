@@ -21,6 +21,7 @@ describe("the process", () => {
     const lines = daemon.stderr().trim().split("\n").map((line) => JSON.parse(line) as { level: string; msg: string })
     expect(lines).toContainEqual(expect.objectContaining({ level: "info", msg: "ready" }))
     expect(lines.filter(({ level }) => level !== "info")).toEqual([])
+    for (const line of lines) expect(line).toMatchObject({ level: expect.any(String), time: expect.stringMatching(/^20\d\d-.*Z$/), msg: expect.any(String) })
   })
   test("SIGINT ends it with 0 while requests wait, and these are answered", async () => {
     const registry = await registryOf(0, { intercept: () => new Promise(() => undefined) })
@@ -84,7 +85,7 @@ describe("an old Node", () => {
   const source = (name: string): string => readFileSync(fileURLToPath(new URL(`../src/${name}`, import.meta.url)), "utf8")
   test("meets nothing at import but the check itself", () => {
     // Whatever else the binary loads, it loads after the check: node:sqlite alone would end an old Node with a stack trace.
-    expect(source("bin.ts").match(/^import .*$/gm)).toEqual(['import { whyTooOld } from "./runtime.ts"'])
+    expect(source("bin.ts").match(/^import .*$/gm)).toEqual(['import { warningLine, whyTooOld } from "./runtime.ts"'])
     expect(source("runtime.ts")).not.toMatch(/\bimport\b/)
     expect(source("bin.ts").indexOf("whyTooOld(process")).toBeLessThan(source("bin.ts").indexOf("import("))
   })

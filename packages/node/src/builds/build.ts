@@ -37,6 +37,8 @@ export interface BuildWorld {
   readonly toolchains: string
   readonly gitHosts: readonly string[]
   readonly allowPrivateAddresses: boolean
+  /** Text of `--allowed-signers`, judged; absent: nobody's signature is more than one of an unknown signer. */
+  readonly allowedSigners?: string | undefined
 }
 
 /** bubblewrap and git, and the certificates of a registry behind an authority of one's own. */
@@ -98,6 +100,7 @@ async function steps(build: Build, world: BuildWorld, report: BuildReport, signa
     format: REBUILD_REQUEST_FORMAT, purl, registry, tarball, sha512: observation.sha512, manifest, publishedAt, frozenAt,
     ...(source === null ? {} : { source: { repository: source.repository, commit: source.commit, ...(source.directory === "" ? {} : { directory: source.directory }) } }),
     ...(provenance === null ? {} : { provenance: { repository: provenance.repository, commit: provenance.commit } }),
+    ...(world.allowedSigners === undefined ? {} : { allowedSigners: world.allowedSigners }),
     workspace: join(folder, "workspace"), toolchains: world.toolchains,
     // No scopes and no credentials: a build sees the registry that the package came from, as anybody does.
     upstream: { registry }, gitProtocols: world.allowPrivateAddresses ? ["https", "http"] : ["https"], gitHosts: world.gitHosts,

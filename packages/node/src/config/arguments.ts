@@ -37,6 +37,12 @@ export interface NodeConfig {
   readonly publisherKeys: readonly string[]
   /** File with the Sigstore trusted root; the embedded one by default. */
   readonly trustRoot?: string | undefined
+  /** TUF repository from which trusted root and registry keys are refreshed, with a trailing slash; absent: they stay as they are. */
+  readonly trustMirror?: string | undefined
+  /** File with that repository's root.json; the embedded one by default. */
+  readonly trustRootJson?: string | undefined
+  /** File with the keys whose signatures of commits count in rebuilds. */
+  readonly allowedSigners?: string | undefined
   /** Files with the signing keys of registries, by registry id; the embedded ones by default. */
   readonly registryKeys: ReadonlyMap<string, string>
 }
@@ -174,6 +180,9 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     gitHosts: checkGitHosts(said.gitHost ?? GIT_HOSTS_DEFAULT),
     publisherKeys: checkPublisherKeys(said.publisherKey ?? []),
     trustRoot: said.trustRoot,
+    trustMirror: said.trustMirror === undefined ? undefined : parsePublicUrl(said.trustMirror, "trust mirror"),
+    trustRootJson: said.trustRootJson,
+    allowedSigners: said.allowedSigners,
     registryKeys: parseRegistryKeys(said.registryKeys ?? []),
   }
 }
@@ -188,11 +197,11 @@ export function parseListen(text: string): { host: string; port: number } {
 }
 
 /** An http or https base URL in its one spelling, with a trailing slash. @throws VouchsafeError CONFIG_MALFORMED. */
-export function parsePublicUrl(text: string): string {
+export function parsePublicUrl(text: string, what = "url"): string {
   try {
     return registryIdOf(text)
   } catch (error) {
     if (!isVouchsafeError(error)) throw error
-    throw new VouchsafeError("CONFIG_MALFORMED", `url is ${shown(text)}, expected http(s)://host[:port]/ without credentials or query`)
+    throw new VouchsafeError("CONFIG_MALFORMED", `${what} is ${shown(text)}, expected http(s)://host[:port]/ without credentials or query`)
   }
 }

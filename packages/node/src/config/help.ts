@@ -23,6 +23,9 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --git-host HOST             host to clone sources from, may be repeated; default ${GIT_HOSTS_DEFAULT.join(", ")}
   --publisher-key VKEY        publisher whose releases are logged, may be repeated
   --trust-root FILE           Sigstore trusted root; default: the embedded one
+  --trust-mirror URL          TUF repository to refresh trusted root and registry keys from, once a day; default: they stay as they are
+  --trust-root-json FILE      that repository's pinned root.json; default: the embedded one
+  --allowed-signers FILE      whose signatures of commits count in rebuilds: SSH allowed_signers, armored OpenPGP keys, or both
   --registry-keys REG=FILE    signing keys of a registry, may be repeated; default: the embedded ones
   --log-level LEVEL           silent, error, warn, info or debug; default info
   --log-format FORMAT         json, an object a line, or pretty; default json

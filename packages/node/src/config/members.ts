@@ -14,6 +14,7 @@ export type MemberKind = "text" | "flag" | "path" | "list" | "pairs"
 export const MEMBERS = {
   listen: "text", operator: "text", url: "text", roster: "path", registry: "list", allowPrivateAddresses: "flag", logLevel: "text", logFormat: "text",
   rebuild: "flag", buildTokenFile: "path", gitHost: "list", publisherKey: "list", trustRoot: "path", registryKeys: "pairs",
+  trustMirror: "text", trustRootJson: "path", allowedSigners: "path",
 } as const satisfies Readonly<Record<string, MemberKind>>
 
 export type Member = keyof typeof MEMBERS

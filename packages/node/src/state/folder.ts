@@ -8,6 +8,7 @@
  * lock.db            held exclusively while a process runs
  * log/ notices/ witness/ blobs/    one service each
  * builds/                          queue, logs and folders of builds, where this node rebuilds
+ * trust/                           roots of trust and TUF's metadata, where a mirror is asked
  * admin.sock         0600
  * ```
  *
