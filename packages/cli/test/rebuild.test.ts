@@ -16,6 +16,7 @@ describe("rebuild: wrong usage, told before anything is fetched", () => {
     { name: "no date", args: ["x@1.0.0", "--frozen-at", "yesterday"], says: "--frozen-at is \"yesterday\"" },
     { name: "a range", args: ["x@^1.0.0"], says: "x" },
     { name: "no version", args: ["x"], says: "x" },
+    { name: "signers that are not there", args: ["x@1.0.0", "--allowed-signers", "/nowhere/signers"], says: "/nowhere/signers is no file" },
     { name: "an option that there is not", args: ["x@1.0.0", "--force"], says: "--force" },
   ])("$name", async ({ args, says }) => {
     const { status, out, err } = await vouchsafe(dir, ["rebuild", ...args, "--json"])

@@ -7,6 +7,7 @@ import { isAbsolute } from "node:path"
 import { npmNameOf, shown, VouchsafeError } from "@vouchsafe/core"
 import { asObject, type ForeignObject, member } from "@vouchsafe/tarball"
 import { isObjectId } from "./git/index.ts"
+import { problemsOfSigners } from "./git/signers-file.ts"
 import { REBUILD_LIMITS } from "./limits.ts"
 import { parseRecipe } from "./recipe/recipe.ts"
 import { REQUEST_FORMAT, type RebuildLimits, type RebuildRequest } from "./types.ts"
@@ -46,7 +47,7 @@ export function parseRequest(text: string): RebuildRequest {
   expect(request, "gitProtocols", (list) => isListOf(list, (item) => PROTOCOLS.includes(item)), "a list of https, http, file")
   expect(request, "gitHosts", (list) => isListOf(list, (item) => typeof item === "string"), "a list of hosts")
   expect(request, "allowPrivateAddresses", (flag) => typeof flag === "boolean", "true or false")
-  if (request["allowedSigners"] !== undefined) textOf(request, "allowedSigners")
+  if (request["allowedSigners"] !== undefined) checkSigners(textOf(request, "allowedSigners"))
   if (request["limits"] !== undefined) checkLimits(asObject(request["limits"]) ?? { "": 0 })
   const recipe = request["recipe"] === undefined ? {} : { recipe: parseRecipe(request["recipe"]) }
   return { ...(request as unknown as RebuildRequest), ...recipe }
@@ -63,6 +64,12 @@ function checkCommit(source: ForeignObject, name: string): void {
   if (typeof member(source, "repository") !== "string") throw malformed(`${name}.repository is no text`)
   const directory = member(source, "directory")
   if (directory !== undefined && typeof directory !== "string") throw malformed(`${name}.directory is no text`)
+}
+
+/** Who names signers believes that all of them count. No text at all names none. */
+function checkSigners(text: string): void {
+  const [problem] = text === "" ? [] : problemsOfSigners(text)
+  if (problem !== undefined) throw malformed(`allowedSigners: ${problem.line === 0 ? "" : `line ${problem.line}: `}${problem.reason}`)
 }
 
 function checkUpstream(request: ForeignObject): void {

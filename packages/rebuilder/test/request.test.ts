@@ -27,7 +27,7 @@ describe("refuses", () => {
       ["a protocol that runs programs", { gitProtocols: ["ext"] }, "gitProtocols"], ["a placeholder commit", { source: { repository: "https://git.example/a/b", commit: "0".repeat(40) } }, "source.commit"],
       ["a branch for a commit", { source: { repository: "https://git.example/a/b", commit: "main" } }, "source.commit"], ["no repository", { provenance: { commit: COMMIT } }, "provenance.repository"],
       ["a limit that there is not", { limits: { cpus: 4 } }, "limits"], ["a limit of nothing", { limits: { processes: 0 } }, "limits"], ["limits that are no object", { limits: 3 }, "limits"],
-      ["a recipe that is none", { recipe: {} }, "recipe"],
+      ["a recipe that is none", { recipe: {} }, "recipe"], ["a line of signers that never counts", { allowedSigners: "# ours\nnobody\n" }, "allowedSigners: line 2: "],
     ] as const).map(([name, change, says]) => ({ name, text: JSON.stringify({ ...GOOD, ...change }), says })),
     ...["purl", "tarball", "sha512", "manifest", "gitHosts"].map((name) => ({ name: `no ${name}`, text: JSON.stringify(Object.fromEntries(Object.entries(GOOD).filter(([key]) => key !== name))), says: name })),
   ])("$name", ({ text, says }) => {

@@ -8,6 +8,7 @@ import { parseSpec, type Spec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { printJson, printLines, say, table } from "../output.ts"
 import { usage } from "../usage.ts"
+import type { UpdateFlags } from "./attestation-update.ts"
 import type { Register } from "./types.ts"
 
 interface VerifyFlags {
@@ -20,10 +21,10 @@ interface VerifyFlags {
   readonly json?: boolean
 }
 
-/** `attestation verify FILE`. */
+/** `attestation verify FILE`, `attestation update`. */
 export const registerAttestation: Register = (program, io, done) => {
-  program.command("attestation").description("npm and Sigstore attestations of packages")
-    .command("verify").description("verify attestations as a registry answers them, offline")
+  const attestation = program.command("attestation").description("npm and Sigstore attestations of packages")
+  attestation.command("verify").description("verify attestations as a registry answers them, offline")
     .argument("<file>", "the registry's answer for a version, or one bundle of it")
     .requiredOption("--package <spec>", "name@version that they must be about")
     .option("--tarball <file>", "the package's tarball").option("--integrity <sri>", "or its sha512, as lockfiles have it")
@@ -32,6 +33,12 @@ export const registerAttestation: Register = (program, io, done) => {
     .option("--keys <file>", "keys of the registry; default: those of npm's own registry that come with this program")
     .option("--json", "one JSON document on stdout")
     .action(async (file: string, flags: VerifyFlags) => { done(await verify(io, file, flags)) })
+  attestation.command("update").description("fetch newer roots of trust through TUF, as files for verify and for nodes")
+    .requiredOption("--mirror <url>", "the TUF repository").requiredOption("--cache <folder>", "where files and TUF's metadata are kept; older ones than there are refused")
+    .option("--root <file>", "the repository's root.json to start from; default: the one that comes with this program")
+    .option("--registry <url...>", "registry whose keys are wanted; default: that of your npm configuration")
+    .option("--json", "one JSON document on stdout")
+    .action(async (flags: UpdateFlags) => { done(await (await import("./attestation-update.ts")).updateTrust(io, flags)) })
 }
 
 async function verify(io: CliIo, file: string, flags: VerifyFlags): Promise<number> {

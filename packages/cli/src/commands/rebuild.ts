@@ -28,6 +28,8 @@ interface Flags {
 const GIT_HOSTS = ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"]
 const MS_PER_SECOND = 1000
 const DIFFERENCES_SHOWN_MAX = 40
+/** Of a recipe, and of a file of allowed signers. */
+const FILE_BYTES_MAX = 1024 * 1024
 const SAYS = { tgz: "the same .tgz", tar: "the same tar inside", contents: "the same files", none: "other files" } as const
 /** Failures of the world, as opposed to those of the source. */
 const WORLD: ReadonlySet<string> = new Set(["SANDBOX_UNAVAILABLE", "CLONE_FAILED", "TOOLCHAIN_FAILED", "SOURCE_NOT_FOUND"])
@@ -45,7 +47,7 @@ export const registerRebuild: Register = (program, io, done) => {
     .argument("<spec>", "name@version").option("--source <url>", "the repository, with --commit (default: as the registry names it)").option("--commit <sha>", "the commit, 40 or 64 hex digits")
     .option("--directory <path>", "the package's folder in the repository").option("--tarball <file>", "the published file (default: from the registry)")
     .option("--recipe <file>", "a vouchsafe-recipe/v1 document (default: chosen from the source)").option("--frozen-at <date>", "dependencies as they were then (default: when it was published)")
-    .option("--allowed-signers <file>", "whose signatures of commits count, as git's allowed_signers").option("--log", "print what the steps print").option("--json", "one JSON document on stdout")
+    .option("--allowed-signers <file>", "whose signatures of commits count: git's allowed_signers, armored OpenPGP keys, or both").option("--log", "print what the steps print").option("--json", "one JSON document on stdout")
     .action(async (text: string, flags: Flags) => { done(await rebuild(io, parseSpec(text), flags)) })
 }
 
@@ -136,7 +138,9 @@ function secondsOf(date: string): number {
 }
 
 function readText(path: string): string {
-  if (!statSync(path).isFile()) throw usage(`${path} is no file`)
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isFile() !== true) throw usage(`${path} is no file`)
+  if (found.size > FILE_BYTES_MAX) throw usage(`${path} has ${found.size} bytes, expected at most ${FILE_BYTES_MAX}`)
   return readFileSync(path, "utf8")
 }
 
