@@ -5,7 +5,6 @@
  */
 import { type Crypto, hexEncode, isVouchsafeError, openCheckpoint, parseCheckpoint, parseJson, parseNote, type RosterNode, utf8Decode, utf8Encode, type VerifierKey, verifyCosignature, VouchsafeError } from "@vouchsafe/core"
 import type { HttpTransport } from "@vouchsafe/client"
-import type { Clock } from "@vouchsafe/ports"
 
 const STATUS_BYTES_MAX = 1_048_576
 const CHECKPOINT_BYTES_MAX = 65_536
@@ -55,7 +54,7 @@ export interface Pinged {
 export interface PingWorld {
   readonly transport: HttpTransport
   readonly crypto: Crypto
-  readonly clock: Clock
+  readonly clock: { nowMs(): number }
 }
 
 /** Asks a node. Never throws for what the node or the way to it does. */

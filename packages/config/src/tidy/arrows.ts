@@ -38,7 +38,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "rebuilder": row({ workspace: ["core", "ports", "registry-view", "tarball"], thirdParty: ["diff"] }),
   "node": row({
     workspace: ["core", "ports", "client", "log", "witness", "sigstore", "attester", "rebuilder"],
-    thirdParty: ["@npmcli/config", "pino", "prom-client"],
+    thirdParty: ["@npmcli/config", "pino", "prom-client", "tar"],
   }),
   "yarn-plugin": row({
     workspace: ["core", "client"],
