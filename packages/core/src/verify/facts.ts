@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { Member } from "./members.ts"
 import { escapeForDisplay, type ShapeReader } from "./shape.ts"
 
 export const HEX_COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
@@ -31,10 +32,7 @@ export function commitMember(value: unknown, at: string, read: ShapeReader): str
   return /^(.)\1*$/.test(commit) ? read.fail(at, "a commit, no placeholder", commit) : commit
 }
 
-export function nullable<T>(value: unknown, parse: (value: unknown) => T): T | null {
-  return value === null ? null : parse(value)
-}
-
-export function booleanMember(value: unknown, at: string, read: ShapeReader): boolean {
-  return typeof value === "boolean" ? value : read.fail(at, "true or false", value)
+/** A fact of at most `lengthMax` UTF-16 code units. */
+export function factMember(lengthMax: number): Member<string> {
+  return (value, at, read) => factText(value, at, lengthMax, read)
 }

@@ -1,7 +1,7 @@
-import { nullable } from "./facts.ts"
-import { HEX_SHA1, HEX_SHA256, shapeReader } from "./shape.ts"
+import { countMember, nullable, sha256Member, textMember, wholeMember } from "./members.ts"
+import { HEX_SHA1, shapeReader } from "./shape.ts"
 import {
-  formatStatementText, H1, NAME_LENGTH_MAX, OBSERVATION_TYPE, type OwnStatement, parseOwnStatement, plain, registryMember, URL_LENGTH_MAX,
+  formatStatementText, h1Member, logMember, NAME_LENGTH_MAX, OBSERVATION_TYPE, type OwnStatement, parseOwnStatement, plain, registryMember,
 } from "./statement-text.ts"
 import { type Upstream, upstreamMember } from "./upstream.ts"
 
@@ -9,7 +9,6 @@ const DEPENDENCIES_MAX = 10_000
 const PATHS_MAX = 10_000
 const TEXT_LENGTH_MAX = 4_096
 const SCRIPT_LENGTH_MAX = 65_536
-const MAX = Number.MAX_SAFE_INTEGER
 
 /** One attester's word about one artifact (packages/spec/observation.md). */
 export interface Observation {
@@ -52,6 +51,9 @@ export interface Observation {
 }
 
 const read = shapeReader("STATEMENT_MALFORMED", "statement")
+const timeOrNull = /* @__PURE__ */ nullable(wholeMember)
+const nameOrNull = /* @__PURE__ */ nullable(textMember(NAME_LENGTH_MAX))
+const textOrNull = /* @__PURE__ */ nullable(textMember(TEXT_LENGTH_MAX))
 
 /**
  * Reads an attester's own observation. Strict: canonical JSON, every member, no other.
@@ -70,9 +72,9 @@ export function observationOf({ purl, sha512, predicateType, predicate: value }:
   read.oneOf(predicate["kind"], "predicate.kind", ["own"])
   return {
     purl, sha512,
-    log: read.string(predicate["log"], "predicate.log", URL_LENGTH_MAX),
+    log: logMember(predicate["log"], "predicate.log", read),
     registry: registryMember(predicate["registry"], "predicate.registry", read),
-    observedAt: read.integer(predicate["observedAt"], "predicate.observedAt", 0, MAX),
+    observedAt: wholeMember(predicate["observedAt"], "predicate.observedAt", read),
     tarball: parseTarball(predicate["tarball"]),
     contents: parseContents(predicate["contents"]),
     package: parsePackage(predicate["package"]),
@@ -84,9 +86,9 @@ export function observationOf({ purl, sha512, predicateType, predicate: value }:
 function parseTarball(value: unknown): Observation["tarball"] {
   const tarball = read.object(value, "predicate.tarball", ["size", "sha1", "commitment"])
   return {
-    size: read.integer(tarball["size"], "predicate.tarball.size", 1, MAX),
+    size: countMember(tarball["size"], "predicate.tarball.size", read),
     sha1: read.pattern(tarball["sha1"], "predicate.tarball.sha1", HEX_SHA1, "40 lower-case hex digits"),
-    commitment: read.pattern(tarball["commitment"], "predicate.tarball.commitment", HEX_SHA256, "64 lower-case hex digits"),
+    commitment: sha256Member(tarball["commitment"], "predicate.tarball.commitment", read),
   }
 }
 
@@ -95,14 +97,14 @@ function parseContents(value: unknown): Observation["contents"] {
   const contents = read.object(value, at, ["tarSha256", "h1", "files", "unpackedSize", "manifest", "executables"])
   const executables = read.object(contents["executables"], `${at}.executables`, ["count", "sha256"])
   return {
-    tarSha256: read.pattern(contents["tarSha256"], `${at}.tarSha256`, HEX_SHA256, "64 lower-case hex digits"),
-    h1: read.pattern(contents["h1"], `${at}.h1`, H1, "an h1 dirhash"),
-    files: read.integer(contents["files"], `${at}.files`, 1, MAX),
-    unpackedSize: read.integer(contents["unpackedSize"], `${at}.unpackedSize`, 0, MAX),
-    manifest: read.pattern(contents["manifest"], `${at}.manifest`, HEX_SHA256, "64 lower-case hex digits"),
+    tarSha256: sha256Member(contents["tarSha256"], `${at}.tarSha256`, read),
+    h1: h1Member(contents["h1"], `${at}.h1`, read),
+    files: countMember(contents["files"], `${at}.files`, read),
+    unpackedSize: wholeMember(contents["unpackedSize"], `${at}.unpackedSize`, read),
+    manifest: sha256Member(contents["manifest"], `${at}.manifest`, read),
     executables: {
-      count: read.integer(executables["count"], `${at}.executables.count`, 0, MAX),
-      sha256: read.pattern(executables["sha256"], `${at}.executables.sha256`, HEX_SHA256, "64 lower-case hex digits"),
+      count: wholeMember(executables["count"], `${at}.executables.count`, read),
+      sha256: sha256Member(executables["sha256"], `${at}.executables.sha256`, read),
     },
   }
 }
@@ -128,9 +130,9 @@ function parsePackument(value: unknown): Observation["packument"] {
   const at = "predicate.packument"
   const packument = read.object(value, at, ["publishedAt", "publisher", "repository", "mismatch"])
   return {
-    publishedAt: nullable(packument["publishedAt"], (time) => read.integer(time, `${at}.publishedAt`, 0, MAX)),
-    publisher: nullable(packument["publisher"], (name) => read.string(name, `${at}.publisher`, NAME_LENGTH_MAX)),
-    repository: nullable(packument["repository"], (url) => read.string(url, `${at}.repository`, TEXT_LENGTH_MAX)),
+    publishedAt: timeOrNull(packument["publishedAt"], `${at}.publishedAt`, read),
+    publisher: nameOrNull(packument["publisher"], `${at}.publisher`, read),
+    repository: textOrNull(packument["repository"], `${at}.repository`, read),
     mismatch: read.array(packument["mismatch"], `${at}.mismatch`, PATHS_MAX).map((name, i) => read.string(name, `${at}.mismatch[${i}]`, NAME_LENGTH_MAX)),
   }
 }

@@ -3,9 +3,12 @@
  *
  * @packageDocumentation
  */
-import { booleanMember, commitMember, factText, isPlaceholder, nullable, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
-import { HEX_SHA256, HEX_SHA512, shapeReader } from "./shape.ts"
-import { formatStatementText, H1, type OwnStatement, parseOwnStatement, plain, REBUILD_TYPE, registryMember, URL_LENGTH_MAX } from "./statement-text.ts"
+import { commitMember, factMember, factText, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
+import { booleanMember, countMember, type Members, nullable, objectMember, readMembers, sha256Member, sha512Member, wholeMember, wordMember } from "./members.ts"
+import { shapeReader } from "./shape.ts"
+import {
+  formatStatementText, h1Member, logMember, type OwnStatement, parseOwnStatement, plain, predicateMembers, REBUILD_TYPE, registryMember, URL_LENGTH_MAX,
+} from "./statement-text.ts"
 
 export const REBUILD_MATCHES = ["tgz", "tar", "contents", "none"] as const
 /** How far the rebuilt package equals the published one: the same file, the same tar inside, the same files, or none of these. */
@@ -80,7 +83,6 @@ const DIRECTORY_LENGTH_MAX = 1_024
 const REF_LENGTH_MAX = 400
 const TEXT_LENGTH_MAX = 200
 const SIGNER_LENGTH_MAX = 400
-const MAX = Number.MAX_SAFE_INTEGER
 const NETWORK_REPOSITORY = /^https?:\/\/([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?((?:\/[A-Za-z0-9._~%+@-]+)+)\/?$/
 const FILE_REPOSITORY = /^file:\/\/((?:\/[^/\s?#]+)+)\/?$/
 const REF = /^refs\/(?:tags|heads)\/[^\s~^:?*[\\]+$/
@@ -95,24 +97,31 @@ export function parseRebuild(text: string): Rebuild {
   return rebuildOf(parseOwnStatement(text, read))
 }
 
+const PREDICATE: Members<Omit<Rebuild, "purl" | "sha512">> = {
+  startedAt: wholeMember,
+  log: logMember,
+  registry: registryMember,
+  rebuiltAt: wholeMember,
+  match: /* @__PURE__ */ wordMember(REBUILD_MATCHES),
+  source: /* @__PURE__ */ objectMember<Rebuild["source"]>({
+    repository: repositoryMember,
+    commit: commitMember,
+    ref: refMember,
+    foundBy: waysMember,
+    directory: directoryMember,
+    signature: signatureMember,
+  }),
+  recipe: /* @__PURE__ */ objectMember({ sha256: sha256Member, override: booleanMember }),
+  environment: /* @__PURE__ */ objectMember<Rebuild["environment"]>({ frozenAt: wholeMember, node: wordsMember, manager: wordsMember, platform: wordsMember, sandbox: wordsMember }),
+  rebuilt: /* @__PURE__ */ objectMember({ sha512: sha512Member, tarSha256: sha256Member, h1: h1Member, size: countMember, files: countMember }),
+  differences: differencesMember,
+}
+
 /** Reads the predicate of a statement whose frame is read already. */
-export function rebuildOf({ purl, sha512, predicateType, predicate: value }: OwnStatement): Rebuild {
+export function rebuildOf({ purl, sha512, predicateType, predicate }: OwnStatement): Rebuild {
   read.oneOf(predicateType, "predicateType", [REBUILD_TYPE])
-  const predicate = read.object(value, "predicate", ["kind", "log", "registry", "startedAt", "rebuiltAt", "match", "source", "recipe", "environment", "rebuilt", "differences"])
-  read.oneOf(predicate["kind"], "predicate.kind", ["own"])
-  const startedAt = read.integer(predicate["startedAt"], "predicate.startedAt", 0, MAX)
-  const rebuild: Rebuild = {
-    purl, sha512, startedAt,
-    log: read.string(predicate["log"], "predicate.log", URL_LENGTH_MAX),
-    registry: registryMember(predicate["registry"], "predicate.registry", read),
-    rebuiltAt: read.integer(predicate["rebuiltAt"], "predicate.rebuiltAt", startedAt, MAX),
-    match: read.oneOf(predicate["match"], "predicate.match", REBUILD_MATCHES),
-    source: parseSource(predicate["source"]),
-    recipe: parseRecipe(predicate["recipe"]),
-    environment: parseEnvironment(predicate["environment"]),
-    rebuilt: parseRebuilt(predicate["rebuilt"]),
-    differences: parseDifferences(predicate["differences"]),
-  }
+  const rebuild = { purl, sha512, ...predicateMembers(predicate, read, PREDICATE) }
+  read.integer(rebuild.rebuiltAt, "predicate.rebuiltAt", rebuild.startedAt, Number.MAX_SAFE_INTEGER)
   checkAgreement(rebuild)
   return rebuild
 }
@@ -123,19 +132,14 @@ function checkAgreement({ sha512, match, rebuilt, differences }: Rebuild): void 
   if ((match === "tgz") !== (rebuilt.sha512 === sha512)) read.fail("predicate.match", rebuilt.sha512 === sha512 ? "tgz, since the digests are equal" : "another level, since the digests differ", match)
 }
 
-function parseSource(value: unknown): Rebuild["source"] {
-  const at = "predicate.source"
-  const source = read.object(value, at, ["repository", "commit", "ref", "foundBy", "directory", "signature"])
-  const ways = read.array(source["foundBy"], `${at}.foundBy`, SOURCE_WAYS.length).map((way, i) => read.oneOf(way, `${at}.foundBy[${i}]`, SOURCE_WAYS))
-  if (ways.length === 0 || new Set(ways).size !== ways.length) read.fail(`${at}.foundBy`, "at least one way, each once", ways.join(" "))
-  return {
-    repository: repositoryMember(source["repository"], `${at}.repository`),
-    commit: commitMember(source["commit"], `${at}.commit`, read),
-    ref: refMember(source["ref"], `${at}.ref`),
-    foundBy: ways,
-    directory: directoryMember(source["directory"], `${at}.directory`),
-    signature: parseSignature(source["signature"], `${at}.signature`),
-  }
+function waysMember(value: unknown, at: string): readonly SourceWay[] {
+  const ways = read.array(value, at, SOURCE_WAYS.length).map((way, i) => read.oneOf(way, `${at}[${i}]`, SOURCE_WAYS))
+  if (ways.length === 0 || new Set(ways).size !== ways.length) read.fail(at, "at least one way, each once", ways.join(" "))
+  return ways
+}
+
+function wordsMember(value: unknown, at: string): string {
+  return factText(value, at, TEXT_LENGTH_MAX, read)
 }
 
 function repositoryMember(value: unknown, at: string): string {
@@ -163,14 +167,23 @@ function directoryMember(value: unknown, at: string): string {
   return isInside ? path : read.fail(at, "a path inside the repository, empty for its root", path)
 }
 
-function parseSignature(value: unknown, at: string): CommitSignature {
-  const signature = read.object(value, at, ["state", "kind", "key", "signer"])
-  const state = read.oneOf(signature["state"], `${at}.state`, SIGNATURE_STATES)
-  const kind = nullable(signature["kind"], (word) => read.oneOf<"ssh" | "openpgp">(word, `${at}.kind`, ["ssh", "openpgp"]))
-  const key = nullable(signature["key"], (fingerprint) => kind === "openpgp"
-    ? read.pattern(fingerprint, `${at}.key`, OPENPGP_FINGERPRINT, "40 or 64 upper-case hex digits")
-    : read.pattern(fingerprint, `${at}.key`, SSH_FINGERPRINT, "SHA256: and 43 characters of base64"))
-  const signer = nullable(signature["signer"], (name) => factText(name, `${at}.signer`, SIGNER_LENGTH_MAX, read))
+function fingerprintMember(value: unknown, at: string, kind: CommitSignature["kind"]): string {
+  return kind === "openpgp"
+    ? read.pattern(value, at, OPENPGP_FINGERPRINT, "40 or 64 upper-case hex digits")
+    : read.pattern(value, at, SSH_FINGERPRINT, "SHA256: and 43 characters of base64")
+}
+
+const SIGNATURE: Members<Omit<CommitSignature, "key"> & { readonly key: unknown }> = {
+  state: /* @__PURE__ */ wordMember(SIGNATURE_STATES),
+  kind: /* @__PURE__ */ nullable(wordMember(["ssh", "openpgp"])),
+  // What a fingerprint looks like depends on the kind beside it.
+  key: (value) => value,
+  signer: /* @__PURE__ */ nullable(factMember(SIGNER_LENGTH_MAX)),
+}
+
+function signatureMember(value: unknown, at: string): CommitSignature {
+  const { state, kind, key: fingerprint, signer } = readMembers(value, at, read, SIGNATURE)
+  const key = fingerprint === null ? null : fingerprintMember(fingerprint, `${at}.key`, kind)
   const isSigned = kind !== null && key !== null
   if ((state === "valid" || state === "unknown-signer") && !isSigned) read.fail(at, `kind and key, for a signature that is ${state}`, "missing")
   if (state === "unsigned" && (kind !== null || key !== null)) read.fail(at, "neither kind nor key, where nothing is signed", "present")
@@ -179,48 +192,22 @@ function parseSignature(value: unknown, at: string): CommitSignature {
   return { state, kind, key, signer }
 }
 
-function parseRecipe(value: unknown): Rebuild["recipe"] {
-  const recipe = read.object(value, "predicate.recipe", ["sha256", "override"])
-  return {
-    sha256: read.pattern(recipe["sha256"], "predicate.recipe.sha256", HEX_SHA256, "64 lower-case hex digits"),
-    override: booleanMember(recipe["override"], "predicate.recipe.override", read),
-  }
-}
-
-function parseEnvironment(value: unknown): Rebuild["environment"] {
-  const at = "predicate.environment"
-  const environment = read.object(value, at, ["frozenAt", "node", "manager", "platform", "sandbox"])
-  const text = (key: string) => factText(environment[key], `${at}.${key}`, TEXT_LENGTH_MAX, read)
-  return { frozenAt: read.integer(environment["frozenAt"], `${at}.frozenAt`, 0, MAX), node: text("node"), manager: text("manager"), platform: text("platform"), sandbox: text("sandbox") }
-}
-
-function parseRebuilt(value: unknown): Rebuild["rebuilt"] {
-  const at = "predicate.rebuilt"
-  const rebuilt = read.object(value, at, ["sha512", "tarSha256", "h1", "size", "files"])
-  return {
-    sha512: read.pattern(rebuilt["sha512"], `${at}.sha512`, HEX_SHA512, "128 lower-case hex digits"),
-    tarSha256: read.pattern(rebuilt["tarSha256"], `${at}.tarSha256`, HEX_SHA256, "64 lower-case hex digits"),
-    h1: read.pattern(rebuilt["h1"], `${at}.h1`, H1, "an h1 dirhash"),
-    size: read.integer(rebuilt["size"], `${at}.size`, 1, MAX),
-    files: read.integer(rebuilt["files"], `${at}.files`, 1, MAX),
-  }
-}
-
-function parseDifferences(value: unknown): Rebuild["differences"] {
-  const at = "predicate.differences"
-  const differences = read.object(value, at, ["count", "classes", "document"])
-  const count = read.integer(differences["count"], `${at}.count`, 0, MAX)
-  const shape = differences["classes"]
-  if (typeof shape !== "object" || shape === null || Array.isArray(shape)) return read.fail(`${at}.classes`, "an object", shape)
+function classesMember(value: unknown, at: string): ReadonlyMap<string, number> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return read.fail(at, "an object", value)
   const classes = new Map<string, number>()
-  for (const [name, number] of Object.entries(shape)) {
-    classes.set(read.pattern(name, `${at}.classes`, CLASS, "names of classes"), read.integer(number, `${at}.classes.${name}`, 1, MAX))
-  }
-  if (classes.size > CLASSES_MAX) read.fail(`${at}.classes`, `at most ${CLASSES_MAX} members`, `${classes.size} members`)
+  for (const [name, number] of Object.entries(value)) classes.set(read.pattern(name, at, CLASS, "names of classes"), countMember(number, `${at}.${name}`, read))
+  if (classes.size > CLASSES_MAX) read.fail(at, `at most ${CLASSES_MAX} members`, `${classes.size} members`)
+  return classes
+}
+
+const DIFFERENCES: Members<Rebuild["differences"]> = { count: wholeMember, classes: classesMember, document: /* @__PURE__ */ nullable(sha256Member) }
+
+function differencesMember(value: unknown, at: string): Rebuild["differences"] {
+  const differences = readMembers(value, at, read, DIFFERENCES)
+  const { count, classes, document } = differences
   if (count === 0 && classes.size > 0) read.fail(`${at}.classes`, "no class, since no file differs", `${classes.size} members`)
-  const document = nullable(differences["document"], (digest) => read.pattern(digest, `${at}.document`, HEX_SHA256, "64 lower-case hex digits"))
   if (count > 0 && document === null) read.fail(`${at}.document`, "the document that names the differing files", null)
-  return { count, classes, document }
+  return differences
 }
 
 /** Writes a rebuild as the canonical statement that goes into the log. `parseRebuild` gives it back. @throws as {@link parseRebuild}. */

@@ -8,7 +8,8 @@ import { canonicalize, type JsonObject, parseCanonicalJson } from "../jcs.ts"
 import { spellNpmPurl } from "../purl.ts"
 import { STATEMENT_TYPE } from "../statement.ts"
 import { isRegistryId } from "./registry-id.ts"
-import { HEX_SHA512, type ShapeReader } from "./shape.ts"
+import { type Members, sha512Member, takeMembers } from "./members.ts"
+import type { ShapeReader } from "./shape.ts"
 
 /** Base of this project's predicate types: a reserved domain until the project owns one (ADR 0020). */
 export const PREDICATE_BASE = "https://vouchsafe.example/"
@@ -19,7 +20,7 @@ export const REBUILD_TYPE = `${PREDICATE_BASE}rebuild/v1`
 export const FOREIGN_TYPE = `${PREDICATE_BASE}foreign/v1`
 
 /** Go's dirhash as text. */
-export const H1 = /^h1:[A-Za-z0-9+/]{43}=$/
+const H1 = /^h1:[A-Za-z0-9+/]{43}=$/
 
 /** Longest body that an entry may name by digest. */
 export const BODY_LENGTH_MAX = 8_388_608
@@ -44,10 +45,17 @@ export function parseOwnStatement(text: string, reader: ShapeReader): OwnStateme
   const digest = reader.object(subject["digest"], "subject[0].digest", ["sha512"])
   return {
     purl: artifactPurl(subject["name"], "subject[0].name", reader),
-    sha512: reader.pattern(digest["sha512"], "subject[0].digest.sha512", HEX_SHA512, "128 lower-case hex digits"),
+    sha512: sha512Member(digest["sha512"], "subject[0].digest.sha512", reader),
     predicateType: reader.string(statement["predicateType"], "predicateType", URL_LENGTH_MAX),
     predicate: statement["predicate"],
   }
+}
+
+/** Reads the members of a predicate, beside the `kind` that each predicate type has. */
+export function predicateMembers<T>(value: unknown, reader: ShapeReader, members: Members<T>, kind = "own"): T {
+  const predicate = reader.object(value, "predicate", ["kind", ...Object.keys(members)])
+  reader.oneOf(predicate["kind"], "predicate.kind", [kind])
+  return takeMembers(predicate, "predicate", reader, members)
 }
 
 /** Reads a purl that names an artifact: npm, with version, without qualifiers or subpath, in its one spelling. */
@@ -61,6 +69,16 @@ export function artifactPurl(value: unknown, at: string, reader: ShapeReader): s
 export function registryMember(value: unknown, at: string, reader: ShapeReader): string {
   const id = reader.string(value, at, URL_LENGTH_MAX)
   return isRegistryId(id) ? id : reader.fail(at, "a registry URL in its one spelling", id)
+}
+
+/** Reads a dirhash. */
+export function h1Member(value: unknown, at: string, reader: ShapeReader): string {
+  return reader.pattern(value, at, H1, "an h1 dirhash")
+}
+
+/** Reads the origin of the log that a statement is bound to. */
+export function logMember(value: unknown, at: string, reader: ShapeReader): string {
+  return reader.string(value, at, URL_LENGTH_MAX)
 }
 
 /** Writes an own statement in its one spelling. */

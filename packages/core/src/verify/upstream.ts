@@ -6,8 +6,9 @@
  *
  * @packageDocumentation
  */
-import { commitMember, factText, nullable, SSH_FINGERPRINT } from "./facts.ts"
-import { HEX_SHA256, type ShapeReader } from "./shape.ts"
+import { commitMember, factMember, SSH_FINGERPRINT } from "./facts.ts"
+import { countMember, type Members, nullable, objectMember, patternMember, sha256Member, wordMember } from "./members.ts"
+import type { ShapeReader } from "./shape.ts"
 
 export const SLSA_PROVENANCE_V1_TYPE = "https://slsa.dev/provenance/v1"
 export const SLSA_PROVENANCE_V02_TYPE = "https://slsa.dev/provenance/v0.2"
@@ -60,7 +61,31 @@ const HTTPS_REPOSITORY = /^https:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0
 const DECIMAL_ID = /^[1-9][0-9]{0,19}$/
 const URL_LENGTH_MAX = 512
 const NAME_LENGTH_MAX = 2_048
-const MAX = Number.MAX_SAFE_INTEGER
+
+const keyIdMember = /* @__PURE__ */ patternMember(SSH_FINGERPRINT, "SHA256: and 43 characters of base64")
+const factOrNull = /* @__PURE__ */ nullable(factMember(NAME_LENGTH_MAX))
+const idOrNull = /* @__PURE__ */ nullable(patternMember(DECIMAL_ID, "a decimal id"))
+
+const PROVENANCE: Members<Provenance> = {
+  bundle: sha256Member,
+  predicateType: /* @__PURE__ */ wordMember(PROVENANCE_TYPES),
+  issuer: /* @__PURE__ */ factMember(NAME_LENGTH_MAX),
+  san: /* @__PURE__ */ factMember(NAME_LENGTH_MAX),
+  repository: httpsRepository,
+  repositoryId: idOrNull,
+  ownerId: idOrNull,
+  commit: commitMember,
+  ref: factOrNull,
+  workflow: factOrNull,
+  trigger: factOrNull,
+  builder: /* @__PURE__ */ factMember(NAME_LENGTH_MAX),
+  runner: /* @__PURE__ */ nullable(wordMember(RUNNERS)),
+  signedAt: countMember,
+}
+
+const keyIdOrNull = /* @__PURE__ */ nullable(keyIdMember)
+const publishOrNull = /* @__PURE__ */ nullable(objectMember({ keyid: keyIdMember, bundle: sha256Member }))
+const provenanceOrNull = /* @__PURE__ */ nullable(objectMember(PROVENANCE))
 
 /** Reads `predicate.upstream`. Strict: every member, no other. */
 export function upstreamMember(value: unknown, at: string, read: ShapeReader): Upstream {
@@ -70,48 +95,10 @@ export function upstreamMember(value: unknown, at: string, read: ShapeReader): U
   if (refused.some((code, i) => i > 0 && code <= (refused[i - 1] as string))) read.fail(`${at}.refused`, "codes in order, each once", refused.join(" "))
   if (upstream["signature"] === null && upstream["publish"] === null && upstream["provenance"] === null && refused.length === 0) return NO_UPSTREAM
   return {
-    signature: nullable(upstream["signature"], (keyid) => keyIdMember(keyid, `${at}.signature`, read)),
-    publish: nullable(upstream["publish"], (publish) => publishMember(publish, `${at}.publish`, read)),
-    provenance: nullable(upstream["provenance"], (provenance) => provenanceMember(provenance, `${at}.provenance`, read)),
+    signature: keyIdOrNull(upstream["signature"], `${at}.signature`, read),
+    publish: publishOrNull(upstream["publish"], `${at}.publish`, read),
+    provenance: provenanceOrNull(upstream["provenance"], `${at}.provenance`, read),
     refused,
-  }
-}
-
-function keyIdMember(value: unknown, at: string, read: ShapeReader): string {
-  return read.pattern(value, at, SSH_FINGERPRINT, "SHA256: and 43 characters of base64")
-}
-
-function bundleMember(value: unknown, at: string, read: ShapeReader): string {
-  return read.pattern(value, at, HEX_SHA256, "64 lower-case hex digits")
-}
-
-function publishMember(value: unknown, at: string, read: ShapeReader): NonNullable<Upstream["publish"]> {
-  const publish = read.object(value, at, ["keyid", "bundle"])
-  return { keyid: keyIdMember(publish["keyid"], `${at}.keyid`, read), bundle: bundleMember(publish["bundle"], `${at}.bundle`, read) }
-}
-
-function provenanceMember(value: unknown, at: string, read: ShapeReader): Provenance {
-  const shape = read.object(value, at, [
-    "bundle", "predicateType", "issuer", "san", "repository", "repositoryId", "ownerId", "commit", "ref", "workflow", "trigger", "builder", "runner", "signedAt",
-  ])
-  const text = (key: string, lengthMax = NAME_LENGTH_MAX) => factText(shape[key], `${at}.${key}`, lengthMax, read)
-  const optional = (key: string) => nullable(shape[key], () => text(key))
-  const id = (key: string) => nullable(shape[key], (digits) => read.pattern(digits, `${at}.${key}`, DECIMAL_ID, "a decimal id"))
-  return {
-    bundle: bundleMember(shape["bundle"], `${at}.bundle`, read),
-    predicateType: read.oneOf(shape["predicateType"], `${at}.predicateType`, PROVENANCE_TYPES),
-    issuer: text("issuer"),
-    san: text("san"),
-    repository: httpsRepository(shape["repository"], `${at}.repository`, read),
-    repositoryId: id("repositoryId"),
-    ownerId: id("ownerId"),
-    commit: commitMember(shape["commit"], `${at}.commit`, read),
-    ref: optional("ref"),
-    workflow: optional("workflow"),
-    trigger: optional("trigger"),
-    builder: text("builder"),
-    runner: nullable(shape["runner"], (runner) => read.oneOf(runner, `${at}.runner`, RUNNERS)),
-    signedAt: read.integer(shape["signedAt"], `${at}.signedAt`, 1, MAX),
   }
 }
 
