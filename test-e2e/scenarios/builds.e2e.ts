@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
 import {
-  commandIn, describeRun, findPackage, getManager, guardedProject, openEnvelope, type OpenedStatement, openWorld, type Operator, policyFiles, provenanceFaults, type Ran, removeFolder, type Repository, runOk, startGitServer, summaryFaults, temporaryFolder, type World,
+  commandIn, describeRun, findPackage, getManager, guardedProject, makeSigningKey, openEnvelope, type OpenedStatement, openWorld, type Operator, policyFiles, provenanceFaults, type Ran, removeFolder, type Repository, runOk, type SigningKey, startGitServer, summaryFaults, temporaryFolder, type World,
 } from "../support/index.ts"
 
 const TOKEN = "token-for-builds-0123456789"
@@ -16,11 +16,13 @@ const REBUILDERS: readonly Operator[] = ["alpha", "beta"]
 let world: World
 const commits = new Map<string, { url: string; good: string; other: string }>()
 let tokenFile = ""
+let ours: SigningKey
+let strangers: SigningKey
 
 /** A package in a repository of its own, packed by npm from its first commit; `extra` files are only in what is published. */
-async function publishable(repository: Repository, name: string, extra: Readonly<Record<string, string>> = {}): Promise<FixturePackage> {
+async function publishable(repository: Repository, name: string, extra: Readonly<Record<string, string>> = {}, signWith?: string): Promise<FixturePackage> {
   const manifest = { name, version: "1.0.0", description: "made from source", main: "index.js", files: ["index.js", "extra.js"], repository: { type: "git", url: `git+${repository.url}` }, license: "MIT" }
-  const good = repository.commit({ "package.json": `${JSON.stringify(manifest, null, 2)}\n`, "index.js": `module.exports = ${JSON.stringify(name)}\n`, "README.md": `# ${name}\n` }, "v1.0.0")
+  const good = repository.commit({ "package.json": `${JSON.stringify(manifest, null, 2)}\n`, "index.js": `module.exports = ${JSON.stringify(name)}\n`, "README.md": `# ${name}\n` }, "v1.0.0", signWith)
   const npm = await getManager("npm11")
   const into = join(repository.work, "..", `${name}-packed`)
   mkdirSync(into)
@@ -41,11 +43,16 @@ beforeAll(async () => {
   const server = await startGitServer(folder)
   tokenFile = join(folder, "token")
   writeFileSync(tokenFile, `${TOKEN}\n`, { mode: 0o600 })
+  ours = makeSigningKey(join(folder, "ours"))
+  strangers = makeSigningKey(join(folder, "strangers"))
   const packages = [
     await publishable(server.repository("zz-honest"), "zz-honest"), await publishable(server.repository("zz-lies"), "zz-lies", { "extra.js": "require('child_process')\n" }),
     await publishable(server.repository("zz-mixed"), "zz-mixed"),
+    await publishable(server.repository("zz-signed"), "zz-signed", {}, ours.path), await publishable(server.repository("zz-stranger"), "zz-stranger", {}, strangers.path),
   ]
-  const config = { rebuild: true, buildTokenFile: tokenFile, gitHost: [server.host] }
+  const allowedSigners = join(folder, "allowed_signers")
+  writeFileSync(allowedSigners, `# who signs releases\nann@git.example namespaces="git" ${ours.line}\n`)
+  const config = { rebuild: true, buildTokenFile: tokenFile, gitHost: [server.host], allowedSigners }
   const cleanUp = async (): Promise<void> => {
     await server.close()
     removeFolder(folder)
@@ -121,6 +128,55 @@ describe("a package that its source yields", () => {
     const [summary] = await opened("--as", "summary", "--key", key)
     expect(summaryFaults(summary as OpenedStatement)).toEqual([])
     expect(summary).toMatchObject({ predicateType: "https://slsa.dev/verification_summary/v1", predicate: { verificationResult: "PASSED", verifiedLevels: expect.arrayContaining(["SLSA_BUILD_REPRODUCED"]) as string[] } })
+  })
+})
+
+describe("a policy that demands commits signed by a key", () => {
+  let projects = 0
+  /** What a policy says that demands our key for these packages. */
+  const demands = () => ({ signers: [{ match: ["zz-signed", "zz-stranger", "zz-honest"], keys: [ours.fingerprint] }] })
+  const rebuilt = async (name: string): Promise<void> => {
+    const command = await account(`signers-${name}`)
+    for (const operator of REBUILDERS) {
+      const ran = await build(command, operator, name)
+      expect(ran.status, describeRun(ran)).toBe(0)
+    }
+  }
+  const install = async (name: string, id: "npm11" | "pnpm10"): Promise<{ ran: Ran; found: readonly string[]; command: (...argv: string[]) => Promise<Ran> }> => {
+    const { project, command } = await guardedProject(world, { account: `signers-${name}-${id}-${++projects}`, manager: id })
+    const path = join(project, "vouchsafe.json")
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")) as object, ...demands() }))
+    const ran = id === "npm11" ? await command("vouchsafe", "run", "--", "npm", "install", name) : await command("pnpm", "add", name)
+    return { ran, found: findPackage(project, name), command }
+  }
+
+  test("installs what is signed by it, and says whose it is", async () => {
+    const before = await install("zz-signed", "npm11")
+    expect([before.ran.status, before.found], describeRun(before.ran)).toEqual([1, []])
+    expect(before.ran.output).toContain("UNSIGNED_COMMIT")
+    await rebuilt("zz-signed")
+    const verdict = await explain(await account("signed-explained", demands()), "zz-signed")
+    expect(verdict).toMatchObject({ ok: true, rebuilds: REBUILDERS.map((operator) => ({ operator, signature: { state: "valid", kind: "ssh", key: ours.fingerprint, signer: "ann@git.example" } })) })
+    for (const id of ["npm11", "pnpm10"] as const) {
+      const { ran, found } = await install("zz-signed", id)
+      expect(ran.status, describeRun(ran)).toBe(0)
+      expect(found, describeRun(ran)).not.toEqual([])
+    }
+  })
+
+  test.each([
+    { name: "zz-honest", what: "unsigned", state: "unsigned" },
+    { name: "zz-stranger", what: "signed by another key", state: "unknown-signer" },
+  ])("refuses what is $what", async ({ name, state }) => {
+    await rebuilt(name)
+    const verdict = await explain(await account(`${name}-explained`, demands()), name)
+    expect(verdict).toMatchObject({ ok: false, code: "UNSIGNED_COMMIT", rebuilds: REBUILDERS.map(() => ({ signature: { state } })) })
+    for (const id of ["npm11", "pnpm10"] as const) {
+      const { ran, found } = await install(name, id)
+      expect(ran.status, describeRun(ran)).not.toBe(0)
+      expect(ran.output, describeRun(ran)).toContain("UNSIGNED_COMMIT")
+      expect(found, describeRun(ran)).toEqual([])
+    }
   })
 })
 

@@ -1,7 +1,7 @@
 /** What end-to-end tests and the demo share: real package managers, an installed Vouchsafe, a network of processes, a registry that lies. @packageDocumentation */
 export { cacheFolder, removeFolder, ROOT, temporaryFolder } from "./folders.ts"
 export { openEnvelope, provenanceFaults, summaryFaults, type OpenedStatement } from "./dsse.ts"
-export { startGitServer, type GitServer, type Repository } from "./git-server.ts"
+export { makeSigningKey, startGitServer, type GitServer, type Repository, type SigningKey } from "./git-server.ts"
 export { FIXTURES, TAMPER } from "./fixtures.ts"
 export { familyOf, getManager, MANAGER_IDS, type Family, type Manager, type ManagerId } from "./managers.ts"
 export { OPERATORS, startNetwork, type Network, type NodeConfigs, type Operator, type RunningNode } from "./network.ts"
