@@ -39,6 +39,6 @@ export async function gatherUpstream(
   const unknown = verified.upstream.refused.filter((code) => TRUST_MAY_BE_OLD.has(code))
   if (unknown.length === 0) return verified
   throw new VouchsafeError("UPSTREAM_FAILED", `${name}@${version} is signed by a key or logged in a log that this node does not know (${unknown.join(", ")})`, {
-    hint: "give the node newer roots of trust: --trust-root, --registry-keys",
+    hint: "give the node newer roots of trust: --trust-mirror, or --trust-root and --registry-keys",
   })
 }

@@ -131,7 +131,7 @@ describe("roots of trust from a mirror", () => {
     expect(kept.status()).toMatchObject({ state: "current", failure: null })
     expectVerifies(kept)
   })
-  test("THREATS: a mirror that shows the same for ever, or what was before, does not keep a node believing", async () => {
+  test("a mirror that shows the same for ever, or what was before, does not keep a node believing", async () => {
     repository.publish(state({ version: 3 }))
     repository.publish(state({ version: 1 }))
     const kept = await keep()
