@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import {
-  type ArtifactName, artifactKey, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isVouchsafeError, isWellFormed, leafHash, parseEntry, splitMulti, utf8Encode,
+  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, leafHash, parseEntry, splitMulti, unlessRefused, utf8Encode,
 } from "@vouchsafe/core"
 import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
 import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook } from "./book.ts"
@@ -46,12 +46,7 @@ export function screenCache(crypto: Crypto, books: readonly LogBook[]): Set<stri
 }
 
 function openIfSigned(crypto: Crypto, book: LogBook, signed: string): KnownHead | undefined {
-  try {
-    return openHead(crypto, book.memory.node.log, signed)
-  } catch (error) {
-    if (isVouchsafeError(error)) return undefined
-    throw error
-  }
+  return unlessRefused(() => openHead(crypto, book.memory.node.log, signed))
 }
 
 function isIncluded(crypto: Crypto, statement: CachedStatement, head: KnownHead): boolean {
@@ -67,13 +62,8 @@ function isAbout(crypto: Crypto, statement: CachedStatement): boolean {
 
 /** Digest of the body that an entry refers to; undefined for an entry that is whole, or is nothing that core would read. */
 function bodyDigest(entry: string): string | undefined {
-  try {
-    const read = parseEntry(entry)
-    return read.kind === "by-digest" ? read.sha256 : undefined
-  } catch (error) {
-    if (isVouchsafeError(error)) return undefined
-    throw error
-  }
+  const read = unlessRefused(() => parseEntry(entry))
+  return read?.kind === "by-digest" ? read.sha256 : undefined
 }
 
 /** True when cached evidence stands under so many heads that checking their signatures costs more than asking again. */
@@ -131,12 +121,7 @@ function worthKeeping(statements: readonly CachedStatement[]): CachedStatement[]
 
 /** Kind of an entry; undefined for what core would not read either. */
 function kindOf(entry: string): Entry["kind"] | undefined {
-  try {
-    return parseEntry(entry).kind
-  } catch (error) {
-    if (isVouchsafeError(error)) return undefined
-    throw error
-  }
+  return unlessRefused(() => parseEntry(entry).kind)
 }
 
 function addTo(lists: Map<string, KeptStatement[]>, kept: KeptStatement): void {

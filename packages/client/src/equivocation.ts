@@ -1,4 +1,4 @@
-import { artifactKey, isVouchsafeError, leafHash, type MisbehaviorProof, parseEntry, type ProvenEntry, splitMulti, utf8Encode, verifyMisbehavior } from "@vouchsafe/core"
+import { artifactKey, leafHash, type MisbehaviorProof, parseEntry, type ProvenEntry, splitMulti, unlessRefused, utf8Encode, verifyMisbehavior } from "@vouchsafe/core"
 import type { AcceptedAnswer, LogBook } from "./book.ts"
 import { type Context, convict } from "./context.ts"
 
@@ -39,12 +39,7 @@ function findEquivocation(context: Context, book: LogBook, answer: AcceptedAnswe
 }
 
 function subjectOf(entry: string): { readonly key: string; readonly sha512: string } | undefined {
-  try {
-    const read = parseEntry(entry)
-    // A rebuilder may change its mind and anybody may sign: only two observations contradict each other.
-    return read.kind === "observation" ? { key: artifactKey(read.observation), sha512: read.observation.sha512 } : undefined
-  } catch (error) {
-    if (isVouchsafeError(error)) return undefined
-    throw error
-  }
+  const read = unlessRefused(() => parseEntry(entry))
+  // A rebuilder may change its mind and anybody may sign: only two observations contradict each other.
+  return read?.kind === "observation" ? { key: artifactKey(read.observation), sha512: read.observation.sha512 } : undefined
 }

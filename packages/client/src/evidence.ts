@@ -1,4 +1,4 @@
-import { type EntryBatch, isVouchsafeError, type LogEvidence, parseCheckpoint, parseNote } from "@vouchsafe/core"
+import { type EntryBatch, type LogEvidence, parseCheckpoint, parseNote, unlessRefused } from "@vouchsafe/core"
 import type { CachedStatement } from "@vouchsafe/ports"
 import type { LogBook } from "./book.ts"
 import { mergeProofs } from "./merge-proofs.ts"
@@ -55,10 +55,5 @@ function toBatch(checkpoint: string, statements: readonly CachedStatement[]): En
 
 /** Size that a head claims; undefined for what is no head. */
 function sizeOf(checkpoint: string): number | undefined {
-  try {
-    return parseCheckpoint(parseNote(checkpoint).text).size
-  } catch (error) {
-    if (isVouchsafeError(error)) return undefined
-    throw error
-  }
+  return unlessRefused(() => parseCheckpoint(parseNote(checkpoint).text).size)
 }

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { type ArtifactName, type EvidenceAnswer, evidenceAnswerOf, isVouchsafeError, parseJson, shapeReader } from "@vouchsafe/core"
+import { type ArtifactName, type EvidenceAnswer, evidenceAnswerOf, isVouchsafeError, shapeReader } from "@vouchsafe/core"
 import { FAILURE_LENGTH_MAX, GATHER_ANSWERS_MAX, GATHER_BYTES_MAX } from "./limits.ts"
 
 export const GATHER_REQUEST_FORMAT = "vouchsafe-gather-request/v1"
@@ -49,8 +49,7 @@ export function formatGatherRequest(request: GatherRequest): string {
 
 /** Reads an answer. One node's malformed part becomes that node's failure. @throws VouchsafeError EVIDENCE_MALFORMED. */
 export function parseGatherAnswer(text: string): GatheredAnswer[] {
-  if (text.length > GATHER_BYTES_MAX) read.fail("document", `at most ${GATHER_BYTES_MAX} characters`, `${text.length} characters`)
-  const document = read.object(parseJson("EVIDENCE_MALFORMED", "gather answer", text), "document", ["format", "answers"])
+  const document = read.object(read.json(text, GATHER_BYTES_MAX), "document", ["format", "answers"])
   read.oneOf(document["format"], "format", [GATHER_FORMAT])
   return read.array(document["answers"], "answers", GATHER_ANSWERS_MAX).map((value, i) => parseOne(value, `answers[${i}]`))
 }

@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, type Crypto, isVouchsafeError, openCheckpoint, parseMisbehavior, type RosterNode, verifyMisbehavior, type VerifierKey,
+  type Bytes, type Crypto, isVouchsafeError, openCheckpoint, parseMisbehavior, type RosterNode, unlessRefused, type VerifierKey, verifyMisbehavior,
 } from "@vouchsafe/core"
 import type { MisbehaviorRecord, NoticesMirror, StateStore } from "@vouchsafe/ports"
 import type { Failure, FoundMisbehavior } from "./types.ts"
@@ -100,12 +100,7 @@ function readProofs(crypto: Crypto, memory: LogMemory, records: readonly Misbeha
 }
 
 function parseProof(document: string): ReturnType<typeof parseMisbehavior> | undefined {
-  try {
-    return parseMisbehavior(document)
-  } catch (error) {
-    if (isVouchsafeError(error)) return undefined
-    throw error
-  }
+  return unlessRefused(() => parseMisbehavior(document))
 }
 
 /** Makes the node's log stop counting for good. */

@@ -7,7 +7,7 @@ import { base64Decode, base64Encode } from "./base64.ts"
 import { type Bytes, isWellFormed } from "./bytes.ts"
 import type { Crypto } from "./crypto.ts"
 import { parseDecimal } from "./decimal.ts"
-import { isVouchsafeError, shown, VouchsafeError } from "./errors.ts"
+import { isVouchsafeError, refusals, shown } from "./errors.ts"
 import { HASH_BYTES, isTreeNumber } from "./merkle.ts"
 import { type Note, parseNote } from "./note.ts"
 import { openNote } from "./open-note.ts"
@@ -25,9 +25,7 @@ export interface Checkpoint {
   readonly extensions: readonly string[]
 }
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("CHECKPOINT_MALFORMED", `checkpoint: ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("CHECKPOINT_MALFORMED", "checkpoint: ")
 
 /** Turns a helper's refusal into one that names the line. */
 function readLine<T>(line: string, what: string, read: (text: string) => T): T {

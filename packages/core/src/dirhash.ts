@@ -6,7 +6,7 @@
 import { base64Decode, base64Encode } from "./base64.ts"
 import { type Bytes, compareBytes, hexEncode, isWellFormed, utf8Encode } from "./bytes.ts"
 import type { Crypto } from "./crypto.ts"
-import { isVouchsafeError, shown, VouchsafeError } from "./errors.ts"
+import { isVouchsafeError, refusals, shown } from "./errors.ts"
 
 /** A file by its path (slashes) and the SHA-256 of its content in lower-case hexadecimal. */
 export interface HashedFile {
@@ -17,9 +17,7 @@ export interface HashedFile {
 const PREFIX = "h1:"
 const DIGEST_BYTES = 32
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("DIRHASH_MALFORMED", `content hash: ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("DIRHASH_MALFORMED", "content hash: ")
 
 function encodePath(path: string): Bytes {
   if (path === "" || path.includes("\n") || !isWellFormed(path)) throw refuse(`path ${shown(path)} is empty, has a newline or is not Unicode`)

@@ -6,7 +6,7 @@
 import { base64DecodeLenientUrl, base64Encode } from "./base64.ts"
 import { type Bytes, concatBytes, hexEncode, utf8Encode } from "./bytes.ts"
 import type { Crypto } from "./crypto.ts"
-import { isVouchsafeError, VouchsafeError } from "./errors.ts"
+import { isVouchsafeError, refusals } from "./errors.ts"
 
 /** Longest envelope, in UTF-16 units. */
 export const ENVELOPE_LENGTH_MAX = 16_000_000
@@ -41,9 +41,7 @@ export function preAuthEncode(payloadType: string, payload: Bytes): Bytes {
   return concatBytes(utf8Encode(`DSSEv1 ${type.length} `), type, utf8Encode(` ${payload.length} `), payload)
 }
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("DSSE_MALFORMED", `envelope ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("DSSE_MALFORMED", "envelope ")
 
 function decodeMember(text: unknown, what: string): Bytes {
   if (typeof text !== "string") throw refuse(`${what} is not a string`)

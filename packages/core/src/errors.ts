@@ -97,6 +97,21 @@ export class VouchsafeError extends Error {
   }
 }
 
+/** Makes the errors of one module: one code, and messages that begin alike. */
+export function refusals(code: ErrorCode, start: string): (why: string, cause?: unknown) => VouchsafeError {
+  return (why, cause) => new VouchsafeError(code, start + why, { cause })
+}
+
+/** What `read` reads, or undefined for bytes that it refuses with a {@link VouchsafeError}. */
+export function unlessRefused<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (isVouchsafeError(error)) return undefined
+    throw error
+  }
+}
+
 /**
  * Tells whether `error` is a {@link VouchsafeError}, also one made by another installed copy of this package.
  * With `code`, also that it carries this code.

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { isWellFormed } from "./bytes.ts"
-import { shown, VouchsafeError } from "./errors.ts"
+import { refusals, shown } from "./errors.ts"
 
 /** Anything JSON can say. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
@@ -14,9 +14,7 @@ export interface JsonObject { readonly [key: string]: JsonValue }
 /** Deepest nesting of arrays and objects accepted; keeps recursion far from the stack's end. */
 export const JSON_DEPTH_MAX = 64
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("JSON_NOT_CANONICAL", `JSON ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("JSON_NOT_CANONICAL", "JSON ")
 
 function writeString(text: string): string {
   if (!isWellFormed(text)) throw refuse(`string ${shown(text)} has a lone surrogate, which RFC 8785 refuses`)

@@ -7,7 +7,7 @@
  */
 import { base64Decode, base64Encode } from "./base64.ts"
 import { type Bytes, concatBytes, hexDecode, hexEncode, isWellFormed, utf8Encode } from "./bytes.ts"
-import { isVouchsafeError, shown, VouchsafeError } from "./errors.ts"
+import { isVouchsafeError, refusals, shown } from "./errors.ts"
 import { isKeyName, KEY_TYPE, type VerifierKey } from "./vkey.ts"
 
 /** Most signature lines of a note; the Go implementation has the same limit. */
@@ -40,9 +40,7 @@ export interface Signer {
   sign(message: Bytes): Bytes
 }
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("NOTE_MALFORMED", `note: ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("NOTE_MALFORMED", "note: ")
 
 function parseSignatureLine(line: string, number: number): NoteSignature {
   const where = `signature line ${number}`

@@ -5,7 +5,7 @@
  */
 import { hexEncode, isWellFormed } from "./bytes.ts"
 import { parseDecimal } from "./decimal.ts"
-import { isVouchsafeError, shown, VouchsafeError } from "./errors.ts"
+import { isVouchsafeError, refusals, shown } from "./errors.ts"
 import { KEY_TYPE, parseVerifierKey, type VerifierKey } from "./vkey.ts"
 
 /** Longest policy text, in UTF-16 units. */
@@ -41,9 +41,7 @@ interface Draft {
   readonly witnessKeys: Set<string>
 }
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("POLICY_TEXT_MALFORMED", `policy ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("POLICY_TEXT_MALFORMED", "policy ")
 
 function inLine<T>(what: string, read: () => T): T {
   try {

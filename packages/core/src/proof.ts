@@ -9,7 +9,7 @@ import { type Checkpoint, parseCheckpoint } from "./checkpoint.ts"
 import { verifyCosignature } from "./cosignature.ts"
 import type { Crypto } from "./crypto.ts"
 import { parseDecimal } from "./decimal.ts"
-import { isVouchsafeError, shown, VouchsafeError } from "./errors.ts"
+import { isVouchsafeError, refusals, shown } from "./errors.ts"
 import { areHashes, checkInclusion, HASH_BYTES, isTreeNumber } from "./merkle.ts"
 import { NOTE_LENGTH_MAX, parseNote } from "./note.ts"
 import { openNote } from "./open-note.ts"
@@ -33,9 +33,7 @@ export interface TlogProof {
   readonly checkpoint: string
 }
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("PROOF_MALFORMED", `proof: ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("PROOF_MALFORMED", "proof: ")
 
 function readPart<T>(what: string, read: () => T): T {
   try {

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { isWellFormed, utf8Decode, utf8Encode } from "./bytes.ts"
-import { shown, VouchsafeError } from "./errors.ts"
+import { refusals, shown } from "./errors.ts"
 
 /** Longest purl accepted, in UTF-16 units. */
 export const PURL_LENGTH_MAX = 4096
@@ -24,9 +24,7 @@ const QUALIFIER_KEY = /^[a-z][a-z0-9._-]*$/
 /** Letters, digits, `.-_~` and the colon stand for themselves in the current standard; all else is percent-encoded. */
 const PLAIN = /^[A-Za-z0-9._~:-]$/
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("PURL_MALFORMED", `purl ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("PURL_MALFORMED", "purl ")
 
 function encode(text: string): string {
   let encoded = ""

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { shown, VouchsafeError } from "./errors.ts"
+import { refusals, shown } from "./errors.ts"
 import { canonicalize, type JsonObject, type JsonValue, parseCanonicalJson } from "./jcs.ts"
 
 export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -35,9 +35,7 @@ const DIGITS_BY_ALGORITHM: Readonly<Record<string, readonly number[]>> = {
   gitCommit: [40, 64], gitTree: [40, 64], gitBlob: [40, 64], gitTag: [40, 64],
 }
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("STATEMENT_MALFORMED", `statement ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("STATEMENT_MALFORMED", "statement ")
 
 function asObject(value: JsonValue | undefined, what: string): JsonObject {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse(`${what} is not an object`)

@@ -6,7 +6,7 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { base64Decode, base64Encode } from "./base64.ts"
 import { type Bytes, concatBytes, hexEncode, isWellFormed, utf8Encode } from "./bytes.ts"
-import { isVouchsafeError, shown, VouchsafeError } from "./errors.ts"
+import { isVouchsafeError, refusals, shown } from "./errors.ts"
 
 /** Signature types of signed notes that this package knows. */
 export const KEY_TYPE = { ed25519: 0x01, cosignatureEd25519: 0x04, cosignatureMlDsa44: 0x06 } as const
@@ -55,9 +55,7 @@ export function verifierKeyOf(name: string, type: number, publicKey: Bytes): Ver
   return { name, keyId, type, publicKey, vkey: `${name}+${keyId}+${base64Encode(concatBytes(Uint8Array.of(type), publicKey))}` }
 }
 
-function refuse(why: string, cause?: unknown): VouchsafeError {
-  return new VouchsafeError("VKEY_MALFORMED", `verifier key: ${why}`, { cause })
-}
+const refuse = /* @__PURE__ */ refusals("VKEY_MALFORMED", "verifier key: ")
 
 /**
  * Reads `name+keyid+base64(type || public key)` and recomputes the key ID.

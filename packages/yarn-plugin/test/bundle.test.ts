@@ -6,8 +6,8 @@ import { build } from "tsup"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import config from "../tsup.config.ts"
 
-/** Yarn reads the file at every command. Whatever judges statements, rebuilds and releases among them, is in it. */
-const PLUGIN_BYTES_MAX = 165_000
+/** Yarn reads the file at every command. */
+const PLUGIN_BYTES_MAX = 150_000
 
 interface Plugin {
   readonly name: string

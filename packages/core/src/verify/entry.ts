@@ -1,10 +1,11 @@
 import { hexEncode, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import { shown, VouchsafeError } from "../errors.ts"
+import { sha256Member } from "./members.ts"
 import { type Observation, observationOf, parseObservation } from "./observation.ts"
 import { type Rebuild, rebuildOf } from "./rebuild.ts"
 import { type ForeignEntry, foreignEntryOf } from "./release.ts"
-import { HEX_SHA256, shapeReader } from "./shape.ts"
+import { shapeReader } from "./shape.ts"
 import {
   BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, formatStatementText, OBSERVATION_TYPE, type OwnStatement, parseOwnStatement, REBUILD_TYPE, URL_LENGTH_MAX,
 } from "./statement-text.ts"
@@ -70,7 +71,7 @@ function byDigestOf({ purl, sha512, predicate: value }: OwnStatement): ByDigestE
     kind: "by-digest", purl, sha512,
     log: read.string(predicate["log"], "predicate.log", URL_LENGTH_MAX),
     size: read.integer(body["size"], "predicate.body.size", 1, BODY_LENGTH_MAX),
-    sha256: read.pattern(body["sha256"], "predicate.body.sha256", HEX_SHA256, "64 lower-case hex digits"),
+    sha256: sha256Member(body["sha256"], "predicate.body.sha256", read),
   }
 }
 

@@ -9,9 +9,8 @@ import type { Bytes } from "../bytes.ts"
 import { VouchsafeError } from "../errors.ts"
 import { HASH_BYTES } from "../merkle.ts"
 import { ENTRY_BYTES_MAX } from "../tile.ts"
-import { isRegistryId } from "./registry-id.ts"
-import { parseJson, shapeReader, type ShapeReader } from "./shape.ts"
-import { artifactPurl, BODY_LENGTH_MAX } from "./statement-text.ts"
+import { shapeReader, type ShapeReader } from "./shape.ts"
+import { artifactPurl, BODY_LENGTH_MAX, registryMember } from "./statement-text.ts"
 
 export const EVIDENCE_REQUEST_FORMAT = "vouchsafe-evidence-request/v1"
 export const EVIDENCE_FORMAT = "vouchsafe-evidence/v1"
@@ -28,7 +27,6 @@ const PROOF_HASHES_MAX = 200_000
 const CONSISTENCY_HASHES_MAX = 63
 const CHECKPOINT_LENGTH_MAX = 65_536
 const DETAIL_LENGTH_MAX = 1_000
-const URL_LENGTH_MAX = 512
 const MAX = Number.MAX_SAFE_INTEGER
 const CODE = /^[A-Z][A-Z0-9_]{0,62}$/
 
@@ -80,13 +78,12 @@ export interface EvidenceAnswer {
   readonly artifacts: readonly ArtifactAnswer[]
 }
 
-const readRequest = shapeReader("REQUEST_MALFORMED", "evidence request")
+const readRequest = /* @__PURE__ */ shapeReader("REQUEST_MALFORMED", "evidence request")
 const read = shapeReader("EVIDENCE_MALFORMED", "evidence answer")
 
 /** Reads a request, as a node does. @throws VouchsafeError REQUEST_MALFORMED, PURL_MALFORMED. */
 export function parseEvidenceRequest(text: string): EvidenceRequest {
-  if (text.length > REQUEST_LENGTH_MAX) readRequest.fail("document", `at most ${REQUEST_LENGTH_MAX} characters`, `${text.length} characters`)
-  const document = readRequest.object(parseJson("REQUEST_MALFORMED", "evidence request", text), "document",
+  const document = readRequest.object(readRequest.json(text, REQUEST_LENGTH_MAX), "document",
     ["format", "artifacts", "deadlineMs", "knownSize", "noticesFrom"])
   readRequest.oneOf(document["format"], "format", [EVIDENCE_REQUEST_FORMAT])
   const artifacts = readRequest.array(document["artifacts"], "artifacts", REQUEST_ARTIFACTS_MAX).map((value, i) => {
@@ -111,8 +108,7 @@ export function formatEvidenceRequest(request: EvidenceRequest): string {
 
 /** Reads an answer, as a client does. @throws VouchsafeError EVIDENCE_MALFORMED, PURL_MALFORMED. */
 export function parseEvidenceAnswer(text: string): EvidenceAnswer {
-  if (text.length > ANSWER_BYTES_MAX) read.fail("document", `at most ${ANSWER_BYTES_MAX} characters`, `${text.length} characters`)
-  return evidenceAnswerOf(parseJson("EVIDENCE_MALFORMED", "evidence answer", text))
+  return evidenceAnswerOf(read.json(text, ANSWER_BYTES_MAX))
 }
 
 /** Reads an answer that is a member of a larger document, already parsed as JSON. */
@@ -176,8 +172,7 @@ function parseArtifact(value: unknown, at: string): ArtifactAnswer {
 }
 
 function parseName(members: Readonly<Record<string, unknown>>, at: string, reader: ShapeReader): ArtifactName {
-  const registry = reader.string(members["registry"], `${at}.registry`, URL_LENGTH_MAX)
-  if (!isRegistryId(registry)) reader.fail(`${at}.registry`, "a registry URL in its one spelling", registry)
+  const registry = registryMember(members["registry"], `${at}.registry`, reader)
   return { purl: artifactPurl(members["purl"], `${at}.purl`, reader), registry }
 }
 

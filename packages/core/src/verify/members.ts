@@ -15,13 +15,20 @@ export type Members<T> = { readonly [K in keyof T]-?: Member<T[K]> }
 
 /** An object with every member of the table, and no other. */
 export function readMembers<T>(value: unknown, at: string, read: ShapeReader, members: Members<T>): T {
-  return takeMembers(read.object(value, at, Object.keys(members)), at, read, members)
+  return takeMembers(read.object(value, at, Object.keys(members)), `${at}.`, read, members)
 }
 
-/** The members of the table, out of an object that may have others. */
-export function takeMembers<T>(object: Readonly<Record<string, unknown>>, at: string, read: ShapeReader, members: Members<T>): T {
+/** A whole document: its `format`, and the members of the table beside it. */
+export function documentMembers<T>(value: unknown, read: ShapeReader, format: string, members: Members<T>): T {
+  const document = read.object(value, "document", ["format", ...Object.keys(members)])
+  read.oneOf(document["format"], "format", [format])
+  return takeMembers(document, "", read, members)
+}
+
+/** The members of the table, out of an object that has others; `prefix` stands before their names, with its dot. */
+export function takeMembers<T>(object: Readonly<Record<string, unknown>>, prefix: string, read: ShapeReader, members: Members<T>): T {
   const taken: Partial<T> = {}
-  for (const key in members) taken[key] = members[key](object[key], `${at}.${key}`, read)
+  for (const key in members) taken[key] = members[key](object[key], prefix + key, read)
   return taken as T
 }
 

@@ -13,7 +13,8 @@ import { checkFork, checkInclusion, leafHash } from "../merkle.ts"
 import { ENTRY_BYTES_MAX } from "../tile.ts"
 import type { VerifierKey } from "../vkey.ts"
 import { parseOwnEntry } from "./entry.ts"
-import { parseJson, shapeReader } from "./shape.ts"
+import { documentMembers, type Members, objectMember, textMember, wholeMember, wordMember } from "./members.ts"
+import { shapeReader } from "./shape.ts"
 
 export const MISBEHAVIOR_FORMAT = "vouchsafe-misbehavior/v1"
 export const MISBEHAVIOR_LENGTH_MAX = 1_048_576
@@ -92,40 +93,22 @@ function encodeEntry(entry: ProvenEntry): object {
   return { ...entry, proof: entry.proof.map(base64Encode) }
 }
 
-/** Reads a proof document; it proves nothing until `verifyMisbehavior` says so. @throws VouchsafeError MISBEHAVIOR_MALFORMED. */
-export function parseMisbehavior(text: string): MisbehaviorProof {
-  if (text.length > MISBEHAVIOR_LENGTH_MAX) read.fail("document", `at most ${MISBEHAVIOR_LENGTH_MAX} characters`, `${text.length} characters`)
-  const value = parseJson("MISBEHAVIOR_MALFORMED", "misbehavior proof", text)
-  const fork = ["format", "kind", "origin", "older", "newer", "consistency"]
-  const equivocation = ["format", "kind", "origin", "checkpoint", "first", "second"]
-  const isFork = typeof value === "object" && value !== null && "kind" in value && value.kind === "fork"
-  const document = read.object(value, "document", isFork ? fork : equivocation)
-  read.oneOf(document["format"], "format", [MISBEHAVIOR_FORMAT])
-  const origin = read.string(document["origin"], "origin", ORIGIN_LENGTH_MAX)
-  if (isFork) {
-    return {
-      kind: "fork", origin,
-      older: read.string(document["older"], "older", CHECKPOINT_LENGTH_MAX),
-      newer: read.string(document["newer"], "newer", CHECKPOINT_LENGTH_MAX),
-      consistency: hashes(document["consistency"], "consistency"),
-    }
-  }
-  read.oneOf(document["kind"], "kind", ["equivocation"])
-  return {
-    kind: "equivocation", origin,
-    checkpoint: read.string(document["checkpoint"], "checkpoint", CHECKPOINT_LENGTH_MAX),
-    first: provenEntry(document["first"], "first"),
-    second: provenEntry(document["second"], "second"),
-  }
+const originMember = /* @__PURE__ */ textMember(ORIGIN_LENGTH_MAX)
+const checkpointMember = /* @__PURE__ */ textMember(CHECKPOINT_LENGTH_MAX)
+const entryMember = /* @__PURE__ */ objectMember<ProvenEntry>({ index: wholeMember, entry: /* @__PURE__ */ textMember(ENTRY_BYTES_MAX), proof: hashes })
+
+const FORK: Members<Extract<MisbehaviorProof, { kind: "fork" }>> = {
+  origin: originMember, kind: /* @__PURE__ */ wordMember(["fork"]), older: checkpointMember, newer: checkpointMember, consistency: hashes,
+}
+const EQUIVOCATION: Members<Extract<MisbehaviorProof, { kind: "equivocation" }>> = {
+  origin: originMember, kind: /* @__PURE__ */ wordMember(["equivocation"]), checkpoint: checkpointMember, first: entryMember, second: entryMember,
 }
 
-function provenEntry(value: unknown, at: string): ProvenEntry {
-  const entry = read.object(value, at, ["index", "entry", "proof"])
-  return {
-    index: read.integer(entry["index"], `${at}.index`, 0, Number.MAX_SAFE_INTEGER),
-    entry: read.string(entry["entry"], `${at}.entry`, ENTRY_BYTES_MAX),
-    proof: hashes(entry["proof"], `${at}.proof`),
-  }
+/** Reads a proof document; it proves nothing until `verifyMisbehavior` says so. @throws VouchsafeError MISBEHAVIOR_MALFORMED. */
+export function parseMisbehavior(text: string): MisbehaviorProof {
+  const value = read.json(text, MISBEHAVIOR_LENGTH_MAX)
+  const isFork = typeof value === "object" && value !== null && "kind" in value && value.kind === "fork"
+  return isFork ? documentMembers(value, read, MISBEHAVIOR_FORMAT, FORK) : documentMembers(value, read, MISBEHAVIOR_FORMAT, EQUIVOCATION)
 }
 
 function hashes(value: unknown, at: string): Bytes[] {

@@ -1,4 +1,5 @@
-import { HEX_SHA512, shapeReader } from "./shape.ts"
+import { sha512Member } from "./members.ts"
+import { shapeReader } from "./shape.ts"
 import { formatStatementText, NOTICE_TYPE, parseOwnStatement, registryMember, URL_LENGTH_MAX } from "./statement-text.ts"
 
 export const NOTICE_REASON_LENGTH_MAX = 500
@@ -41,7 +42,7 @@ export function parseNotice(text: string): Notice {
     registry: registryMember(predicate["registry"], "predicate.registry", read),
     time: read.integer(predicate["time"], "predicate.time", 0, MAX),
     reason: read.string(predicate["reason"], "predicate.reason", NOTICE_REASON_LENGTH_MAX),
-    ...(kind === "conflict" ? { other: read.pattern(predicate["other"], "predicate.other", HEX_SHA512, "128 lower-case hex digits") } : {}),
+    ...(kind === "conflict" ? { other: sha512Member(predicate["other"], "predicate.other", read) } : {}),
     ...(kind === "reversal" ? { reverses: read.integer(predicate["reverses"], "predicate.reverses", 0, MAX) } : {}),
   }
 }

@@ -1,6 +1,7 @@
 import { DAY_SECONDS, dayMember } from "./calendar.ts"
+import { sha512Member } from "./members.ts"
 import { type LevelRule, levelsMember, type PublisherRule, publishersMember, type SignerRule, signersMember } from "./policy-names.ts"
-import { HEX_SHA512, parseJson, shapeReader } from "./shape.ts"
+import { shapeReader } from "./shape.ts"
 import { artifactPurl } from "./statement-text.ts"
 import { type Severity, VERDICT_CODES, type VerdictCode } from "./verdict.ts"
 
@@ -79,8 +80,7 @@ const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
  * @throws VouchsafeError CONFIG_MALFORMED that names the member.
  */
 export function parsePolicy(text: string): Policy {
-  if (text.length > POLICY_LENGTH_MAX) read.fail("document", `at most ${POLICY_LENGTH_MAX} characters`, `${text.length} characters`)
-  const document = read.object(parseJson("CONFIG_MALFORMED", "vouchsafe.json", text), "document", ["format", "roster"],
+  const document = read.object(read.json(text, POLICY_LENGTH_MAX), "document", ["format", "roster"],
     ["$schema", "preset", "threshold", "maxNoticeAge", "budget", "rules", "exceptions", "levels", "publishers", "signers", "rebuilders"])
   read.oneOf(document["format"], "format", [POLICY_FORMAT])
   if (document["$schema"] !== undefined) read.string(document["$schema"], "$schema", PATH_LENGTH_MAX)
@@ -128,7 +128,7 @@ function parseException(value: unknown, at: string): Exception {
     purl: artifactPurl(exception["purl"], `${at}.purl`, read),
     owner: nonEmpty(exception["owner"], `${at}.owner`),
     reason: nonEmpty(exception["reason"], `${at}.reason`),
-    ...(exception["sha512"] === undefined ? {} : { sha512: read.pattern(exception["sha512"], `${at}.sha512`, HEX_SHA512, "128 lower-case hex digits") }),
+    ...(exception["sha512"] === undefined ? {} : { sha512: sha512Member(exception["sha512"], `${at}.sha512`, read) }),
   }
 }
 

@@ -11,13 +11,14 @@ import { base64Decode, base64Encode } from "../base64.ts"
 import { isWellFormed, utf8Decode, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import { type Envelope, INTOTO_PAYLOAD_TYPE, preAuthEncode } from "../dsse.ts"
-import { isVouchsafeError } from "../errors.ts"
+import { unlessRefused } from "../errors.ts"
 import { canonicalize } from "../jcs.ts"
 import { npmNameOf } from "../purl.ts"
 import { parseForeignStatement, STATEMENT_TYPE } from "../statement.ts"
 import { KEY_TYPE, type VerifierKey } from "../vkey.ts"
-import { commitMember, factText } from "./facts.ts"
-import { HEX_SHA512, shapeReader } from "./shape.ts"
+import { commitMember, factMember } from "./facts.ts"
+import { type Members, readMembers, sha512Member } from "./members.ts"
+import { shapeReader } from "./shape.ts"
 import { artifactPurl, FOREIGN_TYPE, formatStatementText, type OwnStatement, parseOwnStatement, URL_LENGTH_MAX } from "./statement-text.ts"
 
 export const RELEASE_TYPE = "https://in-toto.io/attestation/release/v0.2"
@@ -80,16 +81,12 @@ export function parseRelease(text: string): Release {
   const source = predicate["vouchsafe_source"]
   return {
     purl: artifactPurl(predicate["purl"], "predicate.purl", read),
-    sha512: read.pattern(Object.hasOwn(subject.digest, "sha512") ? subject.digest["sha512"] : undefined, "subject[0].digest.sha512", HEX_SHA512, "128 lower-case hex digits"),
-    ...(source === undefined ? {} : { source: sourceMember(source) }),
+    sha512: sha512Member(Object.hasOwn(subject.digest, "sha512") ? subject.digest["sha512"] : undefined, "subject[0].digest.sha512", read),
+    ...(source === undefined ? {} : { source: readMembers(source, "predicate.vouchsafe_source", read, SOURCE) }),
   }
 }
 
-function sourceMember(value: unknown): NonNullable<Release["source"]> {
-  const at = "predicate.vouchsafe_source"
-  const source = read.object(value, at, ["repository", "commit"])
-  return { repository: factText(source["repository"], `${at}.repository`, URL_LENGTH_MAX, read), commit: commitMember(source["commit"], `${at}.commit`, read) }
-}
+const SOURCE: Members<NonNullable<Release["source"]>> = { repository: /* @__PURE__ */ factMember(URL_LENGTH_MAX), commit: commitMember }
 
 /**
  * Opens a release under one key.
@@ -109,14 +106,7 @@ export function isSignedBy(crypto: Crypto, envelope: Envelope, key: Pick<Verifie
 
 function releaseIn(envelope: Envelope): Release {
   read.oneOf(envelope.payloadType, "payloadType", [INTOTO_PAYLOAD_TYPE])
-  let text: string
-  try {
-    text = utf8Decode(envelope.payload)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return read.fail("payload", "UTF-8", "other bytes")
-  }
-  return parseRelease(text)
+  return parseRelease(unlessRefused(() => utf8Decode(envelope.payload)) ?? read.fail("payload", "UTF-8", "other bytes"))
 }
 
 /** Reads a foreign entry. Strict. Its subject is the one that the signed statement names. @throws VouchsafeError STATEMENT_MALFORMED, JSON_NOT_CANONICAL, PURL_MALFORMED. */
@@ -153,12 +143,7 @@ function envelopeMember(value: unknown): Envelope {
 }
 
 function bytesMember(text: string, at: string): Uint8Array {
-  try {
-    return base64Decode(text)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return read.fail(at, "base64 in its one spelling", text)
-  }
+  return unlessRefused(() => base64Decode(text)) ?? read.fail(at, "base64 in its one spelling", text)
 }
 
 /**

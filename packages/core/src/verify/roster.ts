@@ -5,7 +5,7 @@ import { parseTlogPolicy, quorumSatisfied, type TlogPolicy } from "../policy-tex
 import { KEY_TYPE, parseVerifierKey, type VerifierKey } from "../vkey.ts"
 import { quorumsIntersect } from "./quorum.ts"
 import { isRegistryId } from "./registry-id.ts"
-import { parseJson, shapeReader } from "./shape.ts"
+import { shapeReader } from "./shape.ts"
 
 export const ROSTER_FORMAT = "vouchsafe-roster/v1"
 /** Longest roster in UTF-16 code units. */
@@ -59,8 +59,7 @@ const read = shapeReader("ROSTER_MALFORMED", "roster")
  * @throws VouchsafeError ROSTER_MALFORMED.
  */
 export function parseRoster(crypto: Crypto, text: string): Roster {
-  if (text.length > ROSTER_LENGTH_MAX) read.fail("document", `at most ${ROSTER_LENGTH_MAX} characters`, `${text.length} characters`)
-  const document = read.object(parseJson("ROSTER_MALFORMED", "roster", text), "document", ["format", "version", "nodes", "policy", "registries"], ["threshold"])
+  const document = read.object(read.json(text, ROSTER_LENGTH_MAX), "document", ["format", "version", "nodes", "policy", "registries"], ["threshold"])
   read.oneOf(document["format"], "format", [ROSTER_FORMAT])
   const version = read.integer(document["version"], "version", 1, Number.MAX_SAFE_INTEGER)
   const nodes = read.array(document["nodes"], "nodes", ROSTER_NODES_MAX).map((node, i) => parseNode(node, `nodes[${i}]`))

@@ -6,6 +6,8 @@ import { VouchsafeError, type ErrorCode } from "../errors.ts"
  */
 export interface ShapeReader {
   fail(at: string, expected: string, found: unknown): never
+  /** A whole document: JSON of at most `lengthMax` UTF-16 code units. */
+  json(text: string, lengthMax: number): unknown
   /** An object with every `required` member, perhaps `optional` ones, and no other. */
   object(value: unknown, at: string, required: readonly string[], optional?: readonly string[]): Readonly<Record<string, unknown>>
   string(value: unknown, at: string, maxLength: number): string
@@ -34,6 +36,10 @@ export function shapeReader(code: ErrorCode, document: string): ShapeReader {
   const reader: ShapeReader = {
     fail(at, expected, found) {
       throw new VouchsafeError(code, `${document}: ${at} is ${excerpt(found)}, expected ${expected}`, { details: { at } })
+    },
+    json(text, lengthMax) {
+      if (text.length > lengthMax) reader.fail("document", `at most ${lengthMax} characters`, `${text.length} characters`)
+      return parseJson(code, document, text)
     },
     object(value, at, required, optional = []) {
       if (typeof value !== "object" || value === null || Array.isArray(value)) return reader.fail(at, "an object", value)

@@ -55,7 +55,7 @@ export function parseOwnStatement(text: string, reader: ShapeReader): OwnStateme
 export function predicateMembers<T>(value: unknown, reader: ShapeReader, members: Members<T>, kind = "own"): T {
   const predicate = reader.object(value, "predicate", ["kind", ...Object.keys(members)])
   reader.oneOf(predicate["kind"], "predicate.kind", [kind])
-  return takeMembers(predicate, "predicate", reader, members)
+  return takeMembers(predicate, "predicate.", reader, members)
 }
 
 /** Reads a purl that names an artifact: npm, with version, without qualifiers or subpath, in its one spelling. */

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import type { Crypto } from "../../crypto.ts"
-import { isVouchsafeError } from "../../errors.ts"
+import { unlessRefused } from "../../errors.ts"
 import { npmNameOf } from "../../purl.ts"
 import type { LogView } from "../log-view.ts"
 import { matchesName } from "../name-pattern.ts"
@@ -46,12 +46,7 @@ export function demandsOn(policy: Policy, request: ArtifactRequest): Demands {
 }
 
 function nameOf(purl: string): string | undefined {
-  try {
-    return npmNameOf(purl).name
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
+  return unlessRefused(() => npmNameOf(purl).name)
 }
 
 export function severityOf(policy: Policy, code: RuleCode): RuleSeverity {
