@@ -2,6 +2,8 @@ import { sharedPath } from "@vouchsafe/config/shared"
 import { embeddedTrustTexts, type UpstreamInput } from "@vouchsafe/sigstore"
 import { startRegistry } from "@vouchsafe/testkit/registry"
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { createServer, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { beforeEach, describe, expect, test, vi } from "vitest"
 import { type RepositoryState, startTufRepository, type TufRepository } from "../../sigstore/test/support/tuf-repository.ts"
@@ -49,11 +51,11 @@ describe("roots of trust from a mirror", () => {
   })
 
   const logger: Logger = { ...quiet, warn: (facts) => lines.push({ level: "warn", ...facts }), error: (facts) => lines.push({ level: "error", ...facts }) }
-  const keep = async (more: { mirrorUrl?: string; rootJson?: string } = {}): Promise<KeptTrust> => {
+  const keep = async (more: { mirrorUrl?: string; rootJson?: string; timeoutMs?: number } = {}): Promise<KeptTrust> => {
     const [mirrorUrl, rootJson] = [more.mirrorUrl ?? `${repository.url}/`, more.rootJson ?? repository.rootJson]
     const kept = await keepTrust({
       mirrorUrl, rootJson, registries: [REGISTRY], registryKeys: new Map(), store: createTrustStore(folder, mirrorUrl, rootJson), clock: time.clock, timers: time.timers, logger,
-      onRefresh: (outcome) => outcomes.push(outcome), timeoutMs: 5_000,
+      onRefresh: (outcome) => outcomes.push(outcome), timeoutMs: more.timeoutMs ?? 5_000,
     })
     cleanup(() => kept.stop())
     return kept
@@ -100,6 +102,21 @@ describe("roots of trust from a mirror", () => {
     expect(kept.status()).toEqual({ source: "mirror", state: "missing", refreshedAt: null, expiresAt: null, failure: code })
     expectVerifiesNothing(kept, code)
     expect([outcomes, lines]).toEqual([["failed"], [expect.objectContaining({ level: "error", code })]])
+  })
+
+  test.each<{ name: string; answer: (response: ServerResponse) => void; code: string }>([
+    { name: "does not answer", answer: () => undefined, code: "UNREACHABLE" },
+    { name: "begins an answer and sends no more", answer: (response) => { response.writeHead(200).write('{"signed":') }, code: "UNREACHABLE" },
+    { name: "sends a byte now and then", answer: (response) => { response.writeHead(200); const drip = setInterval(() => response.write(" "), 20); response.once("close", () => clearInterval(drip)) }, code: "UNREACHABLE" },
+    { name: "answers with an error", answer: (response) => { response.writeHead(500).end("no") }, code: "UNREACHABLE" },
+    { name: "sends more than metadata has", answer: (response) => { response.writeHead(200).end(Buffer.alloc(8 * 1024 * 1024, 0x20)) }, code: "UNREACHABLE" },
+  ])("a mirror that $name holds up nobody for long", async ({ answer, code }) => {
+    const server = createServer((_request, response) => answer(response))
+    await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve) })
+    cleanup(() => new Promise((resolve) => { server.close(resolve); server.closeAllConnections() }))
+    const kept = await keep({ mirrorUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, timeoutMs: 300 })
+    expect(kept.status()).toMatchObject({ state: "missing", failure: code })
+    expectVerifiesNothing(kept, code)
   })
 
   test("are there when the node is, are refreshed once a day, and say until when they are good", async () => {
