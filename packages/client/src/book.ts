@@ -1,4 +1,4 @@
-import { type ArtifactName, artifactKey, type EvidenceAnswer, type LogEvidence } from "@vouchsafe/core"
+import { type ArtifactName, artifactKey, type Bytes, type Crypto, type EvidenceAnswer, leafHash, type LogEvidence, splitMulti, utf8Encode } from "@vouchsafe/core"
 import type { CachedStatement } from "@vouchsafe/ports"
 import type { KnownHead, LogMemory } from "./memory.ts"
 import type { Failure } from "./types.ts"
@@ -14,6 +14,12 @@ export interface AcceptedAnswer {
   readonly head: KnownHead
   readonly log: Omit<EvidenceAnswer["log"], "consistency">
   readonly artifacts: EvidenceAnswer["artifacts"]
+}
+
+/** The proofs of an answer's entries, each by itself; undefined when the joint proof does not verify. */
+export function pathsOf(crypto: Crypto, { head, log }: AcceptedAnswer): readonly Bytes[][] | undefined {
+  const leafHashes = log.entries.map((entry) => leafHash(crypto, utf8Encode(entry)))
+  return splitMulti(crypto, { indices: log.indices, size: head.size, leafHashes, proof: log.proof, root: head.root })
 }
 
 /** A failure, and whether the node said anything at all. */

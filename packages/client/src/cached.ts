@@ -4,10 +4,10 @@
  * @packageDocumentation
  */
 import {
-  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, leafHash, parseEntry, splitMulti, unlessRefused, utf8Encode,
+  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, leafHash, parseEntry, unlessRefused, utf8Encode,
 } from "@vouchsafe/core"
 import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
-import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook } from "./book.ts"
+import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook, pathsOf } from "./book.ts"
 import { type Context, failureOf } from "./context.ts"
 import { groupByHead } from "./evidence.ts"
 import { CACHED_HEADS_MAX, CACHED_REBUILDS_MAX, CACHED_RELEASES_LENGTH_MAX } from "./limits.ts"
@@ -134,8 +134,7 @@ function addTo(lists: Map<string, KeptStatement[]>, kept: KeptStatement): void {
 /** The statements of an answer, each with its own proof; none when the joint proof does not verify. */
 function proven(crypto: Crypto, book: LogBook, answer: AcceptedAnswer): KeptStatement[] {
   const { head, log, artifacts } = answer
-  const leafHashes = log.entries.map((entry) => leafHash(crypto, utf8Encode(entry)))
-  const paths = splitMulti(crypto, { indices: log.indices, size: head.size, leafHashes, proof: log.proof, root: head.root })
+  const paths = pathsOf(crypto, answer)
   if (paths === undefined) return []
   const place = new Map(log.indices.map((index, i) => [index, i]))
   const bodies = new Map(log.bodies.map((body) => [hexEncode(crypto.sha256(utf8Encode(body))), body]))

@@ -1,5 +1,5 @@
-import { artifactKey, leafHash, type MisbehaviorProof, parseEntry, type ProvenEntry, splitMulti, unlessRefused, utf8Encode, verifyMisbehavior } from "@vouchsafe/core"
-import type { AcceptedAnswer, LogBook } from "./book.ts"
+import { artifactKey, type MisbehaviorProof, parseEntry, type ProvenEntry, unlessRefused, verifyMisbehavior } from "@vouchsafe/core"
+import { type AcceptedAnswer, type LogBook, pathsOf } from "./book.ts"
 import { type Context, convict } from "./context.ts"
 
 /**
@@ -18,8 +18,7 @@ export async function convictEquivocator(context: Context, book: LogBook): Promi
 
 function findEquivocation(context: Context, book: LogBook, answer: AcceptedAnswer): MisbehaviorProof | undefined {
   const { head, log } = answer
-  const leafHashes = log.entries.map((entry) => leafHash(context.crypto, utf8Encode(entry)))
-  const paths = splitMulti(context.crypto, { indices: log.indices, size: head.size, leafHashes, proof: log.proof, root: head.root })
+  const paths = pathsOf(context.crypto, answer)
   if (paths === undefined) return undefined
   const seen = new Map<string, { readonly sha512: string; readonly entry: ProvenEntry }>()
   for (const [i, text] of log.entries.entries()) {

@@ -3,9 +3,9 @@
  *
  * @packageDocumentation
  */
-import { type ArtifactName, artifactKey, type Bytes, type Crypto, leafHash, REQUEST_ARTIFACTS_MAX, splitMulti, utf8Encode } from "@vouchsafe/core"
+import { type ArtifactName, artifactKey, type Bytes, type Crypto, REQUEST_ARTIFACTS_MAX } from "@vouchsafe/core"
 import { exchangeWithNode, type Taken, takeAnswer } from "./ask.ts"
-import type { AcceptedAnswer, ContactFailure, Told } from "./book.ts"
+import { type AcceptedAnswer, type ContactFailure, pathsOf, type Told } from "./book.ts"
 import { type Budget, jointBudget } from "./budget.ts"
 import type { Context } from "./context.ts"
 import { carry } from "./daemon.ts"
@@ -114,9 +114,7 @@ function exclusively<T>(memories: readonly LogMemory[], action: () => Promise<T>
 function partsFor(crypto: Crypto, told: Told, turns: readonly Turn[]): (turn: Turn) => Told {
   const { answer } = told
   if (answer === undefined || turns.length === 1) return () => told
-  const { log, head } = answer
-  const leafHashes = log.entries.map((entry) => leafHash(crypto, utf8Encode(entry)))
-  const paths = log.indices.length === 0 ? [] : splitMulti(crypto, { indices: log.indices, size: head.size, leafHashes, proof: log.proof, root: head.root })
+  const paths = answer.log.indices.length === 0 ? [] : pathsOf(crypto, answer)
   // What does not verify is shown whole to core, which says so.
   if (paths === undefined) return () => told
   return (turn) => ({ ...told, answer: partOf(answer, paths, new Set(turn.artifacts.map(artifactKey))) })

@@ -9,66 +9,78 @@
 /** What went wrong, as far as the caller's next step is concerned. */
 export type ErrorKind = "input" | "operational" | "misbehavior"
 
-/**
- * Every code with its kind.
- * `input`: somebody's bytes do not parse. `operational`: the world failed, retrying may help.
- * `misbehavior`: signed evidence that a log lied; `details` hold what is needed to show it.
- */
-export const KIND_BY_CODE = {
-  BASE64_MALFORMED: "input",
-  DECIMAL_MALFORMED: "input",
-  UTF8_MALFORMED: "input",
-  HEX_MALFORMED: "input",
-  JSON_NOT_CANONICAL: "input",
-  NOTE_MALFORMED: "input",
-  NOTE_UNVERIFIED: "input",
-  NOTE_KEY_AMBIGUOUS: "input",
-  VKEY_MALFORMED: "input",
-  CHECKPOINT_MALFORMED: "input",
-  COSIGNATURE_MALFORMED: "input",
-  TILE_MALFORMED: "input",
-  TILE_PATH_MALFORMED: "input",
-  PROOF_MALFORMED: "input",
-  POLICY_TEXT_MALFORMED: "input",
-  DSSE_MALFORMED: "input",
-  STATEMENT_MALFORMED: "input",
-  PURL_MALFORMED: "input",
-  SRI_MALFORMED: "input",
-  DIRHASH_MALFORMED: "input",
-  ROSTER_MALFORMED: "input",
-  CONFIG_MALFORMED: "input",
-  EVIDENCE_MALFORMED: "input",
-  NOTICE_MALFORMED: "input",
-  LOCKFILE_MALFORMED: "input",
-  TARBALL_AMBIGUOUS: "input",
-  TARBALL_HOSTILE: "input",
-  TARBALL_TOO_LARGE: "input",
-  PACKUMENT_MALFORMED: "input",
-  REQUEST_MALFORMED: "input",
-  MISBEHAVIOR_MALFORMED: "input",
-  ATTESTATIONS_MALFORMED: "input",
-  TRUST_ROOT_MALFORMED: "input",
-  REGISTRY_KEYS_MALFORMED: "input",
-  USAGE: "input",
-  UNREACHABLE: "operational",
-  TIMEOUT: "operational",
-  DISK: "operational",
-  UPSTREAM_FAILED: "operational",
-  ADDRESS_REFUSED: "operational",
-  NOT_FOUND: "operational",
-  LOG_BROKEN: "operational",
-  STATE_UNSAFE: "operational",
-  RUNTIME_TOO_OLD: "operational",
-  CLOCK_BEHIND: "operational",
-  TRUST_ROOT_EXPIRED: "operational",
-  TRUST_ROOT_REFUSED: "operational",
-  LOG_FORKED: "misbehavior",
-  LOG_ROLLED_BACK: "misbehavior",
-  LOG_EQUIVOCATED_STATEMENT: "misbehavior",
-} as const satisfies Record<string, ErrorKind>
+/** Somebody's bytes do not parse. */
+const INPUT = [
+  "BASE64_MALFORMED",
+  "DECIMAL_MALFORMED",
+  "UTF8_MALFORMED",
+  "HEX_MALFORMED",
+  "JSON_NOT_CANONICAL",
+  "NOTE_MALFORMED",
+  "NOTE_UNVERIFIED",
+  "NOTE_KEY_AMBIGUOUS",
+  "VKEY_MALFORMED",
+  "CHECKPOINT_MALFORMED",
+  "COSIGNATURE_MALFORMED",
+  "TILE_MALFORMED",
+  "TILE_PATH_MALFORMED",
+  "PROOF_MALFORMED",
+  "POLICY_TEXT_MALFORMED",
+  "DSSE_MALFORMED",
+  "STATEMENT_MALFORMED",
+  "PURL_MALFORMED",
+  "SRI_MALFORMED",
+  "DIRHASH_MALFORMED",
+  "ROSTER_MALFORMED",
+  "CONFIG_MALFORMED",
+  "EVIDENCE_MALFORMED",
+  "NOTICE_MALFORMED",
+  "LOCKFILE_MALFORMED",
+  "TARBALL_AMBIGUOUS",
+  "TARBALL_HOSTILE",
+  "TARBALL_TOO_LARGE",
+  "PACKUMENT_MALFORMED",
+  "REQUEST_MALFORMED",
+  "MISBEHAVIOR_MALFORMED",
+  "ATTESTATIONS_MALFORMED",
+  "TRUST_ROOT_MALFORMED",
+  "REGISTRY_KEYS_MALFORMED",
+  "USAGE",
+] as const
 
-/** One of the codes of {@link KIND_BY_CODE}. */
-export type ErrorCode = keyof typeof KIND_BY_CODE
+/** The world failed, retrying may help. */
+const OPERATIONAL = [
+  "UNREACHABLE",
+  "TIMEOUT",
+  "DISK",
+  "UPSTREAM_FAILED",
+  "ADDRESS_REFUSED",
+  "NOT_FOUND",
+  "LOG_BROKEN",
+  "STATE_UNSAFE",
+  "RUNTIME_TOO_OLD",
+  "CLOCK_BEHIND",
+  "TRUST_ROOT_EXPIRED",
+  "TRUST_ROOT_REFUSED",
+] as const
+
+/** Signed evidence that a log lied; `details` hold what is needed to show it. */
+const MISBEHAVIOR = [
+  "LOG_FORKED",
+  "LOG_ROLLED_BACK",
+  "LOG_EQUIVOCATED_STATEMENT",
+] as const
+
+/** One of the codes. */
+export type ErrorCode = (typeof INPUT | typeof OPERATIONAL | typeof MISBEHAVIOR)[number]
+
+/** Every code with its kind. */
+export const KIND_BY_CODE = /* @__PURE__ */ kindByCode({ input: INPUT, operational: OPERATIONAL, misbehavior: MISBEHAVIOR })
+
+function kindByCode(codes: Readonly<Record<ErrorKind, readonly ErrorCode[]>>): Readonly<Record<ErrorCode, ErrorKind>> {
+  const kinds = Object.entries(codes) as [ErrorKind, readonly ErrorCode[]][]
+  return Object.fromEntries(kinds.flatMap(([kind, list]) => list.map((code) => [code, kind]))) as Record<ErrorCode, ErrorKind>
+}
 
 /** What may accompany a {@link VouchsafeError} besides its message. */
 export interface ErrorMore {
