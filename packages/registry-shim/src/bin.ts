@@ -1,5 +1,9 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from "node:v8"
 import { main } from "./main.ts"
+
+// The heap grows in smaller steps: a sixth more work for the collector, and an eighth less memory (spec/adr/0014). Engines that do not know the flag ignore it.
+setFlagsFromString("--heap-growing-percent=60")
 
 const ended = new Promise<void>((resolve) => {
   process.on("SIGTERM", () => resolve()).on("SIGINT", () => resolve()).on("SIGHUP", () => resolve())

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { COLLECT_BYTES_MIN, COLLECT_EVERY_BYTES } from "./limits.ts"
 
 let collector: (() => void) | undefined
 
@@ -13,4 +14,23 @@ export function collectGarbage(): void {
     collector = runInNewContext("gc") as () => void
   }
   collector()
+}
+
+/** Says when documents that were dealt with have left enough behind to be collected. */
+export interface Remains {
+  /** @returns whether to collect now, which starts the count anew */
+  add(bytes: number): boolean
+}
+
+/** @see Remains */
+export function countRemains(): Remains {
+  let sum = 0
+  return {
+    add(bytes) {
+      sum += bytes
+      if (bytes < COLLECT_BYTES_MIN && sum < COLLECT_EVERY_BYTES) return false
+      sum = 0
+      return true
+    },
+  }
 }

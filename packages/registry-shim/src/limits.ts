@@ -3,11 +3,11 @@ export const TARBALL_BYTES_MAX = 512 * 1024 * 1024
 /** Tarballs up to this size are answered from memory. */
 export const HOT_TARBALL_BYTES_MAX = 512 * 1024
 /** Verified tarballs in memory, all together. */
-export const HOT_TARBALLS_BYTES_MAX = 8 * 1024 * 1024
+export const HOT_TARBALLS_BYTES_MAX = 4 * 1024 * 1024
 /** Verified tarballs on disk, all together. */
 export const STORE_BYTES_MAX = 2 * 1024 * 1024 * 1024
 /** Compressed packuments in memory, all together. */
-export const PACKUMENTS_BYTES_MAX = 16 * 1024 * 1024
+export const PACKUMENTS_BYTES_MAX = 8 * 1024 * 1024
 /** Where upstream keeps each version, all packuments together: estimated bytes of memory. */
 export const DIST_BYTES_MAX = 8 * 1024 * 1024
 /** Estimated bytes of memory that one version costs in the table above. */
@@ -16,6 +16,8 @@ export const DIST_ENTRY_BYTES = 256
 export const PACKUMENT_BYTES_IN_FLIGHT_MAX = 8 * 1024 * 1024
 /** After a document of this size its remains are collected at once: they are many, and outside of the heap whose growth would bring that about. */
 export const COLLECT_BYTES_MIN = 2 * 1024 * 1024
+/** Of smaller documents so much is let to pile up. */
+export const COLLECT_EVERY_BYTES = 8 * 1024 * 1024
 /** What a packument of unannounced length is taken for. */
 export const PACKUMENT_BYTES_GUESS = 2 * 1024 * 1024
 /** A compressed packument is taken for this many times its length until it is unpacked. */

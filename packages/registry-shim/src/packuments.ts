@@ -8,9 +8,9 @@ import {
   ABBREVIATED_TYPE, createLru, type Denial, type DistEntry, encodeBody, type EncodedBody, PACKUMENT_BYTES_MAX, rewritePackument, rewriteVersion, tarballPath,
 } from "@vouchsafe/registry-view"
 import { ACCEPT_ENCODING, type Budget, createBudget, readWhole } from "./body.ts"
-import { collectGarbage } from "./collect.ts"
+import { collectGarbage, countRemains, type Remains } from "./collect.ts"
 import {
-  COLLECT_BYTES_MIN, DIST_BYTES_MAX, DIST_ENTRY_BYTES, PACKED_FACTOR, PACKUMENT_BYTES_GUESS, PACKUMENT_BYTES_IN_FLIGHT_MAX, PACKUMENT_FRESH_MS, PACKUMENTS_BYTES_MAX,
+  DIST_BYTES_MAX, DIST_ENTRY_BYTES, PACKED_FACTOR, PACKUMENT_BYTES_GUESS, PACKUMENT_BYTES_IN_FLIGHT_MAX, PACKUMENT_FRESH_MS, PACKUMENTS_BYTES_MAX,
 } from "./limits.ts"
 import type { Registries, ShimClock } from "./types.ts"
 import type { Upstream, UpstreamResponse } from "./upstream.ts"
@@ -58,7 +58,7 @@ export function createPackuments(options: PackumentsOptions): Packuments {
   const loading = new Map<string, Promise<PackumentAnswer>>()
   // a write or a denial while a document is on its way makes that document old before it arrives
   const epochs = new Map<string, number>()
-  const budget = createBudget(PACKUMENT_BYTES_IN_FLIGHT_MAX)
+  const memory: Memory = { budget: createBudget(PACKUMENT_BYTES_IN_FLIGHT_MAX), remains: countRemains() }
   const isFresh = (entry: Kept): boolean => clock.nowMs() - entry.confirmedMs < PACKUMENT_FRESH_MS
   const rewriteOptions = (name: string) => {
     const known = denied(name)
@@ -85,7 +85,7 @@ export function createPackuments(options: PackumentsOptions): Packuments {
     if (response.status !== 200) return passRefusal(response)
     const upstreamEtag = response.headers.etag
     const isCurrent = (): boolean => epoch === (epochs.get(name) ?? 0)
-    return readAndRewrite(budget, response, async (bytes) => {
+    return readAndRewrite(memory, response, async (bytes) => {
       const { json, abbreviated, dist } = rewritePackument(bytes, rewriteOptions(name), form)
       if (isCurrent()) dists.set(name, new Map([...dist].map(([version, entry]) => [version, compact(registry, name, version, entry)])))
       const keep = async (as: Form, chunks: readonly Buffer[]): Promise<EncodedBody> => {
@@ -120,7 +120,7 @@ export function createPackuments(options: PackumentsOptions): Packuments {
       const registry = registries.registryFor(name)
       const response = await upstream.get({ url: `${registry}${name.replace("/", "%2f")}/${encodeURIComponent(selector)}`, registry, headers: { accept: "application/json", "accept-encoding": ACCEPT_ENCODING } })
       if (response.status !== 200) return passRefusal(response)
-      const body = await readAndRewrite(budget, response, (bytes) => encodeBody(rewriteVersion(bytes, rewriteOptions(name)).json, "application/json"))
+      const body = await readAndRewrite(memory, response, (bytes) => encodeBody(rewriteVersion(bytes, rewriteOptions(name)).json, "application/json"))
       return { ok: true, body }
     },
     async dist(name, version) {
@@ -151,8 +151,10 @@ function expand(registry: string, name: string, version: string, entry: DistEntr
   return entry && { ...entry, tarball: entry.tarball ?? `${registry}${tarballPath(name, version)}` }
 }
 
+interface Memory { readonly budget: Budget; readonly remains: Remains }
+
 /** Holds a share of the memory for documents while one is unpacked and rewritten. */
-async function readAndRewrite<T>(budget: Budget, response: UpstreamResponse, rewrite: (bytes: Buffer) => Promise<T>): Promise<T> {
+async function readAndRewrite<T>({ budget, remains }: Memory, response: UpstreamResponse, rewrite: (bytes: Buffer) => Promise<T>): Promise<T> {
   let release: (() => void) | undefined
   let length = 0
   try {
@@ -163,7 +165,7 @@ async function readAndRewrite<T>(budget: Budget, response: UpstreamResponse, rew
     return await rewrite(bytes)
   } finally {
     // a turn later, when nothing on the stack holds the document any more, and before the next one is let in
-    if (length >= COLLECT_BYTES_MIN) setImmediate(() => { collectGarbage(); release?.() })
+    if (remains.add(length)) setImmediate(() => { collectGarbage(); release?.() })
     else release?.()
   }
 }
