@@ -2,7 +2,7 @@ import { sharedPath } from "@vouchsafe/config/shared"
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { type RepositoryState, startTufRepository, type TufRepository } from "../../sigstore/test/support/tuf-repository.ts"
+import { type RepositoryState, startTufRepository, type TufRepository } from "@vouchsafe/testkit/tuf"
 import { EXIT } from "../src/index.ts"
 import { documentIn, temporaryFolder, vouchsafe } from "./support/io.ts"
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 import { embeddedTrust, embeddedTrustTexts, fetchTrust, loadTrust, refreshTrust } from "../src/index.ts"
 import { registryKeysTarget, seedRepository } from "../src/trust/embedded.ts"
 import { attestationFile, REGISTRY } from "./support/data.ts"
-import { type RepositoryState, startTufRepository, type TufRepository } from "./support/tuf-repository.ts"
+import { type RepositoryState, startTufRepository, type TufRepository } from "@vouchsafe/testkit/tuf"
 
 const NOW_MS = Date.parse("2026-06-01T00:00:00Z")
 const YEAR_MS = 365 * 86_400_000

@@ -51,7 +51,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
     thirdParty: ["commander", "yaml"],
     starts: ["node", "rebuilder", "registry-shim", "yarn-plugin", "pnpm-plugin"],
   }),
-  "testkit": row({ workspace: ["core", "ports"], thirdParty: ["tar"] }),
+  "testkit": row({ workspace: ["core", "ports"], thirdParty: ["@tufjs/models", "tar"] }),
   "config": row({ thirdParty: ["typescript", "tsup"] }),
 }
 
