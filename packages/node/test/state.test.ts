@@ -147,7 +147,7 @@ describe("blobs", () => {
     expect(await blobs.get("0".repeat(64))).toBeUndefined()
   })
   test.each(["", "..", "../../etc/passwd", "A".repeat(64), "0".repeat(63)])("refused: the name %j", async (name) => {
-    const folder = tempFolder()
+    const folder = join(tempFolder(), "blobs")
     await expect(createBlobStore(folder).get(name)).rejects.toThrow(TypeError)
     expect(existsSync(join(folder, name, "x"))).toBe(false)
   })
