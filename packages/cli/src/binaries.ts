@@ -32,7 +32,7 @@ export function nodeRuntime(io: CliIo): string {
   if (named !== undefined && named !== "") return named
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
   if (major > NODE_MAJOR_MIN || (major === NODE_MAJOR_MIN && minor >= NODE_MINOR_MIN)) return process.execPath
-  throw new VouchsafeError("RUNTIME_TOO_OLD", `a node needs Node ${NODE_MAJOR_MIN}.${NODE_MINOR_MIN} or newer, this is ${process.versions.node}`, {
+  throw new VouchsafeError("RUNTIME_TOO_OLD", `nodes and rebuilds need Node ${NODE_MAJOR_MIN}.${NODE_MINOR_MIN} or newer, this is ${process.versions.node}`, {
     hint: "install a newer Node, or name its binary in VOUCHSAFE_NODE_RUNTIME; installs are guarded with this Node all the same",
   })
 }

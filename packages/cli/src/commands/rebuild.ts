@@ -38,7 +38,7 @@ const HINTS: Readonly<Record<string, string>> = {
   SOURCE_NOT_FOUND: "name the source: --source URL --commit SHA",
   COMMIT_UNREACHABLE: "name a commit of a branch or tag; a pull request's does not count",
   TOOLCHAIN_FAILED: "name other versions in a recipe of your own: --recipe FILE",
-  BUILD_FAILED: "--log shows all output; --recipe FILE builds it in another way",
+  BUILD_FAILED: "--log shows all output; --recipe FILE builds it in another way, --frozen-at DATE with a later registry",
 }
 
 /** `rebuild SPEC`: builds a package from its source on this machine and compares. Tells nobody. */
