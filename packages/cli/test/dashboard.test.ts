@@ -61,20 +61,22 @@ function unknownIn(expression: string, series: ReturnType<typeof seriesIn>): str
 
 const folder = join(temporaryFolder(), "network")
 let series: ReturnType<typeof seriesIn> = new Map()
+let registry: Awaited<ReturnType<typeof startRegistry>> | undefined
 beforeAll(async () => {
   ensureBuilt("node", "dist/bin.js")
-  const registry = await startRegistry({ packages: [{ name: "left", version: "1.0.0" }] })
+  registry = await startRegistry({ packages: [{ name: "left", version: "1.0.0" }] })
   const env = environment(join(folder, "..", "home"), { npm_config_registry: registry.url })
   expect((await vouchsafe(join(folder, ".."), ["network", "up", "--nodes", "1", "--data", folder, "--allow-private-addresses"], { env })).status).toBe(EXIT.done)
   const url = readNetwork(folder).nodes[0]?.url as string
   const body = JSON.stringify({ format: "vouchsafe-evidence-request/v1", artifacts: [{ purl: "pkg:npm/left@1.0.0", registry: registry.url }], deadlineMs: 20_000, knownSize: 0, noticesFrom: 0 })
   expect((await fetch(`${url}v1/evidence`, { method: "POST", headers: { "content-type": "application/json" }, body })).status).toBe(200)
   series = seriesIn(await (await fetch(`${url}metrics`)).text())
-  afterAll(async () => {
-    await vouchsafe(join(folder, ".."), ["network", "down", "--data", folder], { env })
-    await registry.close()
-  })
 }, 120_000)
+// Registered here, not where the network starts: there it would be too late to be called.
+afterAll(async () => {
+  await vouchsafe(join(folder, ".."), ["network", "down", "--data", folder], { env: environment(join(folder, "..", "home")) })
+  await registry?.close()
+})
 
 test("what is no metric of a node is found", () => {
   expect(unknownIn('rate(vouchsafe_nonsense_total{job="x"}[5m]) + vouchsafe_log_entries', series)).toEqual(["vouchsafe_nonsense_total"])
