@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { dirname, join } from "node:path"
+import { answerByGit } from "@vouchsafe/testkit"
 
 /** Bare repositories over HTTP on loopback: git's own http-backend behind node:http. */
 export interface GitServer {
@@ -46,7 +47,7 @@ const FIRST_COMMIT_SECONDS = 1_700_000_000
 
 export async function startGitServer(folder: string): Promise<GitServer> {
   const root = mkdtempSync(join(folder, "git-"))
-  const server = createServer((request, response) => backend(root, request, response))
+  const server = createServer((request, response) => answerByGit({ root, url: request.url ?? "", env: QUIET }, request, response))
   await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve) })
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
@@ -81,27 +82,4 @@ export async function startGitServer(folder: string): Promise<GitServer> {
       server.close(() => resolve())
     }),
   }
-}
-
-function backend(root: string, request: IncomingMessage, response: ServerResponse): void {
-  const [path = "", query = ""] = (request.url ?? "").split("?")
-  const child = spawn("git", ["http-backend"], {
-    env: {
-      ...QUIET, GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: "1", PATH_INFO: path, QUERY_STRING: query, REQUEST_METHOD: request.method ?? "GET", CONTENT_TYPE: request.headers["content-type"] ?? "",
-      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""), HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "", GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*",
-    },
-    stdio: ["pipe", "pipe", "ignore"],
-  })
-  const chunks: Buffer[] = []
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
-  child.stdin.on("error", () => response.destroy())
-  request.pipe(child.stdin)
-  child.on("close", () => {
-    const all = Buffer.concat(chunks)
-    const end = all.indexOf("\r\n\r\n")
-    const headers = all.subarray(0, end).toString("latin1").split("\r\n").map((line) => line.split(": ") as [string, string])
-    const status = Number(headers.find(([name]) => name === "Status")?.[1]?.slice(0, 3) ?? 200)
-    response.writeHead(status, Object.fromEntries(headers.filter(([name]) => name !== "Status" && name !== "")))
-    response.end(all.subarray(end + 4))
-  })
 }

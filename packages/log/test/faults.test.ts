@@ -1,9 +1,9 @@
 import { checkConsistency, equalBytes, leafHash, openCheckpoint, parseCheckpoint, proveConsistency, rootOfLeaves, utf8Decode } from "@vouchsafe/core"
 import type { Log } from "@vouchsafe/ports"
-import { failingLogStorage, type Fault, FAULTS, fastCrypto } from "@vouchsafe/testkit"
+import { failingLogStorage, type Fault, FAULTS, fastCrypto, recordingSigner } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
 import { auditLog } from "../src/index.ts"
-import { DRIVERS, entriesOf, entryOf, FSCK, openOn, type Place, recordingSigner, signer } from "./helpers.ts"
+import { DRIVERS, entriesOf, entryOf, FSCK, openOn, type Place, signer } from "./helpers.ts"
 
 /** Sizes that end before, on and after tile borders. */
 const BATCHES = [3, 253, 1, 520, 250]
@@ -51,7 +51,7 @@ function rootAt(size: number): Uint8Array {
 const roots = new Map<number, Uint8Array>()
 
 async function runWithFault(place: Place, failAt: number, fault: Fault): Promise<void> {
-  const { signer: recording, messages } = recordingSigner()
+  const { signer: recording, messages } = recordingSigner(signer)
   const failing = failingLogStorage(await place.open(), failAt, fault)
   let acknowledged = 0
   try {
@@ -107,7 +107,7 @@ describe("every write fails twice in a row", () => {
       for (let failAt = 2; failAt <= 12; failAt++) {
         for (let again = 1; again <= 3; again++) {
           const place = await (DRIVERS[0] as (typeof DRIVERS)[number]).newPlace()
-          const { signer: recording, messages } = recordingSigner()
+          const { signer: recording, messages } = recordingSigner(signer)
           const log = await openOn(failingLogStorage(await place.open(), failAt, fault).storage, { signer: recording })
           const { acknowledged } = await runScenario(log)
           await log.close()

@@ -63,17 +63,3 @@ export async function openOn(storage: LogStorage, more: Partial<LogOptions> = {}
   return openLog({ directory: "unused", storage, origin: ORIGIN, signer, crypto: fastCrypto, ...more })
 }
 
-/** A signer that remembers every message it was asked to sign. */
-export function recordingSigner(inner: Signer = signer): { readonly signer: Signer; readonly messages: string[] } {
-  const messages: string[] = []
-  return {
-    messages,
-    signer: {
-      verifier: inner.verifier,
-      sign(message) {
-        messages.push(Buffer.from(message).toString("utf8"))
-        return inner.sign(message)
-      },
-    },
-  }
-}

@@ -1,9 +1,9 @@
 import { KEY_TYPE, leafHash, openCheckpoint, parseEntryBundle, rootOfLeaves, signerFromSeed, tilePath, utf8Decode } from "@vouchsafe/core"
 import type { Log } from "@vouchsafe/ports"
-import { createMemoryLogDisk, failingLogStorage, fastCrypto, refuses } from "@vouchsafe/testkit"
+import { createMemoryLogDisk, failingLogStorage, fastCrypto, recordingSigner, refuses } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
 import { auditLog, BATCH_ENTRIES_MAX, KEY_BYTES_MAX, KEYS_PER_ENTRY_MAX, openLog } from "../src/index.ts"
-import { DRIVERS, entriesOf, entryOf, FSCK, newDirectory, openOn, ORIGIN, recordingSigner, signer } from "./helpers.ts"
+import { DRIVERS, entriesOf, entryOf, FSCK, newDirectory, openOn, ORIGIN, signer } from "./helpers.ts"
 
 const headIn = (text: string) => openCheckpoint(fastCrypto, text, signer.verifier).checkpoint
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(1)
@@ -34,7 +34,7 @@ describe.each(DRIVERS)("a log on $driver", ({ newPlace }) => {
   })
 
   test("callers of one turn share one commit and one signature", async () => {
-    const { signer: recording, messages } = recordingSigner()
+    const { signer: recording, messages } = recordingSigner(signer)
     const log = await openOn(await (await newPlace()).open(), { signer: recording })
     messages.length = 0
     const results = await Promise.all(Array.from({ length: 100 }, (_, i) => log.append([entryOf(2 * i), entryOf(2 * i + 1)])))
@@ -202,7 +202,7 @@ describe("a directory belongs to one log, one process, one history", () => {
     await log.append(entriesOf(200, 100))
     await log.close()
     for (const [path, bytes] of disk.kept.files) backup.kept.files.set(path, bytes)
-    const { signer: recording, messages } = recordingSigner()
+    const { signer: recording, messages } = recordingSigner(signer)
     await refuses(async () => openOn(await backup.open(), { signer: recording }), "STATE_UNSAFE")
     expect(messages).toEqual([])
   })
@@ -222,7 +222,7 @@ describe("a directory belongs to one log, one process, one history", () => {
       const head = broken.kept[kind]
       if (head === undefined) throw new Error(`no ${kind} head`)
       broken.kept[kind] = { ...head, ...damage }
-      const { signer: recording, messages } = recordingSigner()
+      const { signer: recording, messages } = recordingSigner(signer)
       await refuses(async () => openOn(await broken.open(), { signer: recording }), code)
       expect(messages).toEqual([])
     }
@@ -249,7 +249,7 @@ describe("a directory belongs to one log, one process, one history", () => {
     disk.kept.entries.set(4, changed.bytes)
     const leaves = [...entriesOf(0, 4), changed].map((entry) => leafHash(fastCrypto, entry.bytes))
     disk.kept.staged = { size: 5, root: rootOfLeaves(fastCrypto, leaves) }
-    const { signer: recording, messages } = recordingSigner()
+    const { signer: recording, messages } = recordingSigner(signer)
     await refuses(async () => openOn(await disk.open(), { signer: recording }), "LOG_BROKEN")
     // The same, with an entry more that was staged when the process died.
     disk.kept.entries.set(5, entryOf(5).bytes)
@@ -371,7 +371,7 @@ test("closing lets the running commit end, refuses what waits, and commits nothi
 
 test("[S4] tiles that do not read back as they were written: nothing is signed over them", async () => {
   const disk = createMemoryLogDisk()
-  const { signer: recording, messages } = recordingSigner()
+  const { signer: recording, messages } = recordingSigner(signer)
   const storage = await disk.open()
   const readFile = async (path: string): Promise<Uint8Array | undefined> => {
     const bytes = await storage.readFile(path)

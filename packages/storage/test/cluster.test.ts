@@ -1,9 +1,9 @@
-import { describe, expect, test } from "vitest"
+import { afterEach, describe, expect, test } from "vitest"
 import { openSession } from "../src/postgres/session.ts"
-import { refuses } from "@vouchsafe/testkit"
+import { recordingSigner, refuses } from "@vouchsafe/testkit"
 import { openSharedStorage } from "../src/index.ts"
-import { checkHistory, createCluster, type Sequencer } from "./support/cluster.ts"
-import { entriesOf, expectClean, openOn, openSoon, recordingSigner } from "./support/history.ts"
+import { checkHistory, type Cluster, createCluster, type Sequencer } from "./support/cluster.ts"
+import { entriesOf, expectClean, openOn, openSoon, signer as key } from "./support/history.ts"
 import { driversOf } from "./support/places.ts"
 import { objectsForTests, postgresForTests } from "./support/servers.ts"
 
@@ -14,15 +14,28 @@ const SEED = Number(process.env["VOUCHSAFE_SOAK_SEED"] ?? Date.now() % 1_000_000
 const KILLS_PER_LOG = 10
 /** Of so many kills one takes the standby along. */
 const KILLS_OF_BOTH = 3
-/** One that dies is replaced at once, so this is only how long one that hangs is waited for. */
-const LEASE_MS = 1000
+/** One that dies is replaced at once, so its lease is longer than any pause of a busy machine; one that hangs is replaced when it ends. */
+const LEASE_OF_KILLED_MS = 30_000
+const LEASE_OF_HANGING_MS = 2000
 const ACKNOWLEDGED_MAX = 100
 const STOPS = 3
-/** Against hanging. */
-const HANGING_MS = 60_000
+/** Against hanging: above what one wait may last. */
+const HANGING_MS = 90_000
 
 const postgres = postgresForTests()
 const objects = objectsForTests()
+
+let clusters: Cluster[] = []
+function clusterForTest(leaseMs: number): Cluster {
+  const cluster = createCluster(postgres(), objects(), leaseMs)
+  clusters.push(cluster)
+  return cluster
+}
+afterEach(async () => {
+  const ended = clusters
+  clusters = []
+  await Promise.all(ended.map((cluster) => cluster.end()))
+})
 
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0
@@ -41,12 +54,11 @@ test(`kill -9 of the sequencer at a random moment, ${KILLS} times (VOUCHSAFE_SOA
   const random = randomFrom(SEED)
   const totals = { entries: 0, acknowledged: 0, signed: 0 }
   for (let first = 0; first < KILLS; first += KILLS_PER_LOG) {
-    const cluster = createCluster(postgres(), objects(), LEASE_MS)
+    const cluster = clusterForTest(LEASE_OF_KILLED_MS)
     let running: Sequencer[] = [cluster.start(), cluster.start()]
     for (let kill = first; kill < Math.min(KILLS, first + KILLS_PER_LOG); kill++) {
-      const holder = await cluster.holder(running)
       // Also before it acknowledged anything: while it recovers what the one before left.
-      if (random() < 0.8) await holder.said("A", (holder.counts["A"] ?? 0) + 1 + Math.floor(random() * ACKNOWLEDGED_MAX))
+      const holder = await cluster.holder(running, random() < 0.8 ? 1 + Math.floor(random() * ACKNOWLEDGED_MAX) : 0)
       await turns(Math.floor(random() * 300))
       if (kill % KILLS_OF_BOTH === KILLS_OF_BOTH - 1) {
         await Promise.all(running.map((one) => one.kill()))
@@ -58,8 +70,7 @@ test(`kill -9 of the sequencer at a random moment, ${KILLS} times (VOUCHSAFE_SOA
         running = [...running.filter((one) => one !== holder), cluster.start()]
       }
     }
-    const last = await cluster.holder(running)
-    await last.said("A", 1)
+    await cluster.holder(running, 1)
     await Promise.all(running.map((one) => one.kill()))
     totals.entries += await checkHistory(cluster)
     totals.acknowledged += cluster.heard.acknowledged.size
@@ -71,22 +82,19 @@ test(`kill -9 of the sequencer at a random moment, ${KILLS} times (VOUCHSAFE_SOA
 
 test(`a sequencer that hangs is replaced, and when it goes on it commits nothing, ${STOPS} times`, async () => {
   const random = randomFrom(SEED)
-  const cluster = createCluster(postgres(), objects(), LEASE_MS)
+  const cluster = clusterForTest(LEASE_OF_HANGING_MS)
   const pair = [cluster.start(), cluster.start()]
-  for (let stop = 0; stop < STOPS; stop++) {
-    const stopped = await cluster.holder(pair)
+  for (let stop = 0; stop < STOPS;) {
+    const stopped = await cluster.holder(pair, 1 + Math.floor(random() * ACKNOWLEDGED_MAX))
     const other = pair.find((one) => one !== stopped) as Sequencer
-    const held = other.counts["H"] ?? 0
-    await stopped.said("A", (stopped.counts["A"] ?? 0) + 1 + Math.floor(random() * ACKNOWLEDGED_MAX))
     await turns(Math.floor(random() * 300))
     stopped.child.kill("SIGSTOP")
-    await other.said("H", held + 1)
-    await other.said("A", (other.counts["A"] ?? 0) + 20)
-    const failures = stopped.failures.length
+    await cluster.holder([other], 20)
+    // On a busy machine it may have lost the log, and said so, just before it was stopped: that is no stop of a holder.
+    if (stopped.holds) stop++
     stopped.child.kill("SIGCONT")
-    await stopped.said("F", failures + 1)
+    await cluster.lost(stopped)
     expect(stopped.failures.at(-1)).toBe("LOG_BROKEN")
-    expect(stopped.holds).toBe(false)
   }
   await Promise.all(pair.map((one) => one.kill()))
   await checkHistory(cluster)
@@ -117,7 +125,7 @@ describe("a sequencer that was replaced", () => {
 
   test.each([1, 2, 3, 4])("at step %i of an append signs nothing that the next one did not sign too", async (step) => {
     const place = newPlace()
-    const { signer, messages } = recordingSigner()
+    const { signer, messages } = recordingSigner(key)
     // A lease that has ended as soon as it was taken: whoever asks takes over.
     const hanging = { ...place.options, leaseMs: 1, limits: { idleMs: 10_000 }, repeat: () => () => undefined }
     const storage = await openSharedStorage(hanging)

@@ -1,7 +1,7 @@
-import { type Cut, failingLogStorage, FAULTS, OBJECT_FAULTS, type PostgresProxy, startPostgresProxy } from "@vouchsafe/testkit"
+import { type Cut, failingLogStorage, FAULTS, OBJECT_FAULTS, type PostgresProxy, recordingSigner, startPostgresProxy } from "@vouchsafe/testkit"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { parsePostgresAddress } from "../src/index.ts"
-import { entriesOf, expectClean, expectOneHistory, expectRecovered, openOn, openSoon, recordingSigner, runScenario, TOTAL } from "./support/history.ts"
+import { entriesOf, expectClean, expectOneHistory, expectRecovered, openOn, openSoon, runScenario, signer as key, TOTAL } from "./support/history.ts"
 import { driversOf, newDirectory, ORIGIN, type Place, placeOf } from "./support/places.ts"
 import { newName, objectsAt, objectsForTests, postgresForTests } from "./support/servers.ts"
 
@@ -18,7 +18,7 @@ afterAll(() => proxy.close())
 
 /** Runs the scenario on `broken`, then everything that must hold on `whole`, the same place by a way that works. */
 async function runBroken(broken: Place, whole: Place, arm: () => void): Promise<number> {
-  const { signer, messages } = recordingSigner()
+  const { signer, messages } = recordingSigner(key)
   let acknowledged = 0
   try {
     arm()
@@ -48,7 +48,7 @@ describe("every write of an append fails once", () => {
     expect(counted.writes.length).toBeGreaterThan(8)
     for (let failAt = 2; failAt <= counted.writes.length; failAt++) {
       const place = newPlace()
-      const { signer, messages } = recordingSigner()
+      const { signer, messages } = recordingSigner(key)
       const failing = await openOn(failingLogStorage(await place.open(), failAt, fault).storage, signer)
       const { acknowledged, failed } = await runScenario(failing)
       expect(failed).toBe(true)
@@ -119,7 +119,7 @@ describe("every request to object storage fails", () => {
     for (let number = 1; number <= length; number++) {
       const places = newPlaces(3)
       way.failAt(number, fault)
-      const { signer, messages } = recordingSigner()
+      const { signer, messages } = recordingSigner(key)
       const log = await openOn(await places.broken.open(), signer)
       expect(await runScenario(log)).toEqual({ acknowledged: TOTAL, failed: false })
       await log.close()

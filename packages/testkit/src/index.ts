@@ -1,5 +1,6 @@
 /** Test doubles of the outside world. The fake registry is `@vouchsafe/testkit/registry`. @packageDocumentation */
 export { startRegistry } from "./registry/index.ts"
+export { answerByGit, type GitRequest } from "./git-backend.ts"
 export { type DriverCase, refuses } from "./log/driver-case.ts"
 export { type Answer, answerOf, createFakeWitness, type FakeWitness, transportTo } from "./log/fake-witness.ts"
 export { fastCrypto } from "./log/fast-crypto.ts"
@@ -11,4 +12,5 @@ export { createMemoryWitnessDisk, failingWitnessStore, type MemoryWitnessDisk } 
 export { type ObjectFault, OBJECT_FAULTS, type ObjectProxy, startObjectProxy } from "./log/object-proxy.ts"
 export { type Cut, type PostgresProxy, startPostgresProxy } from "./log/postgres-proxy.ts"
 export { type PostgresServer, startPostgres } from "./log/postgres-server.ts"
+export { recordingSigner } from "./log/recording-signer.ts"
 export { witnessStoreCases, type WitnessStorePlace } from "./log/witness-store-cases.ts"

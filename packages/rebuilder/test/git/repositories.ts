@@ -1,8 +1,8 @@
-import { spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { dirname, join } from "node:path"
+import { answerByGit } from "@vouchsafe/testkit"
 import type { GitPlace, GitUrl } from "../../src/git/git-command.ts"
 import { checkGitUrl } from "../../src/git/url.ts"
 import type { Executor, SandboxLimits } from "../../src/sandbox/executor.ts"
@@ -86,7 +86,7 @@ export async function startGitServer(root: string, meddle: Meddling = () => unde
       response.writeHead(meddling).end()
       return
     }
-    runBackend(root, url, request, response, meddling ?? ((body) => body))
+    answerByGit({ root, url, env: TOOL_ENV, ...(meddling === undefined ? {} : { change: meddling }) }, request, response)
   })
   await new Promise<void>((resolve) => {
     if (listen === undefined) server.listen(0, "127.0.0.1", resolve)
@@ -94,26 +94,4 @@ export async function startGitServer(root: string, meddle: Meddling = () => unde
   })
   const address = server.address() as AddressInfo | string
   return { server, asked, url: typeof address === "string" ? "" : `http://127.0.0.1:${address.port}`, close: () => new Promise((resolve) => server.close(() => resolve())) }
-}
-
-function runBackend(root: string, url: string, request: IncomingMessage, response: ServerResponse, change: (body: Buffer) => Buffer): void {
-  const [path = "", query = ""] = url.split("?")
-  const env = {
-    ...TOOL_ENV, GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: "1", PATH_INFO: path, QUERY_STRING: query, REQUEST_METHOD: request.method ?? "GET",
-    CONTENT_TYPE: request.headers["content-type"] ?? "", GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""), HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
-    GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*",
-  }
-  const child = spawn("git", ["http-backend"], { env, stdio: ["pipe", "pipe", "ignore"] })
-  const chunks: Buffer[] = []
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
-  child.stdin.on("error", () => response.destroy())
-  request.pipe(child.stdin)
-  child.on("close", () => {
-    const all = Buffer.concat(chunks)
-    const at = all.indexOf("\r\n\r\n")
-    const headers = all.subarray(0, at).toString("latin1").split("\r\n").map((line) => line.split(": ") as [string, string])
-    const status = Number(headers.find(([name]) => name === "Status")?.[1]?.slice(0, 3) ?? 200)
-    response.writeHead(status, Object.fromEntries(headers.filter(([name]) => name !== "Status" && name !== "")))
-    response.end(change(all.subarray(at + 4)))
-  })
 }

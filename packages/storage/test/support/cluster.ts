@@ -9,12 +9,16 @@ import { CREDENTIALS, newName, objectsAt, objectsText, type ObjectStore } from "
 import { parsePostgresAddress } from "../../src/index.ts"
 import type { PostgresServer } from "@vouchsafe/testkit"
 
+/** Longest wait for one of them to say something; then the test says what all did. */
+const HANGING_MS = 60_000
+
 /** What all sequencers of one log said. */
 export interface Heard {
   readonly acknowledged: Map<number, string>
   /** Every checkpoint text that was handed to the signer. */
   readonly signed: Set<string>
   readonly published: Set<string>
+  takeOvers: number
 }
 
 /** A sequencer in a process of its own. */
@@ -26,8 +30,8 @@ export interface Sequencer {
   readonly failures: string[]
   /** Whether the last it said of it is that it holds the log. */
   holds: boolean
-  /** Resolves once it said `kind` `count` times in all. */
-  said(kind: string, count: number): Promise<void>
+  /** Rank of its last taking over among all of the cluster; 0: never. */
+  heldSince: number
   kill(): Promise<void>
 }
 
@@ -36,13 +40,18 @@ export interface Cluster {
   readonly heard: Heard
   readonly place: Place
   start(): Sequencer
-  /** The first of these that holds the log, or takes it over. */
-  holder(among: readonly Sequencer[]): Promise<Sequencer>
+  /** Resolves with the one of these that holds the log, when it said so and has acknowledged `count` entries since: who loses it meanwhile is not waited for. */
+  holder(among: readonly Sequencer[], count?: number): Promise<Sequencer>
+  /** Resolves when `one` says that it holds the log no more. */
+  lost(one: Sequencer): Promise<void>
+  /** Ends all that were started, whatever became of the test. */
+  end(): Promise<void>
 }
 
 function listen(heard: Heard, sequencer: Sequencer, line: string): void {
   const [kind = "", ...rest] = line.split(" ")
   if (kind === "H" || kind === "F") sequencer.holds = kind === "H"
+  if (kind === "H") sequencer.heldSince = ++heard.takeOvers
   sequencer.counts[kind] = (sequencer.counts[kind] ?? 0) + 1
   if (kind === "A") {
     const [index, text = ""] = rest
@@ -58,16 +67,27 @@ function listen(heard: Heard, sequencer: Sequencer, line: string): void {
 export function createCluster(postgres: PostgresServer, objects: ObjectStore, leaseMs: number): Cluster {
   const schema = newName()
   const prefix = newName()
-  const heard: Heard = { acknowledged: new Map(), signed: new Set(), published: new Set() }
+  const heard: Heard = { acknowledged: new Map(), signed: new Set(), published: new Set(), takeOvers: 0 }
   const waiting: { readonly isTrue: () => boolean; readonly resolve: () => void }[] = []
-  const until = (isTrue: () => boolean): Promise<void> => new Promise((resolve) => {
-    if (isTrue()) resolve()
-    else waiting.push({ isTrue, resolve })
+  const until = (isTrue: () => boolean): Promise<void> => new Promise((resolve, reject) => {
+    if (isTrue()) return resolve()
+    const hangs = setTimeout(() => {
+      reject(new Error(`nothing for ${HANGING_MS} ms: ${JSON.stringify(started.map(({ name, counts, failures, holds, child }) => ({
+        name, counts, failures: failures.slice(-3), holds, exit: child.exitCode, signal: child.signalCode,
+      })))}`))
+    }, HANGING_MS)
+    waiting.push({
+      isTrue,
+      resolve() {
+        clearTimeout(hangs)
+        resolve()
+      },
+    })
   })
-  let count = 0
+  const started: Sequencer[] = []
 
   const start = (): Sequencer => {
-    const name = `s${++count}`
+    const name = `s${started.length + 1}`
     const child = spawn(process.execPath, [
       "--conditions=source", "--disable-warning=ExperimentalWarning", fileURLToPath(new URL("cluster-child.ts", import.meta.url)),
       name, objectsText(objects.proxy.port, prefix), String(leaseMs),
@@ -76,8 +96,7 @@ export function createCluster(postgres: PostgresServer, objects: ObjectStore, le
       env: { ...process.env, TEST_POSTGRES: postgres.address(schema), AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey },
     })
     const sequencer: Sequencer = {
-      name, child, counts: {}, failures: [], holds: false,
-      said: (kind, times) => until(() => (sequencer.counts[kind] ?? 0) >= times),
+      name, child, counts: {}, failures: [], holds: false, heldSince: 0,
       async kill() {
         child.kill("SIGKILL")
         await ended
@@ -97,6 +116,7 @@ export function createCluster(postgres: PostgresServer, objects: ObjectStore, le
     const ended = new Promise((resolve) => {
       child.stdout?.on("close", resolve)
     })
+    started.push(sequencer)
     return sequencer
   }
 
@@ -107,9 +127,17 @@ export function createCluster(postgres: PostgresServer, objects: ObjectStore, le
       postgres: parsePostgresAddress(postgres.address(schema), {}), log: ORIGIN,
       files: { objects: objectsAt(objects.proxy.port, prefix), folder: "log" },
     }),
-    async holder(among) {
-      await until(() => among.some(({ holds }) => holds))
-      return among.find(({ holds }) => holds) as Sequencer
+    async holder(among, count = 0) {
+      const before = new Map(among.map((one) => [one, one.counts["A"] ?? 0]))
+      // The one that took it last: the one before may not have noticed yet.
+      const found = (): Sequencer | undefined => [...among].sort((a, b) => b.heldSince - a.heldSince)
+        .find((one) => one.holds && (one.counts["A"] ?? 0) - (before.get(one) ?? 0) >= count)
+      await until(() => found() !== undefined)
+      return found() as Sequencer
+    },
+    lost: (one) => until(() => !one.holds),
+    async end() {
+      await Promise.all(started.map((one) => one.kill()))
     },
   }
 }

@@ -17,21 +17,6 @@ export function openOn(storage: LogStorage, own: Signer = signer): Promise<Log> 
   return openLog({ directory: "unused", storage, origin: ORIGIN, signer: own, crypto: fastCrypto })
 }
 
-/** A signer that remembers every message it was asked to sign. */
-export function recordingSigner(): { readonly signer: Signer; readonly messages: string[] } {
-  const messages: string[] = []
-  return {
-    messages,
-    signer: {
-      verifier: signer.verifier,
-      sign(message) {
-        messages.push(Buffer.from(message).toString("utf8"))
-        return signer.sign(message)
-      },
-    },
-  }
-}
-
 /** Opens what a connection that was just cut may still hold for a moment. */
 export function openSoon(place: Place): Promise<LogStorage> {
   return standBy(() => place.open(), { pause: () => new Promise((resolve) => setImmediate(resolve)) })

@@ -23,6 +23,9 @@ export interface ObjectProxy {
   close(): Promise<void>
 }
 
+/** Milliseconds that the store behind may take for one request. */
+const STORE_MS_MAX = 20_000
+
 interface Answer {
   readonly status: number
   readonly headers: IncomingMessage["headers"]
@@ -38,7 +41,8 @@ async function bodyOf(message: IncomingMessage): Promise<Buffer> {
 /** Forwards a request that arrived whole: a sender that dies half-way leaves nothing behind. */
 function forward(port: number, asked: IncomingMessage, body: Buffer, method = asked.method): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    request({ host: "127.0.0.1", port, method, path: asked.url, headers: asked.headers, agent: false }, (answer) => {
+    // A request that never ends would hold up all later ones of its path.
+    request({ host: "127.0.0.1", port, method, path: asked.url, headers: asked.headers, agent: false, signal: AbortSignal.timeout(STORE_MS_MAX) }, (answer) => {
       bodyOf(answer).then((found) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: found }), reject)
     }).once("error", reject).end(body)
   })
