@@ -11,6 +11,10 @@ export interface Metrics {
   trustRefreshed(outcome: "done" | "failed"): void
   /** Adds the figures that are read when somebody asks. Once. */
   watch(gauges: Gauges): void
+  /** Adds one figure of a part of the node, read when somebody asks. */
+  gauge(name: string, help: string, read: () => number): void
+  /** Adds a count of a part of the node; the label's values must be a closed set. */
+  counter(name: string, help: string, label: string): (value: string, count?: number) => void
   text(): Promise<string>
 }
 
@@ -46,6 +50,11 @@ export function createMetrics(): Metrics {
     new Gauge({ name, help, registers, collect() { this.set(read()) } })
   }
   return {
+    gauge,
+    counter(name, help, label) {
+      const counter = new Counter({ name, help, labelNames: [label], registers })
+      return (value, count = 1) => counter.inc({ [label]: value }, count)
+    },
     answered: (route, status, seconds) => answers.observe({ route, status }, seconds),
     observed: (outcome, seconds) => observations.observe({ outcome }, seconds),
     cosigned: (log, reached) => cosignings.inc({ log, reached: String(reached) }),

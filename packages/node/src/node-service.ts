@@ -27,6 +27,7 @@ import { backupRoute } from "./routes/backup.ts"
 import { buildRoutes } from "./routes/builds.ts"
 import { envelopeRoute } from "./routes/envelope.ts"
 import { publicRoutes } from "./routes/public.ts"
+import type { Parts } from "./parts.ts"
 import type { CosignedLog, Services } from "./services.ts"
 import type { OwnRoster } from "./state/roster.ts"
 import { createStatus } from "./status.ts"
@@ -35,6 +36,7 @@ import type { Timers } from "./timers.ts"
 /** What the service works with. */
 export interface NodeServiceOptions {
   readonly services: Services
+  readonly parts: Parts
   readonly metrics: Metrics
   readonly own: OwnRoster
   readonly operator: string
@@ -109,12 +111,13 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
     rosterText: own.text, status: createStatus({ ...options, observer, builds }),
   })
   shared.push(
+    ...options.parts.publicRoutes,
     ...buildRoutes({ builds, tokens: options.tokens, rules: options.sourceRules, registries: options.registries, clock, logger }),
     envelopeRoute({ log: observations.log, blobs, exportKey: options.exportKey, builderId: `${own.self.url}${BUILDER_PATH}` }),
   )
   return {
     publicRouter: createRouter(shared),
-    adminRouter: createRouter([...shared, ...adminRoutes({ attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport } }), backupRoute(options.backupSource, logger)]),
+    adminRouter: createRouter([...shared, ...options.parts.adminRoutes, ...adminRoutes({ attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport } }), backupRoute(options.backupSource, logger)]),
     evidence,
     failed: failure.failed,
     beginStop() {

@@ -20,6 +20,8 @@ import type { NodeConfig } from "./config/arguments.ts"
 import { openListeners } from "./listeners.ts"
 import { createLogger, type Logger } from "./logger.ts"
 import { createMetrics } from "./metrics.ts"
+import { ALL_PARTS } from "./all-parts.ts"
+import { openParts } from "./parts.ts"
 import { createNodeService, type NodeServiceOptions } from "./node-service.ts"
 import { createGuardedFetch } from "./registry/guarded-fetch.ts"
 import { rememberingResolve, type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
@@ -132,8 +134,10 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
       command: rebuilder, environment: rebuilderEnvironment(world.env), gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses, allowedSigners,
     },
   })
+  const parts = await openParts({ config, folder, keys, own, registries, services, source, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
+  closers.push(() => parts.stop())
   const service = await createNodeService({
-    services, metrics, own, operator, registries, transport, clock, timers, logger, tokens, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
+    services, parts, metrics, own, operator, registries, transport, clock, timers, logger, tokens, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
     publisherKeys: config.publisherKeys, sourceRules: { gitHosts: config.gitHosts, allowHttp: config.allowPrivateAddresses }, trust: trust.status,
   })
   closers.push(() => service.drain())

@@ -26,6 +26,7 @@ export function createStatus(options: NodeServiceOptions & { readonly observer: 
     log: logStatus(services.observations),
     notices: logStatus(services.notices),
     queue: { waiting: observer.queued(), running: observer.running() },
+    ...options.parts.status(),
   })
 }
 

@@ -9,3 +9,4 @@ export type {
 } from "./log.ts"
 export type { WitnessedHead, WitnessedMisbehavior, WitnessStore } from "./witness.ts"
 export type { BlobStore, PackumentVersion, RegistrySource, StatementLog, TarballDownload, VersionQuery } from "./attester.ts"
+export type { Peer, PeerFault, PeerMessage, PeerTransport, Relay } from "./peer.ts"

@@ -28,6 +28,19 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "log": row({ workspace: ["core", "ports"] }),
   "witness": row({ workspace: ["core", "ports"] }),
   "storage": row({ workspace: ["core", "ports", "log"], thirdParty: ["pg", "aws4fetch"] }),
+  "roster": row({ workspace: ["core", "ports"], thirdParty: ["tuf-js", "@tufjs/models"] }),
+  "p2p": row({
+    workspace: ["core", "ports"],
+    thirdParty: [
+      "libp2p", "@libp2p/tcp", "@libp2p/websockets", "@libp2p/noise", "@libp2p/yamux",
+      "@libp2p/identify", "@libp2p/kad-dht", "@libp2p/gossipsub", "@libp2p/circuit-relay-v2", "@libp2p/dcutr",
+      "@libp2p/ping", "@libp2p/crypto", "@libp2p/peer-id", "@libp2p/interface", "@multiformats/multiaddr",
+    ],
+  }),
+  "gossip": row({ workspace: ["core", "ports"] }),
+  "mirror": row({ workspace: ["core", "ports", "log"] }),
+  "monitor": row({ workspace: ["core", "ports"] }),
+  "artifacts": row({ workspace: ["core", "ports"] }),
   "registry-view": row({ workspace: ["core", "ports"] }),
   "sigstore": row({
     workspace: ["core", "ports"],
@@ -37,7 +50,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "attester": row({ workspace: ["core", "ports", "sigstore", "tarball"], thirdParty: ["ssri"] }),
   "rebuilder": row({ workspace: ["core", "ports", "registry-view", "tarball"], thirdParty: ["diff"] }),
   "node": row({
-    workspace: ["core", "ports", "client", "log", "witness", "sigstore", "attester", "rebuilder"],
+    workspace: ["core", "ports", "client", "log", "witness", "storage", "roster", "p2p", "gossip", "mirror", "monitor", "artifacts", "sigstore", "attester", "rebuilder"],
     thirdParty: ["@npmcli/config", "pino", "prom-client", "tar"],
   }),
   "yarn-plugin": row({
@@ -45,9 +58,9 @@ export const ARROWS: Readonly<Record<string, Row>> = {
     thirdParty: ["@yarnpkg/core", "@yarnpkg/fslib", "@yarnpkg/plugin-npm"],
   }),
   "pnpm-plugin": row({ workspace: ["core", "client"] }),
-  "registry-shim": row({ workspace: ["core", "client", "registry-view"] }),
+  "registry-shim": row({ workspace: ["core", "client", "registry-view", "artifacts"] }),
   "cli": row({
-    workspace: ["core", "client", "sigstore"],
+    workspace: ["core", "client", "sigstore", "roster"],
     thirdParty: ["commander", "yaml"],
     starts: ["node", "rebuilder", "registry-shim", "yarn-plugin", "pnpm-plugin"],
   }),

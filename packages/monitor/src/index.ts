@@ -1,0 +1,2 @@
+/** Reads whole logs and reports what their operators would rather not have seen. @packageDocumentation */
+export {}

@@ -1,0 +1,4 @@
+import type { OpenPart } from "./parts.ts"
+
+/** The parts in the order in which they start; they end in the reverse. */
+export const ALL_PARTS: readonly OpenPart[] = []

@@ -1,0 +1,82 @@
+/**
+ * What a node does beside its own logs: each part has its folder here, its routes, its figures, and ends before the logs do.
+ *
+ * @packageDocumentation
+ */
+import type { Crypto } from "@vouchsafe/core"
+import type { Clock, HttpTransport, RegistrySource } from "@vouchsafe/ports"
+import type { NodeConfig } from "./config/arguments.ts"
+import type { Route } from "./http/router.ts"
+import type { Logger } from "./logger.ts"
+import type { Metrics } from "./metrics.ts"
+import type { Services } from "./services.ts"
+import type { HeldFolder } from "./state/folder.ts"
+import type { NodeKeys } from "./state/keys.ts"
+import type { OwnRoster } from "./state/roster.ts"
+import type { Timers } from "./timers.ts"
+
+/** What a part may work with. */
+export interface PartContext {
+  readonly config: NodeConfig
+  readonly folder: HeldFolder
+  readonly keys: NodeKeys
+  readonly own: OwnRoster
+  /** Registry ids that this node observes. */
+  readonly registries: readonly string[]
+  readonly services: Services
+  readonly source: RegistrySource
+  /** To the roster's nodes. */
+  readonly transport: HttpTransport
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** A part that runs. */
+export interface NodePart {
+  /** Its member of the status document. */
+  readonly name: string
+  readonly publicRoutes?: readonly Route[]
+  /** Beside the public ones, on the admin socket only. */
+  readonly adminRoutes?: readonly Route[]
+  readonly status?: () => unknown
+  stop(): Promise<void>
+}
+
+/** Opens a part, or nothing where the configuration does not ask for it. */
+export type OpenPart = (context: PartContext) => Promise<NodePart | undefined>
+
+/** All parts of a node. */
+export interface Parts {
+  readonly publicRoutes: readonly Route[]
+  readonly adminRoutes: readonly Route[]
+  /** Members of the status document. */
+  status(): Readonly<Record<string, unknown>>
+  stop(): Promise<void>
+}
+
+/** Opens all, or none. @throws what opening a part throws. */
+export async function openParts(context: PartContext, all: readonly OpenPart[]): Promise<Parts> {
+  const parts: NodePart[] = []
+  const stop = async (): Promise<void> => {
+    for (const part of parts.splice(0).reverse()) await part.stop()
+  }
+  try {
+    for (const open of all) {
+      const part = await open(context)
+      if (part !== undefined) parts.push(part)
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const running = [...parts]
+  return {
+    publicRoutes: running.flatMap(({ publicRoutes }) => publicRoutes ?? []),
+    adminRoutes: running.flatMap(({ adminRoutes }) => adminRoutes ?? []),
+    status: () => Object.fromEntries(running.flatMap(({ name, status }) => (status === undefined ? [] : [[name, status()]]))),
+    stop,
+  }
+}
