@@ -1,5 +1,5 @@
 import type { Options } from "tsup"
-import { checkOutput, collectLicences, requireWhereNeeded, runnableBins, withoutSigstore, yarnFactory } from "./src/bundle/index.ts"
+import { checkOutput, collectLicences, requireWhereNeeded, runnableBins, smaller, withoutSigstore, yarnFactory } from "./src/bundle/index.ts"
 
 type Entries = Readonly<Record<string, string>>
 
@@ -55,7 +55,7 @@ export function yarnBundle(given: { readonly entry: Entries, readonly name: stri
     target: "node20",
     minify: true,
     outExtension: () => ({ js: ".cjs" }),
-    plugins: [yarnFactory(given.name)],
+    plugins: [yarnFactory(given.name), smaller()],
     esbuildPlugins: [checkOutput(), withoutSigstore(), collectLicences()],
     esbuildOptions(options) {
       options.conditions = ["source"]

@@ -65,7 +65,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
     starts: ["node", "rebuilder", "registry-shim", "yarn-plugin", "pnpm-plugin"],
   }),
   "testkit": row({ workspace: ["core", "ports"], thirdParty: ["@tufjs/models", "tar"] }),
-  "config": row({ thirdParty: ["typescript", "tsup"] }),
+  "config": row({ thirdParty: ["typescript", "tsup", "terser"] }),
 }
 
 /** What only tests and development may import; refused in every `src` with its own words. */
