@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import type { Crypto } from "@vouchsafe/core"
-import type { Clock, HttpTransport, RegistrySource } from "@vouchsafe/ports"
+import type { Clock, HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
 import type { NodeConfig } from "./config/arguments.ts"
 import type { Route } from "./http/router.ts"
 import type { Logger } from "./logger.ts"
@@ -32,6 +32,8 @@ export interface PartContext {
   readonly timers: Timers
   readonly logger: Logger
   readonly metrics: Metrics
+  /** The way to other nodes by peer-to-peer. The part `peers`, which opens first, sets it where it is on and nobody else does; it closes the transport when it stops, which is last. */
+  peers?: PeerTransport | undefined
 }
 
 /** A part that runs. */

@@ -11,6 +11,7 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../logge
 import { checkOperatorName } from "../state/keys.ts"
 import { atLine, CONFIG_NAME, type ConfigFile, readConfigFile } from "./file.ts"
 import { layer, type Layered, MEMBER_NAMES, type MemberKind, MEMBERS, optionOf, type Said, saidByEnvironment, withPaths } from "./members.ts"
+import { checkPeerAnnounce, checkPeerBootstrap, checkPeerListen } from "../peers/addresses.ts"
 import { checkGitHosts, checkPublisherKeys, GIT_HOSTS_DEFAULT, parseRegistryKeys } from "./values.ts"
 
 /** What the daemon was told. Absent members were not said. */
@@ -45,6 +46,14 @@ export interface NodeConfig {
   readonly allowedSigners?: string | undefined
   /** Files with the signing keys of registries, by registry id; the embedded ones by default. */
   readonly registryKeys: ReadonlyMap<string, string>
+  /** Where peers may connect, as multiaddrs; their presence turns peer-to-peer on. */
+  readonly p2pListen?: readonly string[] | undefined
+  /** What others are told to dial beside where the node listens. */
+  readonly p2pAnnounce?: readonly string[] | undefined
+  /** Peers to begin with, beside those of the roster. */
+  readonly p2pBootstrap?: readonly string[] | undefined
+  /** Whether this node passes on the traffic of peers that nobody can dial. */
+  readonly p2pRelay?: boolean | undefined
 }
 
 /** One call of the binary. */
@@ -184,6 +193,10 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     trustRootJson: said.trustRootJson,
     allowedSigners: said.allowedSigners,
     registryKeys: parseRegistryKeys(said.registryKeys ?? []),
+    p2pListen: said.p2pListen === undefined ? undefined : checkPeerListen(said.p2pListen),
+    p2pAnnounce: said.p2pAnnounce === undefined ? undefined : checkPeerAnnounce(said.p2pAnnounce),
+    p2pBootstrap: said.p2pBootstrap === undefined ? undefined : checkPeerBootstrap(said.p2pBootstrap),
+    p2pRelay: said.p2pRelay,
   }
 }
 

@@ -15,6 +15,7 @@ export const MEMBERS = {
   listen: "text", operator: "text", url: "text", roster: "path", registry: "list", allowPrivateAddresses: "flag", logLevel: "text", logFormat: "text",
   rebuild: "flag", buildTokenFile: "path", gitHost: "list", publisherKey: "list", trustRoot: "path", registryKeys: "pairs",
   trustMirror: "text", trustRootJson: "path", allowedSigners: "path",
+  p2pListen: "list", p2pAnnounce: "list", p2pBootstrap: "list", p2pRelay: "flag",
 } as const satisfies Readonly<Record<string, MemberKind>>
 
 export type Member = keyof typeof MEMBERS
