@@ -4,9 +4,9 @@
  * @packageDocumentation
  */
 import { type Attester, createAttester } from "@vouchsafe/attester"
-import { type Crypto, eligibleWitnesses, quorumSatisfied } from "@vouchsafe/core"
-import { collectCosignatures, type Cosigners, openLog, openSqliteStorage, type SqliteStorage } from "@vouchsafe/log"
-import type { BlobStore, Clock, HttpTransport, Log, RegistrySource, StatementLog } from "@vouchsafe/ports"
+import { type Crypto, eligibleWitnesses, quorumSatisfied, VouchsafeError } from "@vouchsafe/core"
+import { collectCosignatures, type Cosigners, openLog, openSqliteStorage } from "@vouchsafe/log"
+import type { BlobStore, Clock, HttpTransport, Log, LogStorage, RegistrySource, StatementLog, WitnessStore } from "@vouchsafe/ports"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { openSqliteWitnessStore, openWitness, type Witness } from "@vouchsafe/witness"
 import { clearMark, requireCaughtUp, restoredMark } from "./backup/caught-up.ts"
@@ -43,6 +43,14 @@ export interface Services {
   close(): Promise<void>
 }
 
+/** Where a node keeps what it must not forget: by default its data folder. */
+export interface ServiceStores {
+  openLogStorage(role: "log" | "notices", origin: string): Promise<LogStorage>
+  openWitnessStore(): Promise<WitnessStore>
+  /** Documents; undefined: they stay in the data folder. */
+  readonly blobs: BlobStore | undefined
+}
+
 /** What they are opened with. */
 export interface ServicesOptions {
   readonly folder: HeldFolder
@@ -58,24 +66,27 @@ export interface ServicesOptions {
   readonly timers: Timers
   readonly logger: Logger
   readonly onCosigned: (log: "log" | "notices", reached: boolean) => void
+  /** Another place than the data folder. */
+  readonly stores?: ServiceStores | undefined
 }
 
 /** Opens all parts, or none. @throws what opening a log or a witness throws. */
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const { folder, keys, crypto, clock } = options
+  const stores = options.stores ?? storesIn(folder)
   const closers: (() => Promise<unknown>)[] = []
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
-    const memory = await openSqliteWitnessStore(folder.at("witness", "witness.sqlite"))
+    const memory = await stores.openWitnessStore()
     closers.push(() => memory.close())
     const witness = await openWitness({ store: memory, signer: keys.witness, logs: logKeysOf(options.own), crypto, clock })
     const mark = restoredMark(folder.at(RESTORED_NAME))
-    const storages: Partial<Record<"log" | "notices", SqliteStorage>> = {}
+    const copied = { witness: copiedOf(memory) } as Record<"log" | "notices" | "witness", Copied>
     const open = async (role: "log" | "notices"): Promise<CosignedLog> => {
-      const storage = await openSqliteStorage({ directory: folder.at(role) })
-      storages[role] = storage
+      const storage = await stores.openLogStorage(role, keys[role].verifier.name)
+      copied[role] = copiedOf(storage)
       const log = await openLog({ directory: folder.at(role), origin: keys[role].verifier.name, signer: keys[role], crypto, storage })
       closers.push(() => log.close())
       // Before anybody can append, and before a witness is asked to cosign.
@@ -93,16 +104,32 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const observations = await open("log")
     const notices = await open("notices")
     if (mark !== undefined) clearMark(folder.at(RESTORED_NAME))
-    const blobs = createBlobStore(folder.at("blobs"))
+    const blobs = stores.blobs ?? createBlobStore(folder.at("blobs"))
     const statements = announced(observations)
     const attester = createAttester({
       source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto, upstream: options.upstream,
       registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
     })
-    return { observations, notices, witness, attester, statements, blobs, databases: { log: storages.log as SqliteStorage, notices: storages.notices as SqliteStorage, witness: memory }, close }
+    return { observations, notices, witness, attester, statements, blobs, databases: copied, close }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+function storesIn(folder: HeldFolder): ServiceStores {
+  return {
+    openLogStorage: (role) => openSqliteStorage({ directory: folder.at(role) }),
+    openWitnessStore: () => openSqliteWitnessStore(folder.at("witness", "witness.sqlite")),
+    blobs: undefined,
+  }
+}
+
+/** A store that can be copied while it is in use, or the refusal of one that is backed up where it is kept. */
+function copiedOf(store: object): Copied {
+  if ("copyTo" in store) return store as Copied
+  return {
+    copyTo: () => Promise.reject(new VouchsafeError("USAGE", "this node's storage is not in its data folder, expected embedded storage", { hint: "back it up with the tools of the place where it is kept" })),
   }
 }
 
