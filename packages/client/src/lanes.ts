@@ -16,7 +16,7 @@ import { createQueue, type Turn } from "./queue.ts"
 import { remember } from "./remember.ts"
 import type { ClientOptions, Failure, Sleep } from "./types.ts"
 
-/** Asks about artifacts, as many as there are, in requests of at most 1,000; stops at the first that fails. */
+/** Asks about artifacts, as many as there are, in requests of at most 2,000; stops at the first that fails. */
 export interface Lane<T> {
   ask(artifacts: readonly ArtifactName[], budget: Budget, told: (told: T) => boolean): Promise<void>
 }

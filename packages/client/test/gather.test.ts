@@ -212,15 +212,15 @@ describe("nodes that do not answer", () => {
 })
 
 describe("many artifacts", () => {
-  test("more than 1,000 go in several requests, one at a time per node", async () => {
+  test("more than 2,000 go in several requests, one at a time per node", async () => {
     const world = makeWorld({ operators: 2 })
-    const requests = Array.from({ length: 2_100 }, (_, i) => world.publish(`p${i}`))
+    const requests = Array.from({ length: 4_100 }, (_, i) => world.publish(`p${i}`))
     const { verdicts, stats } = await world.check(...requests)
-    expect(verdicts.filter(({ ok }) => ok).length).toBe(2_100)
-    expect(stats.fromNodes).toBe(2_100)
+    expect(verdicts.filter(({ ok }) => ok).length).toBe(4_100)
+    expect(stats.fromNodes).toBe(4_100)
     for (const node of world.network.nodes) {
-      expect(node.requests.map(({ artifacts }) => artifacts.length)).toEqual([1_000, 1_000, 100])
-      expect(node.requests.map(({ knownSize }) => knownSize)).toEqual([0, 1_000, 2_000])
+      expect(node.requests.map(({ artifacts }) => artifacts.length)).toEqual([2_000, 2_000, 100])
+      expect(node.requests.map(({ knownSize }) => knownSize)).toEqual([0, 2_000, 4_000])
     }
     expect([...world.network.inFlightMax.values()]).toEqual([1, 1])
   })

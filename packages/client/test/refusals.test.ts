@@ -112,23 +112,23 @@ describe.each(ROWS)("a node that: $name", ({ spoil, code, says }) => {
 })
 
 describe("in the second request of many", () => {
-  test.each(["rubbish", "dead", "stalled"] as const)("%s: the first thousand counts, the rest does not", async (mode) => {
+  test.each(["rubbish", "dead", "stalled"] as const)("%s: the first two thousand count, the rest does not", async (mode) => {
     const world = makeWorld({ operators: 2, threshold: 2 })
     const bravo = world.network.node("bravo")
     bravo.edit = (answer) => {
       bravo.mode = mode
       return answer
     }
-    const requests = Array.from({ length: 1_001 }, (_, i) => world.publish(`p${i}`))
+    const requests = Array.from({ length: 2_001 }, (_, i) => world.publish(`p${i}`))
     const { verdicts } = await world.check(...requests)
-    expect(verdicts.filter(({ ok }) => ok).length).toBe(1_000)
-    expect(outcome(verdicts[1_000])).toBe(mode === "rubbish" ? "PROOF_INVALID" : "UNREACHABLE")
+    expect(verdicts.filter(({ ok }) => ok).length).toBe(2_000)
+    expect(outcome(verdicts[2_000])).toBe(mode === "rubbish" ? "PROOF_INVALID" : "UNREACHABLE")
   })
 })
 
 test.each(["rubbish", "stalled", "status 500"] as const)("a node that answers the first of three requests with %s is spared the others", async (mode) => {
   const world = makeWorld({ operators: 2 })
   world.network.node("bravo").mode = mode
-  await world.check(...Array.from({ length: 2_100 }, (_, i) => world.publish(`p${i}`)))
+  await world.check(...Array.from({ length: 4_100 }, (_, i) => world.publish(`p${i}`)))
   expect(world.network.sent.filter(({ url }) => url.startsWith("http://bravo")).length).toBe(1)
 })

@@ -32,8 +32,8 @@ export const ADMIN_CONNECTIONS_MAX = 64
 /** Requests on one connection before it is closed. */
 export const REQUESTS_PER_SOCKET_MAX = 10_000
 
-/** Body of an evidence or gather request: 1000 purls and registries fit with room to spare. */
-export const EVIDENCE_BODY_BYTES_MAX = 1 * MIB
+/** Body of an evidence or gather request: 2000 purls and registries of the greatest length fit. */
+export const EVIDENCE_BODY_BYTES_MAX = 2 * MIB
 /** Body of add-checkpoint: the cap that other witnesses use. */
 export const WITNESS_BODY_BYTES_MAX = 128 * KIB
 /** Body of the admin's writes. */

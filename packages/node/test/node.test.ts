@@ -150,7 +150,7 @@ const BAD_EVIDENCE = [
   { name: "a missing member", body: JSON.stringify({ ...EVIDENCE, knownSize: undefined }), says: "document.knownSize" },
   { name: "another format", body: JSON.stringify({ ...EVIDENCE, format: "vouchsafe-evidence-request/v2" }), says: "format" },
   { name: "100,000 artifacts", body: JSON.stringify({ ...EVIDENCE, artifacts: new Array(100_000).fill(1) }), says: "artifacts is" },
-  { name: "1,001 artifacts", body: JSON.stringify({ ...EVIDENCE, artifacts: Array.from({ length: 1_001 }, (_, i) => ({ purl: `pkg:npm/a${i}@1.0.0`, registry: "https://registry.example/" })) }), says: "at most 1000 items" },
+  { name: "2,001 artifacts", body: JSON.stringify({ ...EVIDENCE, artifacts: Array.from({ length: 2_001 }, (_, i) => ({ purl: `pkg:npm/a${i}@1.0.0`, registry: "https://registry.example/" })) }), says: "at most 2000 items" },
   { name: "an artifact twice", body: JSON.stringify({ ...EVIDENCE, artifacts: [1, 2].map(() => ({ purl: "pkg:npm/a@1.0.0", registry: "https://registry.example/" })) }), says: "artifacts[1]" },
   { name: "a purl of another kind", body: JSON.stringify({ ...EVIDENCE, artifacts: [{ purl: "pkg:pypi/a@1", registry: "https://registry.example/" }] }), says: "pkg:pypi/a@1" },
   { name: "a purl in another spelling", body: JSON.stringify({ ...EVIDENCE, artifacts: [{ purl: "pkg:npm/@a/b@1.0.0", registry: "https://registry.example/" }] }), says: "pkg:npm/%40a/b@1.0.0" },

@@ -14,8 +14,8 @@ import { artifactPurl, BODY_LENGTH_MAX, registryMember } from "./statement-text.
 
 export const EVIDENCE_REQUEST_FORMAT = "vouchsafe-evidence-request/v1"
 export const EVIDENCE_FORMAT = "vouchsafe-evidence/v1"
-export const REQUEST_ARTIFACTS_MAX = 1_000
-export const REQUEST_LENGTH_MAX = 1_048_576
+export const REQUEST_ARTIFACTS_MAX = 2_000
+export const REQUEST_LENGTH_MAX = 2_097_152
 export const DEADLINE_MS_MAX = 60_000
 export const ANSWER_BYTES_MAX = 67_108_864
 /** Statements about one artifact in one answer: its observation, rebuilds, and releases. One is normal. */
@@ -23,7 +23,7 @@ export const STATEMENTS_PER_ARTIFACT_MAX = 16
 const ENTRIES_MAX = REQUEST_ARTIFACTS_MAX * STATEMENTS_PER_ARTIFACT_MAX
 /** Entries of a notices log that one answer may carry; a client asks again for the rest. */
 export const NOTICES_PER_ANSWER_MAX = 10_000
-const PROOF_HASHES_MAX = 200_000
+const PROOF_HASHES_MAX = 400_000
 const CONSISTENCY_HASHES_MAX = 63
 const CHECKPOINT_LENGTH_MAX = 65_536
 const DETAIL_LENGTH_MAX = 1_000

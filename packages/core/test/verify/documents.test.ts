@@ -159,7 +159,7 @@ describe("evidence", () => {
     expect(formatEvidenceAnswer(parseEvidenceAnswer(answer))).toBe(answer)
   })
   test.each<[string, (document: Record<string, any>) => void, string]>([
-    ["1,001 artifacts", (document) => { document["artifacts"] = Array.from({ length: 1_001 }, (_, i) => ({ purl: `pkg:npm/a${i}@1.0.0`, registry: REGISTRY })) }, "artifacts"],
+    ["2,001 artifacts", (document) => { document["artifacts"] = Array.from({ length: 2_001 }, (_, i) => ({ purl: `pkg:npm/a${i}@1.0.0`, registry: REGISTRY })) }, "artifacts"],
     ["an artifact twice", (document) => document["artifacts"].push(document["artifacts"][0]), "artifacts[1]"],
     ["a deadline of an hour", (document) => { document["deadlineMs"] = 3_600_000 }, "deadlineMs"],
     ["an unknown member", (document) => { document["admin"] = true }, "document.admin"],
