@@ -62,6 +62,8 @@ const OPERATIONAL = [
   "CLOCK_BEHIND",
   "TRUST_ROOT_EXPIRED",
   "TRUST_ROOT_REFUSED",
+  "ROSTER_EXPIRED",
+  "ROSTER_REFUSED",
 ] as const
 
 /** Signed evidence that a log lied; `details` hold what is needed to show it. */
