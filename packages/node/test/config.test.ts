@@ -63,7 +63,7 @@ describe("command line and node.json", () => {
     expect(readInvocation(argv, { VOUCHSAFE_HOME: "/h" }).command).toBe(command)
   })
   test("the help names every option", () => {
-    for (const option of ["data", "listen", "operator", "url", "roster", "registry", "allow-private-addresses", "log-level", "log-format", "to", "with-keys", "from", "keys", "witness-key", "without-witness", "accept-unwitnessed", "json", "rebuild", "build-token-file", "git-host", "publisher-key", "trust-root", "registry-keys"]) expect(HELP).toContain(`--${option}`)
+    for (const option of ["data", "listen", "operator", "url", "roster", "registry", "allow-private-addresses", "log-level", "log-format", "to", "with-keys", "from", "keys", "witness-key", "without-witness", "accept-unwitnessed", "json", "rebuild", "build-token-file", "git-host", "publisher-key", "trust-root", "registry-keys", "storage", "objects", "admin-key", "admin-token-file"]) expect(HELP).toContain(`--${option}`)
   })
 
   test.each([
@@ -83,6 +83,13 @@ describe("command line and node.json", () => {
     { name: "a publisher's key cut short", argv: ["--publisher-key", keyOf("acme").slice(0, -4)], code: "CONFIG_MALFORMED", says: "publisher key" },
     { name: "a publisher's key of a witness", argv: ["--publisher-key", keyOf("acme", KEY_TYPE.cosignatureEd25519)], code: "CONFIG_MALFORMED", says: "type 4" },
     { name: "one publisher's key under two names", argv: ["--publisher-key", keyOf("acme", 1, ONE_SEED), "--publisher-key", keyOf("other", 1, ONE_SEED)], code: "CONFIG_MALFORMED", says: "one key" },
+    { name: "a database with a password", argv: ["--storage", "postgres://me:canary-secret@db.example/v"], code: "CONFIG_MALFORMED", says: "storage holds a password" },
+    { name: "a database of another kind", argv: ["--storage", "mysql://canary-secret@db.example/v"], code: "CONFIG_MALFORMED", says: "storage is no address" },
+    { name: "object storage with credentials", argv: ["--objects", "s3://id:canary-secret@bucket/p"], code: "CONFIG_MALFORMED", says: "without credentials" },
+    { name: "object storage of another kind", argv: ["--objects", "https://canary-secret.example/bucket"], code: "CONFIG_MALFORMED", says: "objects is no address" },
+    { name: "an admin's key cut short", argv: ["--admin-key", keyOf("ops").slice(0, -4)], code: "CONFIG_MALFORMED", says: "admin key" },
+    { name: "an admin's key of a witness", argv: ["--admin-key", keyOf("ops", KEY_TYPE.cosignatureEd25519)], code: "CONFIG_MALFORMED", says: "type 4" },
+    { name: "one admin's key under two names", argv: ["--admin-key", keyOf("ops", 1, ONE_SEED), "--admin-key", keyOf("other", 1, ONE_SEED)], code: "CONFIG_MALFORMED", says: "one key" },
     { name: "registry keys without a file", argv: ["--registry-keys", "https://a.example/"], code: "CONFIG_MALFORMED", says: "REGISTRY=FILE" },
     { name: "registry keys of one registry twice", argv: ["--registry-keys", "https://a.example/=/x", "--registry-keys", "https://a.example=/y"], code: "CONFIG_MALFORMED", says: "twice" },
     { name: "a URL of another kind", argv: ["--url", "ftp://x.example/"], code: "CONFIG_MALFORMED", says: "http(s)" },
@@ -90,6 +97,8 @@ describe("command line and node.json", () => {
     { name: "a log level that is none", argv: ["--log-level", "loud"], code: "CONFIG_MALFORMED", says: "silent, error" },
   ])("refused: $name", ({ argv, code, says }) => {
     expect(() => readInvocation(argv, { VOUCHSAFE_HOME: "/h" })).toThrow(expect.objectContaining({ code, message: expect.stringContaining(says) }))
+    // An address may hold what belongs elsewhere: it is never repeated.
+    expect(() => readInvocation(argv, { VOUCHSAFE_HOME: "/h" })).not.toThrow(/canary/)
   })
   test.each([
     { name: "no JSON", config: "{", says: "not JSON" },

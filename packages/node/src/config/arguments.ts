@@ -12,6 +12,8 @@ import { checkOperatorName } from "../state/keys.ts"
 import { atLine, CONFIG_NAME, type ConfigFile, readConfigFile } from "./file.ts"
 import { layer, type Layered, MEMBER_NAMES, type MemberKind, MEMBERS, optionOf, type Said, saidByEnvironment, withPaths } from "./members.ts"
 import { checkPeerAnnounce, checkPeerBootstrap, checkPeerListen } from "../peers/addresses.ts"
+import { checkAdminKeys } from "../auth/keys.ts"
+import { checkObjects, checkStorage } from "../storage/addresses.ts"
 import { checkGitHosts, checkPublisherKeys, GIT_HOSTS_DEFAULT, parseRegistryKeys } from "./values.ts"
 
 /** What the daemon was told. Absent members were not said. */
@@ -54,6 +56,14 @@ export interface NodeConfig {
   readonly p2pBootstrap?: readonly string[] | undefined
   /** Whether this node passes on the traffic of peers that nobody can dial. */
   readonly p2pRelay?: boolean | undefined
+  /** `postgres://…`: where logs and the witness's memory are, instead of the data folder. Never with a password. */
+  readonly storage?: string | undefined
+  /** `s3://…`: where tiles and documents are then. */
+  readonly objects?: string | undefined
+  /** Verifier keys (text form) of those who may send signed admin requests. */
+  readonly adminKeys?: readonly string[] | undefined
+  /** File with the bearer tokens of those who may send admin requests. */
+  readonly adminTokenFile?: string | undefined
 }
 
 /** One call of the binary. */
@@ -79,7 +89,7 @@ export interface Told {
   readonly withoutWitnesses: readonly string[]
 }
 
-const COMMANDS = ["run", "keys", "fsck", "config", "backup", "restore"] as const
+const COMMANDS = ["run", "front", "keys", "fsck", "config", "backup", "restore"] as const
 
 /** Where a node listens when nothing says otherwise. */
 export const LISTEN_DEFAULT = "127.0.0.1:4790"
@@ -197,6 +207,10 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     p2pAnnounce: said.p2pAnnounce === undefined ? undefined : checkPeerAnnounce(said.p2pAnnounce),
     p2pBootstrap: said.p2pBootstrap === undefined ? undefined : checkPeerBootstrap(said.p2pBootstrap),
     p2pRelay: said.p2pRelay,
+    storage: said.storage === undefined ? undefined : checkStorage(said.storage),
+    objects: said.objects === undefined ? undefined : checkObjects(said.objects),
+    adminKeys: said.adminKey === undefined ? undefined : checkAdminKeys(said.adminKey),
+    adminTokenFile: said.adminTokenFile,
   }
 }
 

@@ -5,6 +5,7 @@ import { GIT_HOSTS_DEFAULT } from "./values.ts"
 export const HELP = `vouchsafe-node: log, witness and attester over one data folder
 
   vouchsafe-node [options]         run a node until SIGTERM; prints one JSON line when it is ready
+  vouchsafe-node front [options]   read what the node of --operator keeps in --storage and --objects, and serve it; needs no keys
   vouchsafe-node keys [options]    make the keys where there are none; print the node's entry for a roster
   vouchsafe-node fsck [options]    recompute the logs of a node that is not running; exit 1 when anything is wrong
   vouchsafe-node config show|validate FILE|set KEY VALUE    the configuration and where each value comes from
@@ -31,6 +32,10 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --p2p-announce ADDRESS      multiaddr that others shall dial, may be repeated; default: where the node listens
   --p2p-bootstrap ADDRESS     peer to begin with, with /p2p/PEER at its end, may be repeated; the roster's nodes are asked beside it
   --p2p-relay                 pass on the traffic of peers that nobody can dial
+  --storage ADDRESS           postgres://USER@HOST/DATABASE for logs and the witness's memory; password in PGPASSWORD or password_file=; default: the data folder
+  --objects ADDRESS           s3://BUCKET/PREFIX for tiles and documents, with --storage; credentials in AWS_… or AWS_SHARED_CREDENTIALS_FILE
+  --admin-key VKEY            who may send signed admin requests to the public listener, may be repeated; default: nobody
+  --admin-token-file FILE     or with a bearer token: one a line, perhaps "name token"; mode 0600
   --log-level LEVEL           silent, error, warn, info or debug; default info
   --log-format FORMAT         json, an object a line, or pretty; default json
   --json                      of config: a JSON document
