@@ -14,6 +14,8 @@ const bin = join(root, "node_modules/.bin")
 const marker = join(root, "node_modules/.vouchsafe-setup")
 /** Scripts of package.json whose run needs programs of the system; the others need Node and npm only. */
 const NEEDS_SYSTEM = ["test", "soak"]
+/** Where administrators' programs are, which an ordinary user's PATH leaves out. */
+const ADMIN_FOLDERS = ["/usr/sbin", "/sbin"]
 /** Debian keeps PostgreSQL's server outside the PATH, by version. */
 const POSTGRES_HOME = "/usr/lib/postgresql"
 const PACKAGE_LISTS = "/var/lib/apt/lists"
@@ -27,7 +29,7 @@ function fail(message, hint) {
 
 function programFolders() {
   const versions = existsSync(POSTGRES_HOME) ? readdirSync(POSTGRES_HOME).map((version) => join(POSTGRES_HOME, version, "bin")) : []
-  return [...(process.env.PATH ?? "").split(delimiter), process.env.VOUCHSAFE_POSTGRES_BIN ?? "", ...versions]
+  return [...(process.env.PATH ?? "").split(delimiter), process.env.VOUCHSAFE_POSTGRES_BIN ?? "", ...ADMIN_FOLDERS, ...versions]
 }
 
 /** Digest of everything that decides what an install holds. */

@@ -1,7 +1,7 @@
 // Programs that tests start and no npm package brings. JavaScript for the same reason as setup.mjs, whose part this is.
 
 /** Programs by the Debian package that holds them. */
-export const PROGRAMS = { bwrap: "bubblewrap", git: "git", "ssh-keygen": "openssh-client", gpg: "gnupg", initdb: "postgresql" }
+export const PROGRAMS = { bwrap: "bubblewrap", git: "git", "ssh-keygen": "openssh-client", gpg: "gnupg", initdb: "postgresql", ip: "iproute2" }
 const APT_MS_MAX = 600_000
 const PROBE_MS_MAX = 30_000
 

@@ -30,14 +30,14 @@ function plant({ there = ["apt-get"], isRoot = true, lists = true, apt = [0], br
   return { world, calls, printed }
 }
 
-const INSTALL = "apt-get install -y -q --no-install-recommends bubblewrap git openssh-client gnupg postgresql noninteractive"
+const INSTALL = "apt-get install -y -q --no-install-recommends bubblewrap git openssh-client gnupg postgresql iproute2 noninteractive"
 const UPDATE = "apt-get update -q noninteractive"
 
 describe("installs what is missing", () => {
   test.each<{ name: string, planted: Planted, calls: string[] }>([
     { name: "nothing, where all is there", planted: { there: Object.keys(PROGRAMS) }, calls: [] },
     { name: "all, with the lists that are there", planted: {}, calls: [INSTALL] },
-    { name: "only what is missing", planted: { there: ["apt-get", "git", "gpg", "ssh-keygen", "initdb"] }, calls: ["apt-get install -y -q --no-install-recommends bubblewrap noninteractive"] },
+    { name: "only what is missing", planted: { there: ["apt-get", "git", "gpg", "ssh-keygen", "initdb", "ip"] }, calls: ["apt-get install -y -q --no-install-recommends bubblewrap noninteractive"] },
     { name: "after an update, where there are no lists", planted: { lists: false, apt: [0, 0] }, calls: [UPDATE, INSTALL] },
     { name: "after an update, where the lists are too old", planted: { apt: [100, 0, 0] }, calls: [INSTALL, UPDATE, INSTALL] },
   ])("$name", ({ planted, calls }) => {
@@ -50,13 +50,13 @@ describe("installs what is missing", () => {
 
 describe("says what to do", () => {
   test.each<{ name: string, planted: Planted, calls: number, message: string, hint: string }>([
-    { name: "no apt-get", planted: { there: ["git"] }, calls: 0, message: "tests need bwrap, ssh-keygen, gpg, initdb", hint: "your system's package manager" },
+    { name: "no apt-get", planted: { there: ["git"] }, calls: 0, message: "tests need bwrap, ssh-keygen, gpg, initdb, ip", hint: "your system's package manager" },
     { name: "not root", planted: { isRoot: false }, calls: 0, message: "not found on the PATH", hint: "run as root: apt-get update && apt-get install" },
     { name: "the install fails twice", planted: { apt: [100, 0, 100] }, calls: 3, message: "could not install bubblewrap", hint: "mirror" },
     { name: "the update fails", planted: { apt: [100, 100] }, calls: 2, message: "could not install", hint: "mirror" },
     { name: "no lists, and no second update", planted: { lists: false, apt: [0, 100] }, calls: 2, message: "could not install", hint: "mirror" },
     { name: "apt-get hangs", planted: { apt: [null, null] }, calls: 2, message: "could not install", hint: "mirror" },
-    { name: "it succeeds and brings nothing", planted: { brings: false }, calls: 1, message: "bwrap, git, ssh-keygen, gpg, initdb not found after the install", hint: "above" },
+    { name: "it succeeds and brings nothing", planted: { brings: false }, calls: 1, message: "bwrap, git, ssh-keygen, gpg, initdb, ip not found after the install", hint: "above" },
   ])("$name", ({ planted, calls, message, hint }) => {
     const { world, calls: made } = plant(planted)
     expect(provideSystemPackages(world)).toEqual({ message: expect.stringContaining(message), hint: expect.stringContaining(hint) })
