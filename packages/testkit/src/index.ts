@@ -12,5 +12,6 @@ export { createMemoryWitnessDisk, failingWitnessStore, type MemoryWitnessDisk } 
 export { type ObjectFault, OBJECT_FAULTS, type ObjectProxy, startObjectProxy } from "./log/object-proxy.ts"
 export { type Cut, type PostgresProxy, startPostgresProxy } from "./log/postgres-proxy.ts"
 export { type PostgresServer, startPostgres } from "./log/postgres-server.ts"
+export * from "./simulation/index.ts"
 export { recordingSigner } from "./log/recording-signer.ts"
 export { witnessStoreCases, type WitnessStorePlace } from "./log/witness-store-cases.ts"
