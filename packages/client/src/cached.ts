@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import {
-  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, leafHash, parseEntry, unlessRefused, utf8Encode,
+  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, leafHash, parseEntry, unlessRefused, utf8Encode, type VerifierKey,
 } from "@vouchsafe/core"
 import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
 import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook, pathsOf } from "./book.ts"
@@ -15,13 +15,22 @@ import { type KnownHead, openHead } from "./memory.ts"
 
 /** Reads what is cached about artifacts into the books of the logs that said it. */
 export function readCache(cache: EvidenceCache, books: readonly LogBook[], artifacts: readonly ArtifactName[]): void {
-  const lists = new Map<string, KeptStatement[]>(books.map((book) => [book.memory.node.log.name, []]))
+  const lists = new Map<string, KeptStatement[]>()
+  for (const book of books) {
+    const list: KeptStatement[] = []
+    book.cached = list
+    for (const { name } of logsOf(book)) lists.set(name, list)
+  }
   for (const artifact of artifacts) {
     for (const statement of cache.read(artifact.purl, artifact.registry) ?? []) {
       if (isWellFormed(statement.entry) && isWellFormed(statement.body ?? "")) lists.get(statement.origin)?.push({ artifact, statement })
     }
   }
-  for (const book of books) book.cached = lists.get(book.memory.node.log.name) ?? []
+}
+
+/** The node's log, and those of its retired ones that nothing is proven against. */
+function logsOf({ memory: { node, lied } }: LogBook): VerifierKey[] {
+  return [node.log, ...(node.retired ?? []).map(({ log }) => log).filter(({ vkey }) => !lied.has(vkey))]
 }
 
 /**
@@ -46,7 +55,8 @@ export function screenCache(crypto: Crypto, books: readonly LogBook[]): Set<stri
 }
 
 function openIfSigned(crypto: Crypto, book: LogBook, signed: string): KnownHead | undefined {
-  return unlessRefused(() => openHead(crypto, book.memory.node.log, signed))
+  const log = logsOf(book).find(({ name }) => signed.startsWith(`${name}\n`))
+  return log === undefined ? undefined : unlessRefused(() => openHead(crypto, log, signed))
 }
 
 function isIncluded(crypto: Crypto, statement: CachedStatement, head: KnownHead): boolean {

@@ -31,6 +31,8 @@ export interface LogMemory {
   damage: Failure | undefined
   /** Why nothing of this node's log ever counts again. */
   misbehaved: string | undefined
+  /** Verifier keys of retired logs that a proof convicts: whoever has an old key must not be able to convict the present log by it. */
+  readonly lied: Set<string>
   /** Proofs known against the node's logs. */
   convictions: FoundMisbehavior[]
   /** Exchanges under way. The state is read again only between them. */
@@ -43,7 +45,7 @@ export interface LogMemory {
 export function createMemory(node: RosterNode): LogMemory {
   let last: Promise<unknown> = Promise.resolve()
   return {
-    node, head: undefined, storedHead: undefined, mirror: undefined, storedMirror: undefined, damage: undefined, misbehaved: undefined, convictions: [], users: 0,
+    node, head: undefined, storedHead: undefined, mirror: undefined, storedMirror: undefined, damage: undefined, misbehaved: undefined, lied: new Set(), convictions: [], users: 0,
     exclusive(action) {
       const next = last.then(action, action)
       last = next
@@ -85,13 +87,17 @@ function readLogs(crypto: Crypto, state: StateStore, memory: LogMemory): void {
 /** Applies the stored proofs that convict one of the node's logs under its present key. */
 function readProofs(crypto: Crypto, memory: LogMemory, records: readonly MisbehaviorRecord[]): Failure[] {
   const notes: Failure[] = []
-  const { log, notices, operator } = { ...memory.node }
+  const { log, notices, operator, retired = [] } = memory.node
   for (const record of records) {
-    const key = [log, notices].find(({ vkey }) => vkey === record.log)
+    const key = [log, notices, ...retired.map((one) => one.log)].find(({ vkey }) => vkey === record.log)
     if (key === undefined || memory.convictions.some(({ document }) => document === record.document)) continue
     const proof = parseProof(record.document)
     if (proof === undefined || !verifyMisbehavior(crypto, proof, key)) {
       notes.push({ code: "MISBEHAVIOR_MALFORMED", message: `${record.path ?? "a stored proof"} about ${key.name} proves nothing and is ignored` })
+      continue
+    }
+    if (key !== log && key !== notices) {
+      memory.lied.add(key.vkey)
       continue
     }
     noteConviction(memory, { operator, origin: key.name, proof, document: record.document, ...(record.path === undefined ? {} : { path: record.path }) })

@@ -3,10 +3,11 @@ export { type ByDigestEntry, type Entry, formatByDigest, type OwnEntry, parseEnt
 export * from "./evidence.ts"
 export { HEX_COMMIT, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
 export { displayName, formatRefusal, formatWarnings, REFUSALS_SHOWN_MAX, SHORT_REASON_LENGTH_MAX, shortReason } from "./format.ts"
+export { applyHandover, formatHandover, type Handover, HANDOVER_FORMAT, HANDOVER_LENGTH_MAX, type HandoverKeys, makeHandover, parseHandover } from "./handover.ts"
 export { CLOCK_SKEW_SECONDS_MAX, type Head, type HeadChecker, headChecker, type HeadResult } from "./head.ts"
 export type { EntryBatch, LogEvidence, VerifyInput } from "./input.ts"
 export {
-  buildForkProof, formatMisbehavior, MISBEHAVIOR_FORMAT, MISBEHAVIOR_LENGTH_MAX, type MisbehaviorProof, parseMisbehavior, type ProvenEntry, verifyMisbehavior,
+  buildForkProof, buildWitnessProof, formatMisbehavior, MISBEHAVIOR_FORMAT, MISBEHAVIOR_LENGTH_MAX, type MisbehaviorProof, parseMisbehavior, type ProvenEntry, verifyMisbehavior,
 } from "./misbehavior.ts"
 export { formatNotice, type Notice, NOTICE_REASON_LENGTH_MAX, parseNotice } from "./notice.ts"
 export { type ActiveNotice, indexNotices, type NoticeIndex, NOTICES_PER_DAY_MAX, noticesOf } from "./notices.ts"
@@ -29,7 +30,7 @@ export {
   RELEASE_TYPE_V01,
 } from "./release.ts"
 export {
-  defaultWitnessQuorum, eligibleWitnesses, formatRoster, parseRoster, type Roster, ROSTER_FORMAT, ROSTER_LENGTH_MAX, ROSTER_NODES_MAX, type RosterNode,
+  defaultWitnessQuorum, eligibleWitnesses, formatRoster, parseRoster, RETIRED_LOGS_MAX, type RetiredLog, type Roster, ROSTER_FORMAT, ROSTER_LENGTH_MAX, ROSTER_NODES_MAX, type RosterNode,
 } from "./roster.ts"
 export { escapeForDisplay, HEX_SHA1, HEX_SHA256, HEX_SHA512, parseJson, type ShapeReader, shapeReader } from "./shape.ts"
 export { provenanceOf, REPRODUCED_OPERATORS_MIN, SLSA_REPRODUCED, SLSA_SUMMARY_TYPE, summaryOf, type SummaryOptions } from "./slsa.ts"

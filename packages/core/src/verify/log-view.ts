@@ -11,10 +11,12 @@ import { type ViewedNotices, viewNotices } from "./notices-view.ts"
 import type { Observation } from "./observation.ts"
 import type { Rebuild } from "./rebuild.ts"
 import type { ForeignEntry } from "./release.ts"
-import type { RosterNode } from "./roster.ts"
+import type { RetiredLog, RosterNode } from "./roster.ts"
 
 /** One checked statement: included in its attester's log under a cosigned head. */
 export interface SeenObservation {
+  /** Log that it stands in: the node's present one, or one that it retired. */
+  readonly origin: string
   readonly index: number
   readonly observation: Observation
   readonly checkpointTime: number
@@ -71,18 +73,24 @@ export function viewLog(crypto: Crypto, heads: HeadChecker, node: RosterNode, ev
   }
   for (const batch of evidence?.batches ?? []) {
     if (batch.indices.length === 0) continue
-    const head = open(heads.check(node, node.log, batch.checkpoint))
+    const retired = retiredLogOf(node, batch)
+    const { name } = (retired ?? node).log
+    const head = open(heads.check(node, (retired ?? node).log, batch.checkpoint))
     if (head === undefined) continue
+    if (retired !== undefined && head.size > retired.size) {
+      problems.push(`a head of ${name} has size ${head.size}, expected at most ${retired.size}, at which the log was handed over`)
+      continue
+    }
     if (![...batch.entries, ...batch.bodies].every(isWellFormed)) {
-      problems.push(`an entry of ${node.log.name} has a lone surrogate, expected text that UTF-8 can carry`)
+      problems.push(`an entry of ${name} has a lone surrogate, expected text that UTF-8 can carry`)
       continue
     }
     const hashed = batch.entries.map((entry) => leafHashOfText(crypto, entry))
     if (!isIncluded(crypto, batch, hashed, head)) {
-      problems.push(`inclusion proof of ${batch.indices.length} entries under size ${head.size} of ${node.log.name} does not verify`)
+      problems.push(`inclusion proof of ${batch.indices.length} entries under size ${head.size} of ${name} does not verify`)
       continue
     }
-    readEntries(crypto, batch, head.timeSeconds, statements, problems)
+    readEntries(crypto, batch, { name, isRetired: retired !== undefined, checkpointTime: head.timeSeconds }, statements, problems)
   }
   const notices = evidence?.notices === undefined ? undefined : viewNotices(crypto, node, evidence.notices.entries, open(heads.check(node, node.notices, evidence.notices.checkpoint)), problems)
   const misbehavior = evidence?.misbehaved ?? statements.misbehavior
@@ -94,6 +102,11 @@ export function viewLog(crypto: Crypto, heads: HeadChecker, node: RosterNode, ev
     ...(misbehavior === undefined ? {} : { misbehavior }),
     ...(notices === undefined ? {} : { notices }),
   }
+}
+
+/** The retired log that a batch is of; undefined for the node's present one, and for strangers, whose signature then is missed. */
+function retiredLogOf({ retired = [] }: RosterNode, { checkpoint }: EntryBatch): RetiredLog | undefined {
+  return retired.find(({ log }) => checkpoint.startsWith(`${log.name}\n`))
 }
 
 interface SizedRoot {
@@ -122,22 +135,30 @@ function createStatements(node: RosterNode): Statements {
   return { node, observations: new Map(), rebuilds: new Map(), foreign: new Map(), misbehavior: undefined }
 }
 
+/** The log that a proven batch is of. Of a retired one only observations count: rebuilds and releases can be had again. */
+interface BatchLog {
+  readonly name: string
+  readonly isRetired: boolean
+  readonly checkpointTime: number
+}
+
 /**
  * Reads the entries of a proven batch. What an entry is, its type says; one that is bound to another log is worth nothing here, and a
  * foreign one goes where no attester's claim is ever looked for (THREATS A1).
  */
-function readEntries(crypto: Crypto, batch: EntryBatch, checkpointTime: number, statements: Statements, problems: string[]): void {
-  const { name } = statements.node.log
+function readEntries(crypto: Crypto, batch: EntryBatch, log: BatchLog, statements: Statements, problems: string[]): void {
+  const { name, isRetired, checkpointTime } = log
   const bodies = new Map(batch.bodies.map((body) => [hexEncode(crypto.sha256(utf8Encode(body))), body]))
   for (const [i, text] of batch.entries.entries()) {
     const index = batch.indices[i] as number
     try {
       const entry = parseEntry(text)
+      if (isRetired && (entry.kind === "rebuild" || entry.kind === "foreign")) continue
       if (entry.kind === "rebuild" && entry.rebuild.log === name) addOnce(statements.rebuilds, artifactKey(entry.rebuild), { index, rebuild: entry.rebuild })
       else if (entry.kind === "foreign" && entry.foreign.log === name) addOnce(statements.foreign, entry.foreign.purl, { index, foreign: entry.foreign })
       else if (entry.kind === "observation" || entry.kind === "by-digest") {
         const observation = resolveObservation(entry, bodies)
-        if (observation.log === name) addObservation(statements, { index, observation, checkpointTime })
+        if (observation.log === name) addObservation(statements, { origin: name, index, observation, checkpointTime })
         else problems.push(`entry ${index} of ${name} is a statement bound to another log`)
       } else problems.push(`entry ${index} of ${name} is a statement bound to another log`)
     } catch (error) {
@@ -151,7 +172,9 @@ function addObservation(statements: Statements, seen: SeenObservation): void {
   const key = artifactKey(seen.observation)
   const other = statements.observations.get(key)
   if (other !== undefined && other.observation.sha512 !== seen.observation.sha512) {
-    statements.misbehavior ??= `entries ${other.index} and ${seen.index} of ${statements.node.log.name} observe different bytes for ${seen.observation.purl}`
+    // A log cannot be wrong about what the one before it said; the operator's present word stands.
+    if (other.origin !== seen.origin) return void (seen.origin === statements.node.log.name && statements.observations.set(key, seen))
+    statements.misbehavior ??= `entries ${other.index} and ${seen.index} of ${seen.origin} observe different bytes for ${seen.observation.purl}`
   }
   if (other === undefined || seen.checkpointTime < other.checkpointTime) statements.observations.set(key, seen)
 }

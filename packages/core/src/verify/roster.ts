@@ -1,4 +1,5 @@
 import { hexEncode, utf8Encode } from "../bytes.ts"
+import { openCheckpoint } from "../checkpoint.ts"
 import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError, shown, VouchsafeError } from "../errors.ts"
 import { parseTlogPolicy, quorumSatisfied, type TlogPolicy } from "../policy-text.ts"
@@ -12,11 +13,23 @@ export const ROSTER_FORMAT = "vouchsafe-roster/v1"
 export const ROSTER_LENGTH_MAX = 1_048_576
 export const ROSTER_NODES_MAX = 128
 export const ROSTER_REGISTRIES_MAX = 64
+/** Logs that one node has had before. */
+export const RETIRED_LOGS_MAX = 16
 
 const OPERATOR = /^[a-z0-9][a-z0-9-]{0,62}$/
 const NODE_URL_LENGTH_MAX = 512
 const VKEY_LENGTH_MAX = 512
 const POLICY_TEXT_LENGTH_MAX = 262_144
+const FINAL_LENGTH_MAX = 65_536
+
+/** An observations log that its operator has handed over to a later one. What stands in it up to its last head still counts. */
+export interface RetiredLog {
+  readonly log: VerifierKey
+  /** Its last head, as a signed note. */
+  readonly final: string
+  /** Size of that head. Heads of later sizes count for nothing: whoever signed them was not the operator any more. */
+  readonly size: number
+}
 
 /** One node: the logs of one attester and its witness, run by one operator. */
 export interface RosterNode {
@@ -28,6 +41,8 @@ export interface RosterNode {
   /** Key of the notices log; its name is the log's origin. */
   readonly notices: VerifierKey
   readonly witness: VerifierKey
+  /** Observations logs that came before `log`, oldest first; absent when there are none. */
+  readonly retired?: readonly RetiredLog[]
 }
 
 /** Who is trusted (DESIGN §2; packages/spec/roster.md). */
@@ -62,9 +77,9 @@ export function parseRoster(crypto: Crypto, text: string): Roster {
   const document = read.object(read.json(text, ROSTER_LENGTH_MAX), "document", ["format", "version", "nodes", "policy", "registries"], ["threshold"])
   read.oneOf(document["format"], "format", [ROSTER_FORMAT])
   const version = read.integer(document["version"], "version", 1, Number.MAX_SAFE_INTEGER)
-  const nodes = read.array(document["nodes"], "nodes", ROSTER_NODES_MAX).map((node, i) => parseNode(node, `nodes[${i}]`))
+  const nodes = read.array(document["nodes"], "nodes", ROSTER_NODES_MAX).map((node, i) => parseNode(crypto, node, `nodes[${i}]`))
   if (nodes.length === 0) read.fail("nodes", "at least one node", "empty")
-  const policy = parsePolicyText(read.string(document["policy"], "policy", POLICY_TEXT_LENGTH_MAX))
+  const policy = inRoster("policy", () => parseTlogPolicy(read.string(document["policy"], "policy", POLICY_TEXT_LENGTH_MAX)))
   const registries = read.array(document["registries"], "registries", ROSTER_REGISTRIES_MAX).map((registry, i) => {
     const id = read.string(registry, `registries[${i}]`, NODE_URL_LENGTH_MAX)
     return isRegistryId(id) ? id : read.fail(`registries[${i}]`, "a registry URL in its one spelling, with a trailing slash", id)
@@ -84,8 +99,8 @@ export function parseRoster(crypto: Crypto, text: string): Roster {
   }
 }
 
-function parseNode(value: unknown, at: string): RosterNode {
-  const node = read.object(value, at, ["operator", "url", "log", "notices", "witness"])
+function parseNode(crypto: Crypto, value: unknown, at: string): RosterNode {
+  const node = read.object(value, at, ["operator", "url", "log", "notices", "witness"], ["retired"])
   const url = read.string(node["url"], `${at}.url`, NODE_URL_LENGTH_MAX)
   if (!isRegistryId(url)) read.fail(`${at}.url`, "an http or https URL in its one spelling, with a trailing slash", url)
   return {
@@ -94,34 +109,37 @@ function parseNode(value: unknown, at: string): RosterNode {
     log: parseKey(node["log"], `${at}.log`, KEY_TYPE.ed25519),
     notices: parseKey(node["notices"], `${at}.notices`, KEY_TYPE.ed25519),
     witness: parseKey(node["witness"], `${at}.witness`, KEY_TYPE.cosignatureEd25519),
+    ...(node["retired"] === undefined ? {} : { retired: read.array(node["retired"], `${at}.retired`, RETIRED_LOGS_MAX).map((one, i) => parseRetired(crypto, one, `${at}.retired[${i}]`)) }),
   }
+}
+
+function parseRetired(crypto: Crypto, value: unknown, at: string): RetiredLog {
+  const retired = read.object(value, at, ["log", "final"])
+  const log = parseKey(retired["log"], `${at}.log`, KEY_TYPE.ed25519)
+  const final = read.string(retired["final"], `${at}.final`, FINAL_LENGTH_MAX)
+  return { log, final, size: inRoster(`${at}.final`, () => openCheckpoint(crypto, final, log)).checkpoint.size }
 }
 
 function parseKey(value: unknown, at: string, type: number): VerifierKey {
   const text = read.string(value, at, VKEY_LENGTH_MAX)
-  let key: VerifierKey
-  try {
-    key = parseVerifierKey(text)
-  } catch (cause) {
-    if (!isVouchsafeError(cause)) throw cause
-    throw new VouchsafeError("ROSTER_MALFORMED", `roster: ${at}: ${cause.message}`, { cause, details: { at } })
-  }
+  const key = inRoster(at, () => parseVerifierKey(text))
   if (key.type !== type) read.fail(at, `a key of type ${type}`, `type ${key.type}`)
   return key
 }
 
-function parsePolicyText(text: string): TlogPolicy {
+/** What is wrong with a part is wrong with the roster. */
+function inRoster<T>(at: string, parse: () => T): T {
   try {
-    return parseTlogPolicy(text)
+    return parse()
   } catch (cause) {
     if (!isVouchsafeError(cause)) throw cause
-    throw new VouchsafeError("ROSTER_MALFORMED", `roster: policy: ${cause.message}`, { cause, details: { at: "policy" } })
+    throw new VouchsafeError("ROSTER_MALFORMED", `roster: ${at}: ${cause.message}`, { cause, details: { at } })
   }
 }
 
-/** Names and public keys are unique over all roles, and nodes and policy text name the same keys. */
+/** Names and public keys are unique over all roles, those of retired logs too, and nodes and policy text name the same keys. */
 function checkKeys(nodes: readonly RosterNode[], policy: TlogPolicy): void {
-  const keys = nodes.flatMap((node) => [node.log, node.notices, node.witness])
+  const keys = nodes.flatMap((node) => [node.log, node.notices, node.witness, ...(node.retired ?? []).map(({ log }) => log)])
   requireUnique(keys.map((key) => key.name), "key name")
   requireUnique(keys.map((key) => hexEncode(key.publicKey)), "public key")
   requireSame(policy.logs.map((log) => log.key.vkey), nodes.flatMap((node) => [node.log.vkey, node.notices.vkey]), "log")
@@ -190,6 +208,7 @@ export function formatRoster(nodes: readonly RosterNode[], registries: readonly 
     ...(more.threshold === undefined ? {} : { threshold: more.threshold }),
     nodes: nodes.map((node) => ({
       operator: node.operator, url: node.url, log: node.log.vkey, notices: node.notices.vkey, witness: node.witness.vkey,
+      ...(node.retired === undefined ? {} : { retired: node.retired.map(({ log, final }) => ({ log: log.vkey, final })) }),
     })),
     policy: `${lines.join("\n")}\n`,
     registries,

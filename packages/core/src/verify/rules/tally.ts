@@ -42,10 +42,10 @@ export function count(context: DecisionContext, request: ArtifactRequest, demand
       tally.missing.set(operator, obstacle)
       continue
     }
-    const { observation, index, checkpointTime } = seen as SeenObservation
+    const { origin, observation, index, checkpointTime } = seen as SeenObservation
     const other = tally.counted.get(operator)
     if (other === undefined || observation.observedAt < other.observedAt) tally.counted.set(operator, observation)
-    tally.claims.push({ operator, origin: view.node.log.name, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled: observation.package.bundled })
+    tally.claims.push({ operator, origin, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled: observation.package.bundled })
   }
   for (const operator of tally.counted.keys()) tally.missing.delete(operator)
   return tally
