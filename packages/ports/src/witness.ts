@@ -37,10 +37,11 @@ export interface WitnessStore {
   /** undefined when no checkpoint of that log was ever stored. */
   read(originHash: string): Promise<WitnessedHead | undefined>
   /**
-   * Atomic per log, also between processes: stores `next` when the stored head has size and root of `expected` (undefined: when there is none).
-   * Resolves to false, with nothing changed, when it has not.
+   * Atomic per log, also between processes: stores `next` when the stored head has size, root and time of `expected` (undefined: when there is
+   * none). Resolves to false, with nothing changed, when it has not. The time is compared so that two that cosign at once can never name times
+   * that contradict the order of their heads, which would convict the witness (spec/misbehavior.md).
    */
-  compareAndSet(originHash: string, expected: Pick<WitnessedHead, "size" | "root"> | undefined, next: WitnessedHead): Promise<boolean>
+  compareAndSet(originHash: string, expected: Pick<WitnessedHead, "size" | "root" | "timeSeconds"> | undefined, next: WitnessedHead): Promise<boolean>
   /** Keeps evidence unless this log already has `limit` pieces, or the same pair of checkpoints is kept. */
   addMisbehavior(originHash: string, evidence: WitnessedMisbehavior, limit: number): Promise<void>
   /** All evidence kept, oldest first. */

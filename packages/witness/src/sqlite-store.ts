@@ -96,7 +96,7 @@ function prepareAll(database: DatabaseSync) {
     head: database.prepare("SELECT origin, size, root, text, timeSeconds FROM heads WHERE originHash = ?"),
     insert: database.prepare("INSERT OR IGNORE INTO heads (originHash, origin, size, root, text, timeSeconds) VALUES (?, ?, ?, ?, ?, ?)"),
     // Plain placeholders: Node before 22.19 binds numbered ones wrongly.
-    update: database.prepare("UPDATE heads SET origin = ?, size = ?, root = ?, text = ?, timeSeconds = ? WHERE originHash = ? AND size = ? AND root = ?"),
+    update: database.prepare("UPDATE heads SET origin = ?, size = ?, root = ?, text = ?, timeSeconds = ? WHERE originHash = ? AND size = ? AND root = ? AND timeSeconds = ?"),
     addEvidence: database.prepare(`INSERT OR IGNORE INTO misbehavior (originHash, origin, older, newer, consistency, seenAtSeconds)
       SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM misbehavior WHERE originHash = ?) < ?`),
     evidence: database.prepare("SELECT origin, older, newer, consistency, seenAtSeconds FROM misbehavior ORDER BY number"),
@@ -127,7 +127,7 @@ function storeOver(database: DatabaseSync, file: string): SqliteWitnessStore {
     compareAndSet: (originHash, expected, { origin, size, root, text, timeSeconds }) => run("write", () => {
       const { changes } = expected === undefined
         ? statements.insert.run(originHash, origin, size, root, text, timeSeconds)
-        : statements.update.run(origin, size, root, text, timeSeconds, originHash, expected.size, expected.root)
+        : statements.update.run(origin, size, root, text, timeSeconds, originHash, expected.size, expected.root, expected.timeSeconds)
       return Number(changes) === 1
     }),
     addMisbehavior: (originHash, { origin, older, newer, consistency, seenAtSeconds }, limit) => run("write", () => {

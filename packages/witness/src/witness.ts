@@ -49,7 +49,7 @@ export interface Witness {
    * Answers add-checkpoint. Checks in this order, each failure ends the request: 400 unreadable, 404 unknown log, 403 not its signature,
    * 400 `old` beyond the checkpoint, 409 `old` is not the size cosigned last, 422 wrong proof or another root at the same size.
    * Before 200 is answered the new head is durable. Rejects with DISK when it cannot be stored, CLOCK_BEHIND when the clock shows no time
-   * at all: nothing was cosigned then.
+   * at all, or one long before the last cosignature of this log: nothing was cosigned then.
    */
   addCheckpoint(body: Bytes): Promise<WitnessAnswer>
   /** The last checkpoint cosigned, with the log's and the witness's signatures, by lower-case hexadecimal SHA-256 of the origin. */
@@ -138,13 +138,20 @@ function signedText({ note }: AddCheckpoint, verified: readonly VerifierKey[], o
   return formatNote(note.text, ownLine === "" ? logLines : [...logLines, ownLine])
 }
 
-/** A time for a cosignature. It says "the largest tree I had seen by then", so a later one must not name an earlier time. */
+/**
+ * A time for a cosignature. It says "the largest tree I had seen by then", so a later one must never name an earlier time: that would be a
+ * proof against this witness (spec/misbehavior.md). After a long step back nothing is cosigned until the clock has caught up.
+ */
 function timeFor(clock: Clock, known: WitnessedHead | undefined): number {
   const now = Math.floor(clock.nowMs() / 1000)
   if (now <= 0) throw new VouchsafeError("CLOCK_BEHIND", `the clock shows ${now} s, expected a time after 1970: nothing was cosigned`)
-  // After a long step back the former times lay in the future and counted nowhere.
   const last = known?.timeSeconds ?? 0
-  return last > now && last - now <= CLOCK_STEP_BACK_SECONDS_MAX ? last : now
+  if (last - now > CLOCK_STEP_BACK_SECONDS_MAX) {
+    throw new VouchsafeError("CLOCK_BEHIND", `the clock shows ${now} s, but ${shown(known?.origin ?? "")} was cosigned at ${last} s: nothing was cosigned`, {
+      hint: "set the clock; if it was ahead before, wait until that time has come, or give the witness a new key and the roster its name",
+    })
+  }
+  return Math.max(last, now)
 }
 
 /** Judges a request whose log and signature are right, and cosigns when nothing is wrong. */

@@ -1,5 +1,5 @@
 /**
- * Proof that a log lied, which stands alone: whoever has the log's key can check it offline, trusting nobody
+ * Proof that a log or a witness lied, which stands alone: whoever has its key can check it offline, trusting nobody
  * (packages/spec/misbehavior.md).
  *
  * @packageDocumentation
@@ -7,11 +7,12 @@
 import { base64Decode, base64Encode } from "../base64.ts"
 import { type Bytes, utf8Encode } from "../bytes.ts"
 import { openCheckpoint } from "../checkpoint.ts"
+import { verifyCosignature } from "../cosignature.ts"
 import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError } from "../errors.ts"
 import { checkFork, checkInclusion, leafHash } from "../merkle.ts"
 import { ENTRY_BYTES_MAX } from "../tile.ts"
-import type { VerifierKey } from "../vkey.ts"
+import { KEY_TYPE, type VerifierKey } from "../vkey.ts"
 import { parseOwnEntry } from "./entry.ts"
 import { documentMembers, type Members, objectMember, textMember, wholeMember, wordMember } from "./members.ts"
 import { shapeReader } from "./shape.ts"
@@ -20,7 +21,7 @@ export const MISBEHAVIOR_FORMAT = "vouchsafe-misbehavior/v1"
 export const MISBEHAVIOR_LENGTH_MAX = 1_048_576
 const CHECKPOINT_LENGTH_MAX = 65_536
 const HASHES_MAX = 64
-const ORIGIN_LENGTH_MAX = 255
+const NAME_LENGTH_MAX = 255
 
 /** One entry with its proof under the proof's checkpoint. */
 export interface ProvenEntry {
@@ -29,28 +30,45 @@ export interface ProvenEntry {
   readonly proof: readonly Bytes[]
 }
 
+/** `origin` is the log's, in each kind. */
 export type MisbehaviorProof =
   /** Two signed heads of which the older is no prefix of the newer. `consistency` is in the explicit form of `checkFork`; empty for equal sizes. */
   | { readonly kind: "fork"; readonly origin: string; readonly older: string; readonly newer: string; readonly consistency: readonly Bytes[] }
   /** Two own observations of one artifact with different bytes under one signed head (THREATS A3). */
   | { readonly kind: "equivocation"; readonly origin: string; readonly checkpoint: string; readonly first: ProvenEntry; readonly second: ProvenEntry }
+  /** As a fork, with both heads cosigned by the witness of this key name. Whether the log signed them does not matter. */
+  | { readonly kind: "witness-fork"; readonly origin: string; readonly witness: string; readonly older: string; readonly newer: string; readonly consistency: readonly Bytes[] }
+  /** `newer` is of a smaller tree than `older`, and the witness cosigned it at a later time. */
+  | { readonly kind: "witness-rollback"; readonly origin: string; readonly witness: string; readonly older: string; readonly newer: string }
 
 const read = shapeReader("MISBEHAVIOR_MALFORMED", "misbehavior proof")
 
-/** Tells whether a proof convicts the log of this key. False for every proof that does not; never throws on wrong bytes. */
+/**
+ * Tells whether a proof convicts the log, or the witness, of this key. False for every proof that does not; never throws on wrong bytes.
+ * A log is convicted by its own signatures only and a witness by its cosignatures only: a key of the other type convicts nobody.
+ */
 export function verifyMisbehavior(crypto: Crypto, proof: MisbehaviorProof, key: VerifierKey): boolean {
+  const accused = "witness" in proof ? proof.witness : proof.origin
+  if (accused !== key.name || key.type !== ("witness" in proof ? KEY_TYPE.cosignatureEd25519 : KEY_TYPE.ed25519)) return false
   try {
-    if (proof.origin !== key.name) return false
-    return proof.kind === "fork" ? isFork(crypto, proof, key) : isEquivocation(crypto, proof, key)
+    return proof.kind === "equivocation" ? isEquivocation(crypto, proof, key) : contradicts(crypto, proof, key)
   } catch (error) {
     if (isVouchsafeError(error)) return false
     throw error
   }
 }
 
-function isFork(crypto: Crypto, proof: MisbehaviorProof & { kind: "fork" }, key: VerifierKey): boolean {
-  const older = openCheckpoint(crypto, proof.older, key).checkpoint
-  const newer = openCheckpoint(crypto, proof.newer, key).checkpoint
+/** Two heads that cannot both be true, as the one of this key said them. */
+function contradicts(crypto: Crypto, proof: Exclude<MisbehaviorProof, { kind: "equivocation" }>, key: VerifierKey): boolean {
+  const open = (signed: string) => {
+    const { checkpoint, note } = openCheckpoint(crypto, signed, key, proof)
+    // A log states no time. Of a witness, time 0 claims nothing: it counts nowhere, and convicts nobody.
+    return { ...checkpoint, time: "witness" in proof ? verifyCosignature(crypto, key, note)?.timeSeconds ?? 0 : 1 }
+  }
+  const older = open(proof.older)
+  const newer = open(proof.newer)
+  if (older.time === 0 || newer.time === 0) return false
+  if (proof.kind === "witness-rollback") return newer.size < older.size && newer.time > older.time
   return checkFork(crypto, { oldSize: older.size, newSize: newer.size, oldRoot: older.root, newRoot: newer.root, proof: proof.consistency })
 }
 
@@ -81,34 +99,47 @@ export function buildForkProof(crypto: Crypto, from: { readonly key: VerifierKey
   return verifyMisbehavior(crypto, proof, key) ? proof : undefined
 }
 
-/** Writes a proof document. */
+/**
+ * What two heads of one log prove against a witness that cosigned both, or undefined where they prove nothing: `consistency` as for a fork,
+ * absent for a rollback.
+ */
+export function buildWitnessProof(
+  crypto: Crypto, key: VerifierKey, from: { readonly origin: string; readonly older: string; readonly newer: string; readonly consistency?: readonly Bytes[] | undefined },
+): MisbehaviorProof | undefined {
+  const { origin, older, newer, consistency } = from
+  const heads = { origin, witness: key.name, older, newer }
+  const proof: MisbehaviorProof = consistency === undefined ? { kind: "witness-rollback", ...heads } : { kind: "witness-fork", ...heads, consistency }
+  return verifyMisbehavior(crypto, proof, key) ? proof : undefined
+}
+
+/** Writes a proof document, in the one spelling that is read. */
 export function formatMisbehavior(proof: MisbehaviorProof): string {
-  const encoded = proof.kind === "fork"
-    ? { ...proof, consistency: proof.consistency.map(base64Encode) }
-    : { ...proof, first: encodeEntry(proof.first), second: encodeEntry(proof.second) }
-  return `${JSON.stringify({ format: MISBEHAVIOR_FORMAT, ...encoded }, null, 2)}\n`
+  const members: Record<string, unknown> = { format: MISBEHAVIOR_FORMAT }
+  for (const name in KINDS[proof.kind]) members[name] = proof[name as keyof MisbehaviorProof]
+  return `${JSON.stringify(members, (_, value: unknown) => (value instanceof Uint8Array ? base64Encode(value) : value), 2)}\n`
 }
 
-function encodeEntry(entry: ProvenEntry): object {
-  return { ...entry, proof: entry.proof.map(base64Encode) }
-}
+const name = /* @__PURE__ */ textMember(NAME_LENGTH_MAX)
+const checkpoint = /* @__PURE__ */ textMember(CHECKPOINT_LENGTH_MAX)
+const entry = /* @__PURE__ */ objectMember<ProvenEntry>({ index: wholeMember, entry: /* @__PURE__ */ textMember(ENTRY_BYTES_MAX), proof: hashes })
+const heads = { older: checkpoint, newer: checkpoint }
 
-const originMember = /* @__PURE__ */ textMember(ORIGIN_LENGTH_MAX)
-const checkpointMember = /* @__PURE__ */ textMember(CHECKPOINT_LENGTH_MAX)
-const entryMember = /* @__PURE__ */ objectMember<ProvenEntry>({ index: wholeMember, entry: /* @__PURE__ */ textMember(ENTRY_BYTES_MAX), proof: hashes })
-
-const FORK: Members<Extract<MisbehaviorProof, { kind: "fork" }>> = {
-  origin: originMember, kind: /* @__PURE__ */ wordMember(["fork"]), older: checkpointMember, newer: checkpointMember, consistency: hashes,
-}
-const EQUIVOCATION: Members<Extract<MisbehaviorProof, { kind: "equivocation" }>> = {
-  origin: originMember, kind: /* @__PURE__ */ wordMember(["equivocation"]), checkpoint: checkpointMember, first: entryMember, second: entryMember,
+/** Members of each kind, in the order in which they are written. */
+const KINDS: { readonly [K in MisbehaviorProof["kind"]]: Members<Extract<MisbehaviorProof, { kind: K }>> } = {
+  fork: { kind: /* @__PURE__ */ wordMember(["fork"]), origin: name, ...heads, consistency: hashes },
+  equivocation: { kind: /* @__PURE__ */ wordMember(["equivocation"]), origin: name, checkpoint, first: entry, second: entry },
+  "witness-fork": { kind: /* @__PURE__ */ wordMember(["witness-fork"]), origin: name, witness: name, ...heads, consistency: hashes },
+  "witness-rollback": { kind: /* @__PURE__ */ wordMember(["witness-rollback"]), origin: name, witness: name, ...heads },
 }
 
 /** Reads a proof document; it proves nothing until `verifyMisbehavior` says so. @throws VouchsafeError MISBEHAVIOR_MALFORMED. */
 export function parseMisbehavior(text: string): MisbehaviorProof {
   const value = read.json(text, MISBEHAVIOR_LENGTH_MAX)
-  const isFork = typeof value === "object" && value !== null && "kind" in value && value.kind === "fork"
-  return isFork ? documentMembers(value, read, MISBEHAVIOR_FORMAT, FORK) : documentMembers(value, read, MISBEHAVIOR_FORMAT, EQUIVOCATION)
+  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined
+  // A table is looked up by a foreign word.
+  const members = KINDS[read.oneOf(kind, "kind", Object.keys(KINDS) as MisbehaviorProof["kind"][])] as Members<MisbehaviorProof>
+  const proof = documentMembers(value, read, MISBEHAVIOR_FORMAT, members)
+  return formatMisbehavior(proof) === text ? proof : read.fail("document", "the one spelling of its content", "another")
 }
 
 function hashes(value: unknown, at: string): Bytes[] {

@@ -61,7 +61,10 @@ describe("equivocation", () => {
   ])("%s convicts nobody", (_, proof) => expect(verifyMisbehavior(crypto, proof, key)).toBe(false))
 })
 
-test.each([["{}", "format"], ['{"format":"vouchsafe-misbehavior/v1","kind":"rumor"}', "missing"], ["[]", "document"], ["", "not JSON"]])(
+test.each([
+  ["{}", "kind"], ['{"format":"vouchsafe-misbehavior/v1","kind":"rumor"}', "kind"], ['{"format":"vouchsafe-misbehavior/v1","kind":"toString"}', "kind"], ["[]", "kind"], ["null", "kind"], ["", "not JSON"],
+  ['{"kind":"fork","origin":"a","older":"b","newer":"c","consistency":[]}', "format"], ['{"format":"vouchsafe-misbehavior/v1","kind":"fork"}', "missing"],
+])(
   "refuses the document %s", (text, says) => {
     expect(() => parseMisbehavior(text)).toThrow(expect.objectContaining({ code: "MISBEHAVIOR_MALFORMED", message: expect.stringContaining(says) }))
   })

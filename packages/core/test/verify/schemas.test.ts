@@ -71,6 +71,18 @@ describe.each(Object.entries(samples))("schema %s", (name, sample) => {
   })
 })
 
+test("schema misbehavior: the proofs against witnesses", () => {
+  const heads = { origin: "a/log", witness: "b/witness", older: "o", newer: "n" }
+  const fork = JSON.parse(formatMisbehavior({ kind: "witness-fork", ...heads, consistency: [new Uint8Array(32)] })) as object
+  const rollback = JSON.parse(formatMisbehavior({ kind: "witness-rollback", ...heads })) as object
+  for (const proof of [fork, rollback]) {
+    expect(check("misbehavior", proof)).toBe(true)
+    expect(check("misbehavior", { ...proof, witness: undefined })).toBe(false)
+  }
+  expect(check("misbehavior", { ...rollback, consistency: [] })).toBe(false)
+  expect(check("misbehavior", { ...fork, kind: "witness-rollback" })).toBe(false)
+})
+
 test("schemas: what the policy's reader accepts, and a verdict with and without a level", () => {
   expect(() => policy(POLICY)).not.toThrow()
   expect(Object.keys(originVerdict())).toEqual(expect.arrayContaining(["level", "provenance", "rebuilds", "releases"]))

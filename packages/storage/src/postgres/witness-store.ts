@@ -58,7 +58,7 @@ export async function openPostgresWitnessStore(options: { readonly address: Post
         ? await ask("write to", `INSERT INTO ${heads} (origin_hash, origin, size, root, text, time_seconds) VALUES ($1, $2, $3, $4, $5, $6)
           ON CONFLICT (origin_hash) DO NOTHING`, values)
         : await ask("write to", `UPDATE ${heads} SET origin = $2, size = $3, root = $4, text = $5, time_seconds = $6
-          WHERE origin_hash = $1 AND size = $7 AND root = $8`, [...values, expected.size, expected.root])
+          WHERE origin_hash = $1 AND size = $7 AND root = $8 AND time_seconds = $9`, [...values, expected.size, expected.root, expected.timeSeconds])
       return count === 1
     },
     async addMisbehavior(originHash, found, limit) {

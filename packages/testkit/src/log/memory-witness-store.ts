@@ -29,7 +29,7 @@ function diskOf(heads: MemoryWitnessDisk["heads"], evidence: MemoryWitnessDisk["
         const found = heads.get(originHash)
         const same = expected === undefined || found === undefined
           ? expected === undefined && found === undefined
-          : found.size === expected.size && equalBytes(found.root, expected.root)
+          : found.size === expected.size && found.timeSeconds === expected.timeSeconds && equalBytes(found.root, expected.root)
         if (same) heads.set(originHash, copyHead(next))
         return same
       }),

@@ -59,10 +59,10 @@ export const witnessStoreCases: readonly DriverCase<WitnessStorePlace>[] = [
       assert.equal(await store.compareAndSet(A, headOf(3), headOf(4)), false)
       assert.equal(await store.read(A), undefined)
       assert.equal(await store.compareAndSet(A, undefined, headOf(5, 1)), true)
-      const wrong = [undefined, headOf(4, 1), headOf(5, 2), headOf(6, 1)]
+      const wrong = [undefined, headOf(4, 1), headOf(5, 2), headOf(6, 1), headOf(5, 1, 1)]
       for (const expected of wrong) assert.equal(await store.compareAndSet(A, expected, headOf(9)), false)
       assert.deepEqual(await store.read(A), headOf(5, 1))
-      assert.equal(await store.compareAndSet(A, headOf(5, 1, 1), headOf(7)), true, "the time is not compared")
+      assert.equal(await store.compareAndSet(A, headOf(5, 1), headOf(7)), true)
       assert.deepEqual(await store.read(A), headOf(7))
     },
   },
