@@ -1,9 +1,10 @@
 import type { CachedStatement } from "@vouchsafe/ports"
 import { describe, expect, test } from "vitest"
-import { formatByDigest } from "@vouchsafe/core"
+import { formatByDigest, formatMisbehavior, formatRoster, parseRoster, type RetiredLog, type RosterNode } from "@vouchsafe/core"
 import { nodeCrypto } from "../src/node/crypto.ts"
+import { fakeLog, testSigner } from "./support/fake-log.ts"
 import { observation, sha512Of } from "./support/statements.ts"
-import { makeWorld, outcome, said, type World } from "./support/world.ts"
+import { makeWorld, outcome, policyOf, said, type World } from "./support/world.ts"
 
 /** Three packages, checked and cached under one head per log. */
 async function filled(): Promise<{ world: World; requests: ReturnType<World["publish"]>[] }> {
@@ -95,6 +96,54 @@ test("evidence that is cached under one roster means nothing under another", asy
   const strange = makeWorld({ seed: 7 })
   strange.client = strange.clientWith({ cache: world.cache })
   expect((await strange.client.check(requests, { budgetMs: 0 })).verdicts.some(({ ok }) => ok)).toBe(false)
+})
+
+describe("a log that was handed over", () => {
+  /** Five packages are cached; then alpha has new keys, and the registry has lost the packages. All four operators are needed. */
+  async function handedOver(more: { readonly retired?: boolean; readonly size?: number } = {}) {
+    const { world, requests } = await filled()
+    const alpha = world.network.node("alpha")
+    const others = world.network.nodes.filter((node) => node !== alpha).map(({ operator }) => testSigner(`${operator}.example/witness`, 4, 3 * world.network.nodes.findIndex((node) => node.operator === operator) + 2))
+    const seconds = Math.floor(world.time.clock.nowMs() / 1_000)
+    const retired: RetiredLog = { log: alpha.place.log, final: alpha.log.head(seconds, more.size ?? alpha.log.entries.length), size: more.size ?? alpha.log.entries.length }
+    const signers = { log: testSigner("alpha.example/log/2", 1, 501), notices: testSigner("alpha.example/notices/2", 1, 502), witness: testSigner("alpha.example/witness/2", 4, 503) }
+    const place: RosterNode = {
+      operator: "alpha", url: alpha.place.url, log: signers.log.verifier, notices: signers.notices.verifier, witness: signers.witness.verifier, ...(more.retired === false ? {} : { retired: [retired] }),
+    }
+    const roster = parseRoster(nodeCrypto, formatRoster(world.network.nodes.map((node) => (node === alpha ? place : node.place)), world.network.roster.registries, { version: 2 }))
+    alpha.log = fakeLog(signers.log, others)
+    alpha.notices = fakeLog(signers.notices, others)
+    for (const node of world.network.nodes.filter((one) => one !== alpha)) {
+      // The others' logs are cosigned by alpha's new witness from now on.
+      const cosigners = [signers.witness, ...others.filter(({ verifier }) => verifier.name !== `${node.operator}.example/witness`)]
+      node.notices = Object.assign(fakeLog(node.notices.signer, cosigners), { entries: node.notices.entries })
+    }
+    world.network.registry.clear()
+    return { world, requests, roster, client: world.clientWith({ roster, policy: policyOf({ threshold: 4 }) }), old: retired.log }
+  }
+  test("goes on vouching for what is cached, though nobody could observe it again", async () => {
+    const { client, requests } = await handedOver()
+    const { verdicts } = await client.check(requests)
+    expect(verdicts.map(outcome)).toEqual(requests.map(() => "allowed"))
+    expect(verdicts[0]?.claims.map(({ origin }) => origin)).toContain("alpha.example/log")
+  })
+  test("does not when the roster does not retire it, or at an earlier size", async () => {
+    for (const more of [{ retired: false }, { size: 2 }]) {
+      const { client, requests } = await handedOver(more)
+      expect((await client.check(requests)).verdicts.map(outcome)).not.toContain("allowed")
+    }
+  })
+  test("does not when it is proven to have lied; the present log is not touched by that", async () => {
+    const { world, client, requests, old } = await handedOver()
+    const signer = testSigner("alpha.example/log", 1, 0)
+    const heads = ["one", "other"].map((entry) => Object.assign(fakeLog(signer, []), { entries: [entry] }).head(1, 1)) as [string, string]
+    await world.state.addMisbehavior(old.vkey, formatMisbehavior({ kind: "fork", origin: old.name, older: heads[0], newer: heads[1], consistency: [] }))
+    const { verdicts, misbehavior } = await client.check(requests)
+    expect(verdicts.map(outcome)).toEqual(requests.map(() => "NOT_VOUCHED"))
+    expect(misbehavior).toEqual([])
+    const fresh = world.publish("fresh")
+    expect((await client.check([fresh])).verdicts.map(outcome)).toEqual(["allowed"])
+  })
 })
 
 test("a dissenting statement is cached too: what refuses does not vanish with the network", async () => {

@@ -59,7 +59,7 @@ async function open({ project: dir, host, port, map, token }: Settings, env: Mai
   return startShim({
     registries, token, host, port, emit, clock: systemClock,
     agents: configuredAgents({ raw: npm.raw, env }),
-    cacheDir: join(cacheDirectory(env, project.roster.digest), "shim"),
+    cacheDir: join(cacheDirectory(env, project.roster.lineage), "shim"),
     check: (requests) => project.check(requests),
     ...(exotic === "deny" ? { exoticCode: "EXOTIC_SOURCE" } : {}),
   })

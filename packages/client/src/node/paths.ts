@@ -9,7 +9,7 @@ import { isAbsolute, join } from "node:path"
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-const ROSTER_DIGEST_LENGTH = 16
+const LINEAGE_LENGTH = 16
 
 /** A variable that names a folder. XDG says that a relative one must be ignored. */
 function directoryFrom(env: Env, name: string): string | undefined {
@@ -21,11 +21,11 @@ function home(env: Env): string {
   return directoryFrom(env, "HOME") ?? homedir()
 }
 
-/** Evidence kept for one roster: `$VOUCHSAFE_HOME/cache/…`, else `$XDG_CACHE_HOME/vouchsafe/…`. */
-export function cacheDirectory(env: Env, rosterDigest: string): string {
+/** Evidence kept for one network, by its roster's lineage: `$VOUCHSAFE_HOME/cache/…`, else `$XDG_CACHE_HOME/vouchsafe/…`. */
+export function cacheDirectory(env: Env, lineage: string): string {
   const own = directoryFrom(env, "VOUCHSAFE_HOME")
   const base = own === undefined ? join(directoryFrom(env, "XDG_CACHE_HOME") ?? join(home(env), ".cache"), "vouchsafe") : join(own, "cache")
-  return join(base, rosterDigest.slice(0, ROSTER_DIGEST_LENGTH))
+  return join(base, lineage.slice(0, LINEAGE_LENGTH))
 }
 
 /** Memory of logs, shared by all projects and rosters: a changed roster must not make the client forget what a log has signed. */

@@ -60,7 +60,7 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
   const own = options.transport === undefined ? httpTransport() : undefined
   const transport = options.transport ?? own as HttpTransport
   const daemon = findDaemonSocket(options.env)
-  const cacheDir = cacheDirectory(options.env, roster.digest)
+  const cacheDir = cacheDirectory(options.env, roster.lineage)
   const stateDir = stateDirectory(options.env)
   const client = createClient({
     roster, policy, transport, crypto: nodeCrypto, clock: options.clock ?? systemClock,

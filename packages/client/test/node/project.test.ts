@@ -37,16 +37,18 @@ test("a whole project: policy, roster, registries, cache and state on disk", asy
   expect(second.stats.fromCache).toBe(1)
 })
 
-test("a changed roster has another cache but the same memory of logs", async () => {
+test("a changed roster of the same nodes keeps cache and memory of logs; another network has another cache", async () => {
   const { world, root, open } = setUp()
   const before = await open()
   await before.check([world.publish("a")])
   writeFileSync(join(root, "project/vouchsafe.roster.json"), world.network.rosterText.replace("\"version\": 1", "\"version\": 2"))
   const after = await open()
-  expect(after.cacheDir).not.toBe(before.cacheDir)
+  expect(after.cacheDir).toBe(before.cacheDir)
   expect(after.stateDir).toBe(before.stateDir)
   await after.check([world.publish("b")])
   expect(world.network.node("alpha").requests.map(({ knownSize }) => knownSize)).toEqual([0, 1])
+  writeFileSync(join(root, "project/vouchsafe.roster.json"), makeWorld({ seed: 7 }).network.rosterText)
+  expect((await open()).cacheDir).not.toBe(before.cacheDir)
 })
 
 test("registries that the host knows are taken as they are", async () => {

@@ -60,6 +60,8 @@ export interface Roster {
   readonly registries: readonly string[]
   /** Hex SHA-256 of the document's text. */
   readonly digest: string
+  /** Hex SHA-256 of the first log key that each node ever had: stays through hand-overs, new addresses and new registries. */
+  readonly lineage: string
   /** What `doctor` should tell: arithmetic that a majority would not accept. */
   readonly warnings: readonly string[]
 }
@@ -96,6 +98,7 @@ export function parseRoster(crypto: Crypto, text: string): Roster {
     version, threshold, operators, nodes, policy, registries, warnings,
     singleOperator: operators.length === 1,
     digest: hexEncode(crypto.sha256(utf8Encode(text))),
+    lineage: hexEncode(crypto.sha256(utf8Encode(nodes.map(({ log, retired = [] }) => (retired[0]?.log ?? log).vkey).sort().join("\n")))),
   }
 }
 
