@@ -36,6 +36,10 @@ export const REQUESTS_PER_SOCKET_MAX = 10_000
 export const EVIDENCE_BODY_BYTES_MAX = 2 * MIB
 /** Body of add-checkpoint: the cap that other witnesses use. */
 export const WITNESS_BODY_BYTES_MAX = 128 * KIB
+/** Checkpoints that one address may hand in: at once, and then per second. A log that grows asks ten times a second. */
+export const CHECKPOINTS_PER_ADDRESS = { burst: 2_000, perSecond: 200 } as const
+/** The same for all addresses together. */
+export const CHECKPOINTS_GLOBAL = { burst: 10_000, perSecond: 2_000 } as const
 /** Body of the admin's writes. */
 export const ADMIN_BODY_BYTES_MAX = 16 * KIB
 

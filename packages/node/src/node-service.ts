@@ -4,8 +4,11 @@
  * @packageDocumentation
  */
 import { nodeCrypto } from "@vouchsafe/client/node"
-import type { Signer, VouchsafeError } from "@vouchsafe/core"
+import { parseVerifierKey, type Signer, type VouchsafeError } from "@vouchsafe/core"
 import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import { createAdminGate } from "./auth/gate.ts"
+import { adminKeysById } from "./auth/keys.ts"
+import { remoteAdminRoute } from "./auth/route.ts"
 import type { BackupSource } from "./backup/take.ts"
 import type { Builds, BuildsOptions } from "./builds/builds.ts"
 import type { SourceRules } from "./builds/request.ts"
@@ -17,7 +20,7 @@ import { createObserver } from "./evidence/observer.ts"
 import { createObserve, createRechecker } from "./evidence/observing.ts"
 import { createEvidenceService, type EvidenceService, type ServedLog } from "./evidence/service.ts"
 import { createRouter, type Router } from "./http/router.ts"
-import { OBSERVATIONS_GLOBAL, OBSERVATIONS_PER_ADDRESS } from "./limits.ts"
+import { CHECKPOINTS_GLOBAL, CHECKPOINTS_PER_ADDRESS, OBSERVATIONS_GLOBAL, OBSERVATIONS_PER_ADDRESS } from "./limits.ts"
 import type { Logger } from "./logger.ts"
 import type { Metrics } from "./metrics.ts"
 import { createReleases } from "./releases/releases.ts"
@@ -52,6 +55,9 @@ export interface NodeServiceOptions {
   /** Opens the queue of builds; absent on a node that does not rebuild. */
   readonly openBuilds: ((hooks: Pick<BuildsOptions, "onStatement" | "onEnd" | "onFault">) => Promise<Builds>) | undefined
   readonly tokens: Tokens | undefined
+  /** Who may ask over the public listener what is the admin's; nobody by default. */
+  readonly adminKeys?: readonly string[] | undefined
+  readonly adminTokens?: Tokens | undefined
   readonly sourceRules: SourceRules
   /** How the roots of trust are. */
   readonly trust: () => TrustStatus
@@ -107,7 +113,7 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
   })
   const unhealthy = (): string | undefined => (observations.log.failure ?? notices.log.failure)?.message ?? (stopping.signal.aborted ? "the node is stopping" : undefined)
   const shared = publicRoutes({
-    log: observations.log, notices: notices.log, witness: services.witness, evidence, releases, blobs, metrics, unhealthy,
+    log: observations.log, notices: notices.log, witness: services.witness, witnessBudget: createBudget(clock, CHECKPOINTS_PER_ADDRESS, CHECKPOINTS_GLOBAL), evidence, releases, blobs, metrics, unhealthy,
     rosterText: own.text, status: createStatus({ ...options, observer, builds }),
   })
   shared.push(
@@ -115,9 +121,18 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
     ...buildRoutes({ builds, tokens: options.tokens, rules: options.sourceRules, registries: options.registries, clock, logger }),
     envelopeRoute({ log: observations.log, blobs, exportKey: options.exportKey, builderId: `${own.self.url}${BUILDER_PATH}` }),
   )
+  const socketRoutes = [
+    ...options.parts.adminRoutes, backupRoute(options.backupSource, logger),
+    ...adminRoutes({
+      attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport },
+      budgets: () => ({ format: "vouchsafe-budgets/v1", observations: budget.left(), queue: { waiting: observer.queued(), running: observer.running() }, builds: builds?.counts() ?? null }),
+    }),
+  ]
+  const gate = createAdminGate({ keys: adminKeysById(options.adminKeys ?? [], ownPublicKeys(options)), tokens: options.adminTokens, url: own.self.url, crypto: nodeCrypto, clock, logger })
+  shared.push(remoteAdminRoute(gate, socketRoutes, logger))
   return {
     publicRouter: createRouter(shared),
-    adminRouter: createRouter([...shared, ...options.parts.adminRoutes, ...adminRoutes({ attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport } }), backupRoute(options.backupSource, logger)]),
+    adminRouter: createRouter([...shared, ...socketRoutes]),
     evidence,
     failed: failure.failed,
     beginStop() {
@@ -129,6 +144,11 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
       await Promise.all([observer.drain(), rechecker.drain(), builds?.stop()])
     },
   }
+}
+
+/** Keys that sign something else for this node. */
+function ownPublicKeys({ own: { self }, exportKey, publisherKeys }: NodeServiceOptions) {
+  return [self.log, self.notices, self.witness, exportKey.verifier, ...publisherKeys.map(parseVerifierKey)].map(({ publicKey }) => publicKey)
 }
 
 function secondsLeft({ source, expiresAt }: TrustStatus, clock: Clock): number {

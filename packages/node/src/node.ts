@@ -99,6 +99,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   // What the configuration asks for and this machine cannot do is said before anything listens.
   const rebuilder = config.rebuild ? rebuilderOf(world) : undefined
   const tokens = config.buildTokenFile === undefined ? undefined : readTokens(config.buildTokenFile)
+  const adminTokens = config.adminTokenFile === undefined ? undefined : readTokens(config.adminTokenFile, "admin token file")
   const allowedSigners = config.allowedSigners === undefined ? undefined : await readSigners(config.allowedSigners)
   const openTrust = await prepareTrust(config)
   const timers = world.timers ?? systemTimers
@@ -110,7 +111,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const own = ownRoster(config, folder, keys, operator, listeners.url, npm)
   const registries = observedRegistries(config, own)
   const credentials = credentialsOf(npm, registries)
-  const logger = createLogger({ level: config.logLevel, format: config.logFormat ?? "json", secrets: [...credentials.secrets, ...tokens?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat ?? "json", secrets: [...credentials.secrets, ...tokens?.secrets ?? [], ...adminTokens?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
   for (const warning of own.roster.warnings) logger.warn({ roster: own.path }, warning)
   if (!config.allowPrivateAddresses && registries.some((registry) => registry.startsWith("http:"))) {
     logger.warn({ registries }, "a registry that speaks http is not asked without --allow-private-addresses")
@@ -137,7 +138,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const parts = await openParts({ config, folder, keys, own, registries, services, source, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
   closers.push(() => parts.stop())
   const service = await createNodeService({
-    services, parts, metrics, own, operator, registries, transport, clock, timers, logger, tokens, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
+    services, parts, metrics, own, operator, registries, transport, clock, timers, logger, tokens, adminTokens, adminKeys: config.adminKeys, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
     publisherKeys: config.publisherKeys, sourceRules: { gitHosts: config.gitHosts, allowHttp: config.allowPrivateAddresses }, trust: trust.status,
   })
   closers.push(() => service.drain())

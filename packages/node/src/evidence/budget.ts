@@ -20,6 +20,12 @@ export interface Budget {
   take(from: string): "granted" | "address" | "global"
 }
 
+/** A budget that says what is left of it. */
+export interface CountedBudget extends Budget {
+  /** What all together may still take now, and how many callers are remembered. */
+  left(): { readonly global: number; readonly callers: number }
+}
+
 interface Bucket {
   tokens: number
   atMs: number
@@ -28,8 +34,8 @@ interface Bucket {
 /** The admin socket's clients are the node's own user: only the common bucket limits them. */
 export const ADMIN = "admin"
 
-/** @see Budget */
-export function createBudget(clock: Clock, perAddress: Rate, global: Rate): Budget {
+/** @see CountedBudget */
+export function createBudget(clock: Clock, perAddress: Rate, global: Rate): CountedBudget {
   // A Map: its keys come from outside. Insertion order doubles as order of use.
   const buckets = new Map<string, Bucket>()
   const common: Bucket = { tokens: global.burst, atMs: clock.nowMs() }
@@ -44,6 +50,10 @@ export function createBudget(clock: Clock, perAddress: Rate, global: Rate): Budg
   }
 
   return {
+    left() {
+      refill(common, global, clock.nowMs())
+      return { global: Math.floor(common.tokens), callers: buckets.size }
+    },
     take(from) {
       const now = clock.nowMs()
       refill(common, global, now)

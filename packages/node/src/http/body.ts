@@ -5,8 +5,13 @@ import { type Answer, refusal } from "./answer.ts"
 /** A request body, or the refusal that it earned. */
 export type Body = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly answer: Answer }
 
-/** Reads a request body of at most `bytesMax` bytes; a longer one is refused without being read on. */
+/** Bodies that were read to compare their digest, for whoever handles the request then. */
+const bodies = new WeakMap<IncomingMessage, Uint8Array>()
+
+/** Reads a request body of at most `bytesMax` bytes; a longer one is refused without being read on. Read again it is the same. */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Body> {
+  const known = bodies.get(request)
+  if (known !== undefined) return known.length > bytesMax ? tooLarge(String(known.length), bytesMax) : { ok: true, bytes: known }
   const declared = request.headers["content-length"]
   if (declared !== undefined && Number(declared) > bytesMax) return tooLarge(declared, bytesMax)
   const chunks: Buffer[] = []
@@ -21,7 +26,9 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
     // The connection is gone; nobody will read this answer, but the request ends in order.
     return { ok: false, answer: refusal("REQUEST_MALFORMED", `the body broke off after ${length} bytes (${(error as Error).name})`) }
   }
-  return { ok: true, bytes: Buffer.concat(chunks) }
+  const bytes = Buffer.concat(chunks)
+  bodies.set(request, bytes)
+  return { ok: true, bytes }
 }
 
 function tooLarge(found: string, bytesMax: number): Body {

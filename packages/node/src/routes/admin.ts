@@ -19,6 +19,8 @@ const MAX = Number.MAX_SAFE_INTEGER
 export interface AdminOptions {
   readonly attester: Pick<Attester, "withdraw" | "reverse" | "recheck">
   readonly gather: GatherOptions
+  /** What is left of the budgets that all callers share, as a document. */
+  readonly budgets: () => unknown
 }
 
 /** The routes of the admin socket beyond the public ones. */
@@ -47,6 +49,13 @@ export function adminRoutes(options: AdminOptions): Route[] {
           reason: read.string(document["reason"], "reason", TEXT_LENGTH_MAX),
         })
         return jsonAnswer(200, { index })
+      }),
+    },
+    {
+      path: "/v1/budgets",
+      post: withJson(ADMIN_BODY_BYTES_MAX, async (text) => {
+        readDocument("budgets", text, [])
+        return jsonAnswer(200, options.budgets())
       }),
     },
     {

@@ -5,6 +5,7 @@
  */
 import { parseEvidenceRequest } from "@vouchsafe/core"
 import type { BlobStore, Log } from "@vouchsafe/ports"
+import type { Budget } from "../evidence/budget.ts"
 import type { EvidenceService } from "../evidence/service.ts"
 import { type Answer, jsonAnswer, refusal, textAnswer } from "../http/answer.ts"
 import { readBody } from "../http/body.ts"
@@ -30,6 +31,8 @@ export interface PublicOptions {
     /** `path` is below the witness's prefix. */
     monitor(path: string): Promise<WitnessAnswer>
   }
+  /** How many checkpoints an address may hand in, good or bad. */
+  readonly witnessBudget: Budget
   readonly evidence: EvidenceService
   readonly releases: Releases
   readonly blobs: BlobStore
@@ -48,7 +51,8 @@ export function publicRoutes(options: PublicOptions): Route[] {
     logRoute("/notices/", options.notices),
     {
       path: "/witness/add-checkpoint",
-      async post({ request }) {
+      async post({ request, from }) {
+        if (options.witnessBudget.take(from) !== "granted") return refusal("RATE_LIMITED", "this address has sent too many checkpoints", undefined, { "retry-after": "5" })
         // tlog-witness names no content type; what counts is a signature of a log's key over the checkpoint inside.
         const body = await readBody(request, WITNESS_BODY_BYTES_MAX)
         return body.ok ? witnessAnswer(await witness.addCheckpoint(body.bytes)) : body.answer
