@@ -1,0 +1,171 @@
+/**
+ * One operator's machine: the real services and routes of a node over simulated disks, clock and links. What a dishonest operator
+ * changes, it changes here.
+ *
+ * @packageDocumentation
+ */
+import type { IncomingMessage } from "node:http"
+import { type Crypto, isVouchsafeError, NO_UPSTREAM, type Roster, type RosterNode, type Signer, utf8Encode } from "@vouchsafe/core"
+import { createNodeService, openServices, type NodeService, type Services } from "@vouchsafe/node"
+import type { HttpResponse } from "@vouchsafe/ports"
+import type { Fault, SimulatedRequest, Simulation } from "@vouchsafe/testkit"
+import { type Distort, REGISTRY, type SimulatedRegistry } from "./registry.ts"
+import { createDisks, forkDisks, type NodeDisks, openStores, type Store } from "./stores.ts"
+
+type ServiceOptions = Parameters<typeof createNodeService>[0]
+
+export interface NodeKeys {
+  readonly log: Signer
+  readonly notices: Signer
+  readonly witness: Signer
+  readonly export: Signer
+}
+
+/** What runs in one life of a machine. */
+export interface RunningParts {
+  readonly services: Services
+  readonly service: NodeService
+}
+
+/** Answers in place of the honest node, or by it. */
+export type Intercept = (request: SimulatedRequest, honest: () => Promise<HttpResponse>) => Promise<HttpResponse>
+
+/** How an operator is dishonest. */
+export interface Dishonesty {
+  readonly intercept?: Intercept
+  /** What it pretends that the registry served. */
+  readonly distort?: Distort
+}
+
+export interface NodeHost {
+  readonly operator: string
+  readonly host: string
+  readonly place: RosterNode
+  readonly keys: NodeKeys
+  readonly disks: NodeDisks
+  running: RunningParts | undefined
+  dishonesty: Dishonesty
+  /** Starts it, if it is down. Settles when it answers. */
+  boot(): Promise<void>
+  /** Cuts its power. */
+  crash(): void
+  /** The next write of a store fails; what cannot go on then ends by itself and starts again. */
+  failNextWrite(store: Store, fault: Fault): void
+  handle(request: SimulatedRequest): Promise<HttpResponse>
+  /** A second machine with the same keys and a copy of the disks, which no link leads to: what a fork is made with. */
+  shadow(name: string): NodeHost
+}
+
+export interface NodeWorld {
+  readonly simulation: Simulation
+  readonly crypto: Crypto
+  readonly registry: SimulatedRegistry
+  readonly roster: () => { readonly text: string; readonly roster: Roster }
+  readonly onError: (operator: string, facts: object, message: string) => void
+}
+
+const RESTART_MS = 1_000
+
+const nothing = (): undefined => undefined
+
+/** Figures that nobody reads. */
+function noMetrics(): ServiceOptions["metrics"] {
+  return {
+    answered: nothing, observed: nothing, cosigned: nothing, artifacts: nothing, built: nothing, trustRefreshed: nothing, watch: nothing, gauge: nothing,
+    counter: () => nothing, text: async () => "",
+  }
+}
+
+const jsonError = (status: number, code: string, message: string): HttpResponse => (
+  { status, headers: { "content-type": "application/json" }, body: utf8Encode(JSON.stringify({ error: { code, message } })) }
+)
+
+/** A request as the routes take it: headers and a body to be read. */
+function incoming({ headers, body }: SimulatedRequest): IncomingMessage {
+  const request = {
+    headers, rawHeaders: Object.entries(headers).flat(),
+    async *[Symbol.asyncIterator]() {
+      if (body.length > 0) yield Buffer.from(body)
+    },
+  }
+  return request as unknown as IncomingMessage
+}
+
+async function answer({ service }: RunningParts, request: SimulatedRequest): Promise<HttpResponse> {
+  const path = request.path.split("?", 1)[0] as string
+  const routed = service.publicRouter(request.method, path)
+  if ("status" in routed) return routed
+  try {
+    return await routed.handler({ request: incoming(request), path, from: request.from, signal: new AbortController().signal })
+  } catch (error) {
+    if (isVouchsafeError(error) && error.kind === "input") return jsonError(400, "REQUEST_MALFORMED", error.message)
+    if (isVouchsafeError(error)) return jsonError(500, "FAILED", error.message)
+    throw error
+  }
+}
+
+/** A machine that is off. */
+export function createNodeHost(world: NodeWorld, operator: string, place: RosterNode, keys: NodeKeys, disks = createDisks(), host = operator): NodeHost {
+  const { simulation, crypto, registry } = world
+  const logger = {
+    debug: nothing, info: nothing, warn: nothing,
+    error: (facts: object, message: string) => world.onError(operator, facts, message),
+  }
+
+  const open = async (): Promise<RunningParts> => {
+    const { clock, timers, isAlive } = simulation.life(host)
+    const transport = simulation.httpFor(host)
+    const { text, roster } = world.roster()
+    const own = { path: "roster.json", text, roster, self: place }
+    const services = await openServices({
+      folder: { path: "", at: () => "/dev/null/none", release: nothing }, keys, own, registries: [REGISTRY], transport, crypto, clock, timers, logger,
+      source: registry.sourceFor(transport, () => node.dishonesty.distort),
+      upstream: { verifyUpstream: () => ({ upstream: NO_UPSTREAM, bundles: [], details: [] }) }, onCosigned: nothing,
+      stores: openStores(disks, isAlive, (store, fault) => simulation.time.note(`${host}: a write of ${store} fails, ${fault}`)),
+    })
+    const service = await createNodeService({
+      services, own, operator, registries: [REGISTRY], transport, clock, timers, logger, exportKey: keys.export, metrics: noMetrics(), publisherKeys: [],
+      parts: { publicRoutes: [], adminRoutes: [], status: () => ({}), stop: async () => undefined },
+      openBuilds: undefined, tokens: undefined, sourceRules: { gitHosts: [], allowHttp: false },
+      trust: () => ({ source: "embedded", state: "current", refreshedAt: null, expiresAt: null, failure: null }),
+      backupSource: () => {
+        throw new Error("no backups here")
+      },
+    } as ServiceOptions)
+    return { services, service }
+  }
+
+  const node: NodeHost = {
+    operator, host, place, keys, disks, running: undefined, dishonesty: {},
+    async boot() {
+      if (node.running !== undefined) return
+      const life = simulation.life(host)
+      const running = await open()
+      if (!life.isAlive()) return
+      node.running = running
+      running.service.failed.then(() => {
+        if (node.running !== running) return
+        // As a service manager does with a process that ended.
+        node.crash()
+        simulation.time.after(RESTART_MS, host, `restart ${host}`, () => void node.boot())
+      }, nothing)
+      simulation.listen(host, new URL(place.url).origin, (request) => node.handle(request))
+    },
+    crash() {
+      simulation.crash(host)
+      node.running = undefined
+      disks.log.crash()
+      disks.notices.crash()
+    },
+    failNextWrite: (store, fault) => void disks.faults.set(store, fault),
+    async handle(request) {
+      const honest = async (): Promise<HttpResponse> => {
+        if (node.running === undefined) throw new Error("off")
+        return answer(node.running, request)
+      }
+      return node.dishonesty.intercept === undefined ? honest() : node.dishonesty.intercept(request, honest)
+    },
+    shadow: (name) => createNodeHost({ ...world, simulation: { ...simulation, listen: nothing } }, operator, place, keys, forkDisks(disks), name),
+  }
+  return node
+}
