@@ -98,10 +98,12 @@ async function askAll({ context, judge, laneOf }: Gathering, plan: Plan, artifac
   await Promise.all(plan.map(async ({ book, artifacts: asked }) => {
     book.wasAsked = true
     await laneOf(book).ask(asked, context.budget, (told) => {
+      // The budget ended while a node was asked again: what it said before is its word, and no silence.
+      if (told.failure?.code === "TIMEOUT" && book.failure === undefined && book.statuses.size > 0 && context.budget.leftMs() === 0) return false
       enter(book, told)
       context.notes.push(...told.notes)
       return told.failure === undefined && isUsable(book)
-    })
+    }, book.retries > 0)
     waiting.delete(book.memory.node.operator)
     if (tell !== undefined) report(context, "nodes", artifacts, tell, [...waiting], plan.length - waiting.size)
   }))

@@ -9,7 +9,7 @@ import { type AcceptedAnswer, type ContactFailure, pathsOf, type Told } from "./
 import { type Budget, jointBudget } from "./budget.ts"
 import type { Context } from "./context.ts"
 import { carry } from "./daemon.ts"
-import { DAEMON_PAUSE_MS } from "./limits.ts"
+import { DAEMON_PAUSE_MS, SILENCE_MS_MIN, SILENT_NODE_PAUSE_MS } from "./limits.ts"
 import type { LogMemory } from "./memory.ts"
 import { mergeProofs } from "./merge-proofs.ts"
 import { createQueue, type Turn } from "./queue.ts"
@@ -18,7 +18,8 @@ import type { ClientOptions, Failure, Sleep } from "./types.ts"
 
 /** Asks about artifacts, as many as there are, in requests of at most 2,000; stops at the first that fails. */
 export interface Lane<T> {
-  ask(artifacts: readonly ArtifactName[], budget: Budget, told: (told: T) => boolean): Promise<void>
+  /** @param insists - also where the other side was silent a moment ago */
+  ask(artifacts: readonly ArtifactName[], budget: Budget, told: (told: T) => boolean, insists?: boolean): Promise<void>
 }
 
 /** What a client's lanes work with. */
@@ -26,19 +27,39 @@ export interface Engine {
   readonly options: ClientOptions
   readonly crypto: Crypto
   readonly sleep: Sleep
+  /** One per roster node, in the roster's order. */
+  readonly memories: readonly LogMemory[]
 }
 
+/** Codes of a request that nobody answered. */
+const SILENCE: readonly string[] = ["UNREACHABLE", "TIMEOUT"]
 const LATE: ContactFailure = { code: "TIMEOUT", message: "no answer within the time that was left", answered: false, retryable: false }
 
-/** The way to one node. */
+/**
+ * The way to one node. One that was waited for in vain is not waited for again for a while, unless a check insists: a package manager asks in
+ * many small checks, one after the other, and each would stand still for a machine that is gone.
+ */
 export function nodeLane(engine: Engine, memory: LogMemory): Lane<Told> {
+  let silent: { readonly failure: ContactFailure; readonly sinceMs: number } | undefined
   const queue = createQueue<Told>(async (artifacts, turns, signal) => {
     const context = contextFor(engine, turns, signal)
+    const startMs = engine.options.clock.nowMs()
     const taken = await exchangeWithNode(context, memory, artifacts)
+    const nowMs = engine.options.clock.nowMs()
+    // Cut short by the checks' own budget is no silence, and a refused connection costs nobody time.
+    const isSilent = taken.failure?.answered === false && SILENCE.includes(taken.failure.code) && nowMs - startMs >= SILENCE_MS_MIN && context.budget.leftMs() > 0
+    silent = isSilent && taken.failure !== undefined ? { failure: { ...taken.failure, retryable: true }, sinceMs: nowMs } : undefined
     const told = await conclude(context, memory, taken)
     return partsFor(engine.crypto, told, turns)
   }, engine.sleep, (action) => inUse([memory], () => memory.exclusive(action)))
-  return chunked((turn) => queue.ask(turn, () => ({ failure: LATE, noticesRead: false, notes: [] })))
+  const ways = chunked<Told>((turn) => queue.ask(turn, () => ({ failure: LATE, noticesRead: false, notes: [] })))
+  return {
+    async ask(artifacts, budget, told, insists = false) {
+      const ageMs = engine.options.clock.nowMs() - (silent?.sinceMs ?? 0)
+      if (silent !== undefined && !insists && ageMs >= 0 && ageMs < SILENT_NODE_PAUSE_MS) told({ failure: silent.failure, noticesRead: false, notes: [] })
+      else await ways.ask(artifacts, budget, told)
+    },
+  }
 }
 
 /** What a daemon brought, by node; empty when it brought nothing. */
@@ -73,7 +94,7 @@ export function daemonLane(engine: Engine, memories: readonly LogMemory[], socke
 }
 
 function contextFor(engine: Engine, turns: readonly Turn[], signal: AbortSignal): Context {
-  return { options: engine.options, crypto: engine.crypto, budget: jointBudget(turns.map(({ budget }) => budget), signal), notes: [] }
+  return { options: engine.options, crypto: engine.crypto, budget: jointBudget(turns.map(({ budget }) => budget), signal), notes: [], memories: engine.memories }
 }
 
 /** Remembers what was taken, and says what that makes of it. State comes before verdicts. */

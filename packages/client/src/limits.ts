@@ -38,6 +38,10 @@ export const SWAP_ATTEMPTS_MAX = 8
 export const GATHER_BYTES_MAX = 256 * 1_048_576
 /** How long a daemon that failed is left alone, in ms. */
 export const DAEMON_PAUSE_MS = 60_000
+/** How long a node that was waited for in vain is not waited for again by other checks of the same client, in ms. */
+export const SILENT_NODE_PAUSE_MS = 30_000
+/** A failure that came sooner than this kept nobody waiting, in ms. */
+export const SILENCE_MS_MIN = 1_000
 /** Nodes in a daemon's answer. */
 export const GATHER_ANSWERS_MAX = 128
 /** Longest failure text that is taken over from a daemon, in UTF-16 units. */

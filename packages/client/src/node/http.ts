@@ -13,7 +13,7 @@ import type { HttpRequest, HttpResponse, HttpTransport } from "@vouchsafe/ports"
 import { readBody } from "./http-body.ts"
 
 /** A host that accepts no connection for this long is taken for dead, in ms; answers may take the request's whole `timeoutMs`. */
-export const CONNECT_TIMEOUT_MS = 3_000
+export const CONNECT_TIMEOUT_MS = 2_000
 /** Connections kept per host. */
 const SOCKETS_PER_HOST_MAX = 4
 
