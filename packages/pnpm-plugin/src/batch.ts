@@ -15,7 +15,7 @@ export const ROUNDS_MAX = 2
 /** How long a question waits for others to go with, in ms. pnpm asks in bursts, as answers of the registry come in. */
 export const GATHER_MS = 15
 /** Questions in one round; a request to a node holds as many. */
-export const ROUND_SIZE_MAX = 1_000
+export const ROUND_SIZE_MAX = 2_000
 
 /** Asks for verdicts, in the order of the requests. */
 export type Check = (requests: readonly ArtifactRequest[], options: { readonly budgetMs: number }) => Promise<readonly Verdict[]>

@@ -40,6 +40,11 @@ type Step =
   | { readonly verdict: Verdict }
   | { readonly request: ArtifactRequest, readonly finding: Finding | undefined }
 
+/** Hooks have a limit of their own; a shorter one of the policy counts. */
+function withinPolicy({ check, policy }: Project): Check {
+  return (requests, { budgetMs }) => check(requests, { budgetMs: Math.min(budgetMs, policy.budgetMs) })
+}
+
 /** Keeps what a run of pnpm has told so far, and asks nothing twice. */
 export function createGuard(parts: GuardParts): Guard {
   const refused = new Map<string, Verdict>()
@@ -49,7 +54,7 @@ export function createGuard(parts: GuardParts): Guard {
 
   function open(): Promise<{ readonly project: Project, readonly batcher: Batcher }> {
     const [lockfileDir] = lockfileDirs
-    opened ??= parts.open(lockfileDir).then((project) => ({ project, batcher: createBatcher({ ...parts, check: project.check }) }))
+    opened ??= parts.open(lockfileDir).then((project) => ({ project, batcher: createBatcher({ ...parts, check: withinPolicy(project) }) }))
     return opened
   }
 

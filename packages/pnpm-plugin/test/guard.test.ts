@@ -73,6 +73,21 @@ test.each([
   expect(budgets).toEqual([budgetMs])
 })
 
+test("a short budget of the policy counts in every hook", async () => {
+  const budgets: number[] = []
+  const { guard } = world({ parts: { open: () => Promise.resolve({
+    policy: policyOf({ budget: "3s" }), registryFor: () => REGISTRY,
+    check: (requests, options) => {
+      budgets.push(options.budgetMs)
+      return Promise.resolve(requests.map((one) => allowed(one)))
+    },
+  }) } })
+  await guard.preResolution(CONTEXT_OF)
+  budgets.splice(0)
+  expect(await guard.readPackage({ name: "a", version: "1.0.0", dist })).toEqual({ ok: true })
+  expect(budgets).toEqual([3_000])
+})
+
 test("an empty lockfile, as each version hands it out, asks nothing", async () => {
   const { guard, asked } = world()
   for (const wantedLockfile of [{}, { packages: {} }, undefined]) {
