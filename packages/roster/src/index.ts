@@ -1,2 +1,16 @@
 /** Governed rosters: a TUF repository whose targets say who is trusted; proposing, signing, publishing, following. @packageDocumentation */
-export {}
+export { type Chain, type Current, currentOf, formatChain, isWhole, newestRoot, parseChain } from "./chain.ts"
+export { type Delta, type Difference, differenceOf, type Step } from "./difference.ts"
+export { changeKeyholders, type Changes, defaultThreshold, type Draft, draftChange, draftGenesis, type Signers, signersOf } from "./draft.ts"
+export { currentRosterOf, type FollowOptions, type FollowResult, followRoster, rosterInForce } from "./follow.ts"
+export { HOLDER, keyIdOf, type RoleKeys, sha256Hex, type TufKey, tufKeyOf, type TufKeys } from "./keys.ts"
+export { LIFE_MS_DEFAULT, LIFE_MS_MAX, SOURCES_MAX } from "./limits.ts"
+export { formatTime } from "./metadata.ts"
+export { DELEGATED, type DelegatedRole, isRepositoryFile, PATH_BY_ROLE, roleOfTarget, ROSTER_TARGET } from "./profile.ts"
+export { type Proposal, readProposal, writeProposal, writeSignatures } from "./proposal.ts"
+export { type NotEnough, type Published, publishProposal, type PublishOptions, renewTimestamp } from "./publish.ts"
+export { readFiles, readRepository, type Repository, verifyChain } from "./repository.ts"
+export { checkDraft, type Progress, progressOf, type Requirement, signDraft } from "./signing.ts"
+export { type FetchFile, httpSource, memorySource } from "./source.ts"
+export { type CurrentRoster, type Remembered, type RosterStore, rosterStore, type RosterStoreOptions, type WithLock } from "./store.ts"
+export { type Followed, verifySource } from "./verify.ts"
