@@ -1,7 +1,8 @@
 import { DAY_SECONDS, dayMember } from "./calendar.ts"
 import { sha512Member } from "./members.ts"
 import { type LevelRule, levelsMember, type PublisherRule, publishersMember, type SignerRule, signersMember } from "./policy-names.ts"
-import { shapeReader } from "./shape.ts"
+import { isRegistryId } from "./registry-id.ts"
+import { HEX_SHA256, shapeReader } from "./shape.ts"
 import { artifactPurl } from "./statement-text.ts"
 import { type Severity, VERDICT_CODES, type VerdictCode } from "./verdict.ts"
 
@@ -59,8 +60,19 @@ export interface Policy {
   readonly signers: readonly SignerRule[]
   /** Operators that must agree on a rebuild for the level `rebuilt`; by default 2, or as many as there are. */
   readonly rebuilders?: number
+  /** Where the roster comes from; absent: the file is the roster. */
+  readonly governance?: Governance
 }
 
+/** A roster that keyholders change through a TUF repository (packages/spec/roster.md, "Governance"). */
+export interface Governance {
+  /** Hex SHA-256 of the repository's first root. */
+  readonly genesis: string
+  /** Bases of copies of the repository, each with a trailing slash. */
+  readonly sources: readonly string[]
+}
+
+const SOURCES_MAX = 16
 const DEFAULT_MAX_NOTICE_AGE_SECONDS = DAY_SECONDS
 const DEFAULT_BUDGET_MS = 20_000
 const BUDGET_MS_MAX = 600_000
@@ -81,7 +93,7 @@ const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
  */
 export function parsePolicy(text: string): Policy {
   const document = read.object(read.json(text, POLICY_LENGTH_MAX), "document", ["format", "roster"],
-    ["$schema", "preset", "threshold", "maxNoticeAge", "budget", "rules", "exceptions", "levels", "publishers", "signers", "rebuilders"])
+    ["$schema", "preset", "threshold", "maxNoticeAge", "budget", "rules", "exceptions", "levels", "publishers", "signers", "rebuilders", "governance"])
   read.oneOf(document["format"], "format", [POLICY_FORMAT])
   if (document["$schema"] !== undefined) read.string(document["$schema"], "$schema", PATH_LENGTH_MAX)
   const preset = document["preset"] === undefined ? "recommended" : read.oneOf(document["preset"], "preset", PRESETS)
@@ -98,6 +110,18 @@ export function parsePolicy(text: string): Policy {
     publishers: publishersMember(document["publishers"], "publishers", read),
     signers: signersMember(document["signers"], "signers", read),
     ...(document["rebuilders"] === undefined ? {} : { rebuilders: read.integer(document["rebuilders"], "rebuilders", 1, THRESHOLD_MAX) }),
+    ...(document["governance"] === undefined ? {} : { governance: parseGovernance(document["governance"], "governance") }),
+  }
+}
+
+function parseGovernance(value: unknown, at: string): Governance {
+  const { genesis, sources } = read.object(value, at, ["genesis", "sources"])
+  return {
+    genesis: read.pattern(genesis, `${at}.genesis`, HEX_SHA256, "a SHA-256 in hexadecimal"),
+    sources: read.array(sources, `${at}.sources`, SOURCES_MAX).map((source, i) => {
+      const url = read.string(source, `${at}.sources[${i}]`, PATH_LENGTH_MAX)
+      return isRegistryId(url) ? url : read.fail(`${at}.sources[${i}]`, "an http or https URL in its one spelling, with a trailing slash", url)
+    }),
   }
 }
 

@@ -96,6 +96,14 @@ describe("vouchsafe.json", () => {
     ["no signers at all", { signers: [{ ...signing, keys: [] }] }, "signers[0].keys"],
     ["0 rebuilders", { rebuilders: 0 }, "rebuilders"],
     ["half a rebuilder", { rebuilders: 0.5 }, "rebuilders"],
+    ["governance without sources", { governance: { genesis: "ab".repeat(32) } }, "governance.sources"],
+    ["governance without genesis", { governance: { sources: [] } }, "governance.genesis"],
+    ["a genesis in upper case", { governance: { genesis: "AB".repeat(32), sources: [] } }, "governance.genesis"],
+    ["a genesis too short", { governance: { genesis: "ab", sources: [] } }, "governance.genesis"],
+    ["a source without its slash", { governance: { genesis: "ab".repeat(32), sources: ["https://a.example/tuf"] } }, "governance.sources[0]"],
+    ["a source with credentials", { governance: { genesis: "ab".repeat(32), sources: ["https://a:b@a.example/tuf/"] } }, "governance.sources[0]"],
+    ["too many sources", { governance: { genesis: "ab".repeat(32), sources: Array.from({ length: 17 }, () => "https://a.example/tuf/") } }, "governance.sources"],
+    ["governance with more", { governance: { genesis: "ab".repeat(32), sources: [], trust: true } }, "governance.trust"],
   ])("refuses %s", (_, more, says) => expect(() => parsePolicy(JSON.stringify({ ...minimal, ...more }))).toThrow(refusal("CONFIG_MALFORMED", `vouchsafe.json: ${says}`)))
   test.each<[string, string, boolean]>([
     ["left-pad", "left-pad", true], ["left-pad", "left-pads", false], ["left-pad", "@x/left-pad", false],

@@ -28,6 +28,7 @@ const POLICY = {
   levels: [{ match: ["@acme/*", "left-pad"], level: "provenance" }, { match: ["*"], level: "rebuilt" }],
   publishers: [{ match: ["left*"], keys: [{ key: publisher(1).verifier.vkey, from: "2026-01-01", until: "2030-12-31", revoked: "2030-05-05" }], threshold: 1 }],
   signers: [{ match: ["@acme/x"], keys: [SSH_KEY, `openpgp:${"AB".repeat(20)}`] }],
+  governance: { genesis: "ab".repeat(32), sources: ["https://a.example/tuf/"] },
 }
 
 /** A verdict with every member. */
