@@ -8,12 +8,13 @@ import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { backupCommand, restoreCommand } from "./backup/commands.ts"
-import { type NodeConfig, readInvocation } from "./config/arguments.ts"
+import { type Invocation, type NodeConfig, readInvocation } from "./config/arguments.ts"
 import { configCommand } from "./config/commands.ts"
 import { HELP } from "./config/help.ts"
 import { checkData } from "./fsck.ts"
 import { createLogger } from "./logger.ts"
 import { startNode } from "./node.ts"
+import { rotate, type RotateResult } from "./rotation/rotate.ts"
 import { holdFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
 import { VERSION } from "./version.ts"
@@ -51,6 +52,9 @@ export async function main(argv: readonly string[], host: Process): Promise<numb
       case "backup":
         host.stdout.write(`${JSON.stringify(await backupCommand(invocation, systemClock))}\n`)
         return EXIT.done
+      case "rotate":
+        host.stdout.write(`${JSON.stringify(await rotateCommand(invocation))}\n`)
+        return EXIT.done
       case "restore":
         host.stdout.write(`${JSON.stringify(await restoreCommand(invocation, nodeCrypto))}\n`)
         return EXIT.done
@@ -62,6 +66,12 @@ export async function main(argv: readonly string[], host: Process): Promise<numb
     host.stderr.write(`${error.code}: ${error.message}\n${error.hint === undefined ? "" : `  ${error.hint}\n`}`)
     return error.kind === "input" ? EXIT.usage : EXIT.failed
   }
+}
+
+async function rotateCommand({ config: { data, storage }, told: { to } }: Invocation): Promise<RotateResult> {
+  if (to === undefined) throw new VouchsafeError("USAGE", "rotate needs --to FOLDER")
+  if (storage !== undefined) throw new VouchsafeError("USAGE", "rotate works on logs in a data folder, expected no --storage")
+  return await rotate({ data, to, crypto: nodeCrypto, clock: systemClock })
 }
 
 /** Runs the daemon until a signal ends it, or its storage does. */

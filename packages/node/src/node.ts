@@ -27,6 +27,7 @@ import { createGuardedFetch } from "./registry/guarded-fetch.ts"
 import { rememberingResolve, type ResolveHost, resolveBySystem } from "./registry/resolve.ts"
 import { createRegistrySource } from "./registry/source.ts"
 import { prepareTrust } from "./registry/upstream.ts"
+import { requireNotHandedOver } from "./rotation/handed-over.ts"
 import { openServices } from "./services.ts"
 import { holdFolder, type HeldFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
@@ -74,6 +75,7 @@ export async function startNode(config: NodeConfig, world: NodeWorld): Promise<R
   const closers: (() => unknown)[] = [() => folder.release()]
   const stop = (): Promise<void> => closeAll(closers)
   try {
+    requireNotHandedOver(config.data)
     return await compose(config, world, folder, closers, stop)
   } catch (error) {
     await stop()

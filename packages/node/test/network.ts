@@ -126,8 +126,7 @@ export function emptyFolder(path: string): string {
 }
 
 /** A client of a person who knows this roster, with a policy of their own. */
-export function clientFor(roster: Roster, policy: Readonly<Record<string, unknown>> = {}, daemonSocket?: string) {
-  const folder = tempFolder()
+export function clientFor(roster: Roster, policy: Readonly<Record<string, unknown>> = {}, daemonSocket?: string, folder = tempFolder()) {
   const transport = httpTransport()
   cleanup(() => transport.close())
   return createClient({

@@ -10,7 +10,7 @@ export {
   buildForkProof, buildWitnessProof, formatMisbehavior, MISBEHAVIOR_FORMAT, MISBEHAVIOR_LENGTH_MAX, type MisbehaviorProof, parseMisbehavior, type ProvenEntry, verifyMisbehavior,
 } from "./misbehavior.ts"
 export { formatNotice, type Notice, NOTICE_REASON_LENGTH_MAX, parseNotice } from "./notice.ts"
-export { type ActiveNotice, indexNotices, type NoticeIndex, NOTICES_PER_DAY_MAX, noticesOf } from "./notices.ts"
+export { type ActiveNotice, indexNotices, type NoticeIndex, NOTICES_PER_DAY_MAX, noticesInForce, noticesOf } from "./notices.ts"
 export { formatObservation, type Observation, parseObservation } from "./observation.ts"
 export {
   type Exception, EXCEPTION_SECONDS_MAX, EXCEPTIONS_MAX, parsePolicy, type Policy, POLICY_FORMAT, type Preset, PRESETS, RULE_CODES, type RuleCode, type RuleSeverity,
@@ -18,7 +18,7 @@ export {
 export {
   type Level, type LevelRule, LEVELS, NAMED_ENTRIES_MAX, NAMED_KEYS_MAX, type PublisherKey, type PublisherRule, signerKeyOf, type SignerRule,
 } from "./policy-names.ts"
-export { quorumsIntersect } from "./quorum.ts"
+export { quorumsIntersect, withoutWitnesses } from "./quorum.ts"
 export {
   type CommitSignature, formatRebuild, parseRebuild, type Rebuild, REBUILD_MATCHES, type RebuildMatch, SIGNATURE_STATES, SOURCE_WAYS, type SourceWay,
 } from "./rebuild.ts"
@@ -32,6 +32,7 @@ export {
 export {
   defaultWitnessQuorum, eligibleWitnesses, formatRoster, parseRoster, RETIRED_LOGS_MAX, type RetiredLog, type Roster, ROSTER_FORMAT, ROSTER_LENGTH_MAX, ROSTER_NODES_MAX, type RosterNode,
 } from "./roster.ts"
+export { type HeadRelation, type KnownHead, type OfferedProof, openHead, relateByTiles, relateHeads, tilesFrom } from "./relate.ts"
 export { escapeForDisplay, HEX_SHA1, HEX_SHA256, HEX_SHA512, parseJson, type ShapeReader, shapeReader } from "./shape.ts"
 export { provenanceOf, REPRODUCED_OPERATORS_MIN, SLSA_REPRODUCED, SLSA_SUMMARY_TYPE, summaryOf, type SummaryOptions } from "./slsa.ts"
 export {

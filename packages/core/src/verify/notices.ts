@@ -25,12 +25,7 @@ export type NoticeIndex = ReadonlyMap<string, readonly ActiveNotice[]>
 export function indexNotices(logs: readonly { readonly operator: string; readonly entries: readonly Notice[] }[]): NoticeIndex {
   const byArtifact = new Map<string, ActiveNotice[]>()
   for (const { operator, entries } of logs) {
-    const reversed = new Set<number>()
-    for (const [index, entry] of entries.entries()) {
-      if (entry.notice !== "reversal" || entry.reverses === undefined || entry.reverses >= index) continue
-      const target = entries[entry.reverses]
-      if (target !== undefined && target.notice !== "reversal" && artifactKey(target) === artifactKey(entry) && target.sha512 === entry.sha512) reversed.add(entry.reverses)
-    }
+    const reversed = reversedIn(entries)
     const perDay = new Map<number, number>()
     for (const entry of entries) if (entry.notice !== "reversal") perDay.set(dayOf(entry), (perDay.get(dayOf(entry)) ?? 0) + 1)
     for (const [index, entry] of entries.entries()) {
@@ -45,6 +40,23 @@ export function indexNotices(logs: readonly { readonly operator: string; readonl
     }
   }
   return byArtifact
+}
+
+/** Indices of the notices that a later one of their log takes back. */
+function reversedIn(entries: readonly Notice[]): Set<number> {
+  const reversed = new Set<number>()
+  for (const [index, entry] of entries.entries()) {
+    if (entry.notice !== "reversal" || entry.reverses === undefined || entry.reverses >= index) continue
+    const target = entries[entry.reverses]
+    if (target !== undefined && target.notice !== "reversal" && artifactKey(target) === artifactKey(entry) && target.sha512 === entry.sha512) reversed.add(entry.reverses)
+  }
+  return reversed
+}
+
+/** The withdrawals and conflicts of a notices log that nothing took back, in the order of the log. */
+export function noticesInForce(entries: readonly Notice[]): Notice[] {
+  const reversed = reversedIn(entries)
+  return entries.filter(({ notice }, index) => notice !== "reversal" && !reversed.has(index))
 }
 
 function dayOf(notice: Notice): number {

@@ -89,14 +89,14 @@ export interface Told {
   readonly withoutWitnesses: readonly string[]
 }
 
-const COMMANDS = ["run", "front", "keys", "fsck", "config", "backup", "restore"] as const
+const COMMANDS = ["run", "front", "keys", "fsck", "config", "backup", "restore", "rotate"] as const
 
 /** Where a node listens when nothing says otherwise. */
 export const LISTEN_DEFAULT = "127.0.0.1:4790"
 
 /** Options beside the members of the configuration; lists the commands that take each. */
 const COMMAND_OPTIONS = {
-  "json": ["config"], "to": ["backup"], "with-keys": ["backup"], "from": ["restore"], "witness-key": ["restore"], "keys": ["restore"],
+  "json": ["config"], "to": ["backup", "rotate"], "with-keys": ["backup"], "from": ["restore"], "witness-key": ["restore"], "keys": ["restore"],
   "accept-unwitnessed": ["restore"], "without-witness": ["restore"],
 } as const
 

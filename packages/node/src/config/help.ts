@@ -11,6 +11,7 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   vouchsafe-node config show|validate FILE|set KEY VALUE    the configuration and where each value comes from
   vouchsafe-node backup --to FOLDER|FILE.tgz    copy what a node holds, also while it runs
   vouchsafe-node restore --from BACKUP --data DIR --witness-key new    into an empty folder; the node then asks its witnesses before it appends
+  vouchsafe-node rotate --to FOLDER             new keys and logs in a new folder, the old ones handed over; the roster has to take that up
 
   --data DIR                  data folder, mode 0700; default: $XDG_DATA_HOME/vouchsafe/node
   --listen HOST:PORT          where to listen; default ${LISTEN_DEFAULT}
@@ -39,7 +40,7 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --log-level LEVEL           silent, error, warn, info or debug; default info
   --log-format FORMAT         json, an object a line, or pretty; default json
   --json                      of config: a JSON document
-  --to FOLDER|FILE            of backup: where to; a name in .tar, .tar.gz or .tgz makes one file
+  --to FOLDER|FILE            of backup and rotate: where to; of backup, a name in .tar, .tar.gz or .tgz makes one file
   --with-keys                 of backup: private keys too, except the witness's. Whoever has it can sign as this node
   --from BACKUP               of restore: the backup
   --keys DIR                  of restore: log.key, notices.key and export.key, for a backup without keys

@@ -25,6 +25,7 @@ const TYPE_OF_ROLE: Readonly<Record<Role, number>> = {
 
 const OPERATOR_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
 const NAME_SUFFIX = ".vouchsafe.local"
+const LOG_KEY_NAME = /^([a-z0-9][a-z0-9-]{0,62})\.vouchsafe\.local\/log(?:\/([2-9]|[1-9][0-9]))?$/
 const PRIVATE_PREFIX = "PRIVATE+KEY+"
 const SEED_BYTES = 32
 /** DER of a PKCS #8 Ed25519 key up to its seed, and of an SPKI up to its point. */
@@ -41,24 +42,39 @@ export function nodeNameOf(operator: string): string {
   return `${operator}${NAME_SUFFIX}`
 }
 
-/** The operator whom the keys in a data folder name, or undefined where there are none yet. */
-export function operatorOfKeys(data: string): string | undefined {
+/** Whose keys a data folder holds, and which generation of them: 1 until they were first handed over. */
+export interface KeyOwner {
+  readonly operator: string
+  readonly generation: number
+}
+
+/** What the keys in a data folder are named after, or undefined where there are none yet. */
+export function ownerOfKeys(data: string): KeyOwner | undefined {
   const path = keyPath(data, "log")
   if (!existsSync(path)) return undefined
   const { name } = parsePrivateKey(readPrivateFile(path)).verifier
-  const suffix = `${NAME_SUFFIX}/log`
-  if (!name.endsWith(suffix)) throw new VouchsafeError("STATE_UNSAFE", `${path} holds a key named ${name}, expected <operator>${suffix}`)
-  return name.slice(0, -suffix.length)
+  const match = LOG_KEY_NAME.exec(name)
+  if (match === null) throw new VouchsafeError("STATE_UNSAFE", `${path} holds a key named ${name}, expected <operator>${NAME_SUFFIX}/log`)
+  return { operator: match[1] as string, generation: Number(match[2] ?? 1) }
+}
+
+/** The operator whom the keys in a data folder name, or undefined where there are none yet. */
+export function operatorOfKeys(data: string): string | undefined {
+  return ownerOfKeys(data)?.operator
 }
 
 /**
  * Loads a node's keys, making the ones that do not exist yet.
- * @throws VouchsafeError STATE_UNSAFE when a key file is readable by others, damaged, or another operator's.
+ *
+ * @param generation - of keys that are made; those that are there say their own
+ * @throws VouchsafeError STATE_UNSAFE when a key file is readable by others, damaged, another operator's or of another generation.
  */
-export function loadOrCreateKeys(data: string, operator: string): NodeKeys {
+export function loadOrCreateKeys(data: string, operator: string, generation = 1): NodeKeys {
   ensurePrivateFolder(data)
   ensurePrivateFolder(join(data, "keys"))
-  const load = (role: Role): Signer => loadOrCreateKey(keyPath(data, role), `${nodeNameOf(operator)}/${role}`, TYPE_OF_ROLE[role])
+  const own = ownerOfKeys(data)?.generation ?? generation
+  const ending = own === 1 ? "" : `/${own}`
+  const load = (role: Role): Signer => loadOrCreateKey(keyPath(data, role), `${nodeNameOf(operator)}/${role}${ending}`, TYPE_OF_ROLE[role])
   return { log: load("log"), notices: load("notices"), witness: load("witness"), export: load("export") }
 }
 

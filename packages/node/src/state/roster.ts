@@ -52,7 +52,8 @@ export function ensureOwnRoster(crypto: Crypto, path: string, keys: NodeKeys, se
   const known = existsSync(path) ? readFileSync(path, "utf8") : undefined
   const before = known === undefined ? undefined : parseRoster(crypto, known)
   if (before !== undefined && before.nodes.length > 1) return loadRoster(crypto, path, keys, undefined)
-  const node: RosterNode = { ...self, log: keys.log.verifier, notices: keys.notices.verifier, witness: keys.witness.verifier }
+  const retired = before?.nodes[0]?.retired
+  const node: RosterNode = { ...self, log: keys.log.verifier, notices: keys.notices.verifier, witness: keys.witness.verifier, ...(retired === undefined ? {} : { retired }) }
   const wanted = registries.length > 0 ? registries : before?.registries ?? []
   const version = before?.version ?? 1
   let text = formatRoster([node], wanted, { version })
