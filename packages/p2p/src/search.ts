@@ -1,0 +1,96 @@
+/**
+ * Where more peers come from: what the roster's nodes say of themselves, and who else announced the service (spec/peers.md, "Finding").
+ *
+ * @packageDocumentation
+ */
+import { peerIdFromString } from "@libp2p/peer-id"
+import type { Clock } from "@vouchsafe/ports"
+import { type AddressRules, parseAddress, peerOf } from "./addresses.ts"
+import type { Candidates, Origin } from "./candidates.ts"
+import { PROVIDE_EVERY_MS, SEARCH_TIMEOUT_MS } from "./limits.ts"
+import type { Swarm } from "./swarm.ts"
+
+/**
+ * One name for the service as a whole: the SHA-256 multihash of `vouchsafe-service/v1`, in base58. Announcing costs a tenth of a second of work:
+ * never one a package.
+ */
+export const SERVICE = "QmcZZPWbcrJ6gy6MoMvFTpDmAwEZjdmCsQV8ULomnj9Lx6"
+/** After a try that failed, and while new peers come in. */
+const PROVIDE_AGAIN_MS = 60_000
+/** Peers that one search takes in. */
+const FOUND_MAX = 50
+
+/** What it works with. */
+export interface SearchOptions {
+  readonly swarm: Swarm
+  readonly candidates: Candidates
+  readonly rules: AddressRules
+  readonly clock: Clock
+  readonly findAddresses: (() => Promise<readonly string[]>) | undefined
+  readonly onFailure: (what: string, error: unknown) => void
+}
+
+/** Hands addresses of others to the table of candidates, each under the peer at its end. */
+export function offerAddresses(candidates: Candidates, rules: AddressRules, self: string, addresses: readonly string[], origin: Origin): void {
+  for (const address of addresses.flatMap(parseAddress).filter(rules.isAllowed)) {
+    const peer = peerOf(address)
+    if (peer !== undefined && peer !== self) candidates.offer(peer, [address.toString()], origin)
+  }
+}
+
+/** @returns searching and announcing; neither throws. */
+export function createSearch(options: SearchOptions) {
+  const { swarm: { libp2p }, candidates, rules, clock } = options
+  const self = libp2p.peerId.toString()
+  const ending = new AbortController()
+  let provideAtMs = 0
+  let providedTo = 0
+  let providing: Promise<void> | undefined
+  // The name of a peer is the one kind of content name that this package can make without another library.
+  const service = peerIdFromString(SERVICE).toCID()
+  const deadline = (): AbortSignal => AbortSignal.any([ending.signal, AbortSignal.timeout(SEARCH_TIMEOUT_MS)])
+  /** What fails is said, unless it fails because all of this ends. */
+  const attempt = async (what: string, work: () => Promise<void>): Promise<boolean> => {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      if (!ending.signal.aborted) options.onFailure(what, error)
+      return false
+    }
+  }
+  const fromRouting = async (): Promise<void> => {
+    const seen = new Set<string>()
+    for await (const { id, multiaddrs } of libp2p.contentRouting.findProviders(service, { signal: deadline() })) {
+      seen.add(id.toString())
+      offerAddresses(candidates, rules, self, rules.read(multiaddrs.map(String)).map((address) => (peerOf(address) === id.toString() ? address.toString() : `${address.toString()}/p2p/${id.toString()}`)), "found")
+      if (seen.size >= FOUND_MAX) return
+    }
+  }
+  return {
+    /** True when there is somebody new. */
+    async find(): Promise<boolean> {
+      const before = new Set(candidates.all().map(({ id }) => id))
+      const { findAddresses } = options
+      if (findAddresses !== undefined) await attempt("roster", async () => offerAddresses(candidates, rules, self, await findAddresses(), "told"))
+      if (libp2p.getConnections().length > 0) await attempt("search", fromRouting)
+      return candidates.all().some(({ id }) => !before.has(id))
+    },
+    /** Announces the service when it is time to, or when there are more to tell than last time. */
+    provide(connected: number): void {
+      const nowMs = clock.nowMs()
+      if (providing !== undefined || connected === 0 || (nowMs < provideAtMs && (connected <= providedTo || nowMs < provideAtMs - PROVIDE_EVERY_MS + PROVIDE_AGAIN_MS))) return
+      providing = attempt("announce", async () => {
+        await libp2p.contentRouting.provide(service, { signal: deadline() })
+      }).then((done) => {
+        provideAtMs = clock.nowMs() + (done ? PROVIDE_EVERY_MS : PROVIDE_AGAIN_MS)
+        providedTo = connected
+        providing = undefined
+      })
+    },
+    async stop(): Promise<void> {
+      ending.abort()
+      await providing
+    },
+  }
+}
