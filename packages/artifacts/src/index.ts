@@ -1,2 +1,12 @@
 /** Tarballs by digest: kept within a quota, fetched from several peers in verified chunks. @packageDocumentation */
-export {}
+export { createBandwidth, type Bandwidth, type BandwidthOptions } from "./bandwidth.ts"
+export { chunkCount, chunkRange, formatChunkList, hashArtifact, parseChunkList, type ArtifactHash, type ChunkList } from "./chunks.ts"
+export { downloadArtifact, type Downloaded, type DownloadOptions, type Lie } from "./download.ts"
+export { ARTIFACT_BYTES_MAX, CHUNK_BYTES, DOWNLOAD_LIMITS, HAVE_MAX, type DownloadLimits } from "./limits.ts"
+export { ARTIFACT_PROTOCOL, readDigests, serveArtifacts, type ArtifactReader, type PeerBudget } from "./peer-protocol.ts"
+export type { Pin, Pinned } from "./pins.ts"
+export type { Audience } from "./shelf.ts"
+export { createSourceBook, httpSource, peerSource, type ChunkSource, type HttpSourceOptions, type SourceBook } from "./sources.ts"
+export { openArtifactStore, type ArtifactStore, type StoreOptions, type StoreStatus } from "./store.ts"
+export type { Timers } from "./timers.ts"
+export type { ArtifactWriter } from "./writer.ts"
