@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 import {
-  ANSWER_BYTES_MAX, type ArtifactName, type EvidenceAnswer, type EvidenceRequest, formatEvidenceRequest, isWellFormed, parseEvidenceAnswer, utf8Decode, utf8Encode,
+  ANSWER_BYTES_MAX, type ArtifactName, type EvidenceAnswer, type EvidenceRequest, formatEvidenceRequest, type HeadRelation, isWellFormed, type KnownHead, type OfferedProof, openHead,
+  parseEvidenceAnswer, relateByTiles, relateHeads, utf8Decode, utf8Encode,
 } from "@vouchsafe/core"
 import type { HttpResponse } from "@vouchsafe/ports"
 import type { AcceptedAnswer, ContactFailure } from "./book.ts"
-import { type Context, convict, failureOf } from "./context.ts"
-import { type HeadRelation, type OfferedProof, relateByTiles, relateHeads } from "./heads.ts"
-import { type KnownHead, type LogMemory, openHead } from "./memory.ts"
+import { type Context, convict, convictWitnesses, failureOf } from "./context.ts"
+import type { LogMemory } from "./memory.ts"
 import { type NoticesPart, readNotices } from "./notices.ts"
 import { httpTiles } from "./tiles.ts"
 
@@ -124,6 +124,8 @@ async function takeHead(context: Context, memory: LogMemory, head: KnownHead, of
       await convict(context, memory, node.log, relation.proof)
       return unusable("LOG_FORKED", "showed two histories of its log")
     case "rolled-back":
+      // An old head is no proof against the log; cosigned anew it is one against the witness.
+      await convictWitnesses(context, { origin: node.log.name, older: known?.signed ?? "", newer: head.signed })
       return unusable("LOG_ROLLED_BACK", `${node.log.name} showed a log of ${head.size} entries after it had signed ${known?.size ?? 0}`)
     default:
       return unusable("PROOF_INVALID", "did not prove that its log extends what was seen before")

@@ -1,6 +1,6 @@
-import { type ArtifactName, artifactKey, type Bytes, type Crypto, type EvidenceAnswer, leafHash, type LogEvidence, splitMulti, utf8Encode } from "@vouchsafe/core"
+import { type ArtifactName, artifactKey, type Bytes, type Crypto, type EvidenceAnswer, type KnownHead, leafHash, type LogEvidence, splitMulti, utf8Encode } from "@vouchsafe/core"
 import type { CachedStatement } from "@vouchsafe/ports"
-import type { KnownHead, LogMemory } from "./memory.ts"
+import type { LogMemory } from "./memory.ts"
 import type { Failure } from "./types.ts"
 
 /** A cached statement with the artifact whose file it stood in. */

@@ -4,14 +4,13 @@
  * @packageDocumentation
  */
 import {
-  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, leafHash, parseEntry, unlessRefused, utf8Encode, type VerifierKey,
+  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, type KnownHead, leafHash, openHead, parseEntry, unlessRefused, utf8Encode, type VerifierKey,
 } from "@vouchsafe/core"
 import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
 import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook, pathsOf } from "./book.ts"
 import { type Context, failureOf } from "./context.ts"
 import { groupByHead } from "./evidence.ts"
 import { CACHED_HEADS_MAX, CACHED_REBUILDS_MAX, CACHED_RELEASES_LENGTH_MAX } from "./limits.ts"
-import { type KnownHead, openHead } from "./memory.ts"
 
 /** Reads what is cached about artifacts into the books of the logs that said it. */
 export function readCache(cache: EvidenceCache, books: readonly LogBook[], artifacts: readonly ArtifactName[]): void {

@@ -37,7 +37,7 @@ export async function runCheck(engine: CheckEngine, context: Context, requests: 
   const books = openBooks(engine, context)
   const known = new Set(books.flatMap(({ memory }) => memory.convictions))
   const judge = (): Verdict[] => verify({
-    crypto, roster, policy, requests, now: Math.max(0, Math.floor(options.clock.nowMs() / 1_000)), evidence: books.map(toEvidence),
+    crypto, roster: options.roster, policy, requests, now: Math.max(0, Math.floor(options.clock.nowMs() / 1_000)), evidence: books.map(toEvidence),
   })
   const artifacts = askable(roster, requests)
   readCache(options.cache, books, artifacts)
@@ -162,12 +162,17 @@ function nodeFailure(book: LogBook): NodeFailure[] {
 /** Names, beside every verdict, the nodes whose answers were unusable: a warning where the others sufficed. */
 function withNodeFindings(verdicts: readonly Verdict[], books: readonly LogBook[]): readonly Verdict[] {
   const findings = books.flatMap((book): Finding[] => {
+    const { witnessLied, node: { operator } } = book.memory
+    const convicted: Finding[] = witnessLied === undefined ? [] : [{
+      code: "LOG_MISBEHAVED", severity: "warn", saidBy: [operator], message: `the witness of ${operator} misbehaved and no longer counts: ${witnessLied}`,
+      hint: "tell the roster's keyholders, who have to replace it",
+    }]
     const why = book.distrust ?? (book.failure?.answered === true ? book.failure : undefined)
-    if (why === undefined || book.memory.misbehaved !== undefined) return []
+    if (why === undefined || book.memory.misbehaved !== undefined) return convicted
     const isOwnTrouble = why.code === "STATE_UNSAFE" || why.code === "DISK"
-    return [{
-      code: isOwnTrouble ? "CONFIG_INVALID" : "PROOF_INVALID", severity: "warn", saidBy: isOwnTrouble ? [] : [book.memory.node.operator],
-      message: isOwnTrouble ? `the log of ${book.memory.node.operator} does not count: ${why.message}` : `the node of ${book.memory.node.operator} does not count: ${why.message}`,
+    return [...convicted, {
+      code: isOwnTrouble ? "CONFIG_INVALID" : "PROOF_INVALID", severity: "warn", saidBy: isOwnTrouble ? [] : [operator],
+      message: `the ${isOwnTrouble ? "log" : "node"} of ${operator} does not count: ${why.message}`,
     }]
   })
   return findings.length === 0 ? verdicts : verdicts.map((verdict) => ({ ...verdict, findings: [...verdict.findings, ...findings] }))

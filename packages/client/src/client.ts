@@ -1,4 +1,4 @@
-import { type ArtifactRequest, type Finding, isVouchsafeError, type Roster, type Verdict } from "@vouchsafe/core"
+import { type ArtifactRequest, type Finding, isVouchsafeError, type Roster, type Verdict, withoutWitnesses } from "@vouchsafe/core"
 import { startBudget } from "./budget.ts"
 import { type CheckEngine, runCheck } from "./check.ts"
 import type { Context } from "./context.ts"
@@ -19,10 +19,17 @@ const defaultSleep: Sleep = (ms, signal) => new Promise((resolve) => {
 })
 
 /** Makes a client. It holds nothing open; one may serve many checks, one after the other or at once. */
-export function createClient(options: ClientOptions): Client {
-  const crypto = memoCrypto(options.crypto)
-  const lanesEngine: Engine = { options, crypto, sleep: options.sleep ?? defaultSleep }
-  const memories = options.roster.nodes.map(createMemory)
+export function createClient(given: ClientOptions): Client {
+  const crypto = memoCrypto(given.crypto)
+  const memories = given.roster.nodes.map(createMemory)
+  const options: ClientOptions = {
+    ...given,
+    // Read anew by whoever counts cosignatures: a witness may be convicted in the middle of a check.
+    get roster() {
+      return withoutWitnesses(given.roster, new Set(memories.flatMap(({ witnessLied, node }) => (witnessLied === undefined ? [] : node.witness.vkey))))
+    },
+  }
+  const lanesEngine: Engine = { options, crypto, sleep: options.sleep ?? defaultSleep, memories }
   const engine: CheckEngine = {
     sleep: lanesEngine.sleep, memories,
     lanes: new Map(memories.map((memory) => [memory, nodeLane(lanesEngine, memory)])),
@@ -33,7 +40,7 @@ export function createClient(options: ClientOptions): Client {
       requireRequests(requests)
       const budgetMs = checkOptions.budgetMs ?? options.policy.budgetMs
       if (!Number.isFinite(budgetMs) || budgetMs < 0) throw new TypeError(`budgetMs is ${budgetMs}, expected milliseconds`)
-      const context: Context = { options, crypto, notes: [], budget: startBudget(options.clock, budgetMs, checkOptions.signal) }
+      const context: Context = { options, crypto, memories, notes: [], budget: startBudget(options.clock, budgetMs, checkOptions.signal) }
       try {
         return await runCheck(engine, context, requests)
       } catch (error) {

@@ -1,4 +1,4 @@
-import { type Crypto, formatMisbehavior, isVouchsafeError, type MisbehaviorProof, type VerifierKey } from "@vouchsafe/core"
+import { buildWitnessProof, type Bytes, type Crypto, formatMisbehavior, isVouchsafeError, type MisbehaviorProof, type VerifierKey } from "@vouchsafe/core"
 import type { Budget } from "./budget.ts"
 import { type LogMemory, noteConviction } from "./memory.ts"
 import type { ClientOptions, Failure } from "./types.ts"
@@ -9,6 +9,8 @@ export interface Context {
   readonly crypto: Crypto
   readonly budget: Budget
   readonly notes: Failure[]
+  /** Of all nodes of the roster. */
+  readonly memories: readonly LogMemory[]
 }
 
 /** Turns a caught typed error into a failure; anything else is a bug and passes through. */
@@ -17,7 +19,7 @@ export function failureOf(error: unknown): Failure {
   throw error
 }
 
-/** Makes a log stop counting for good: at once for all checks of this client, for later ones through the state. */
+/** Makes a log or a witness stop counting for good: at once for all checks of this client, for later ones through the state. */
 export async function convict(context: Context, memory: LogMemory, key: VerifierKey, proof: MisbehaviorProof): Promise<void> {
   const document = formatMisbehavior(proof)
   const conviction = { operator: memory.node.operator, origin: key.name, proof, document }
@@ -28,5 +30,14 @@ export async function convict(context: Context, memory: LogMemory, key: Verifier
     const { code, message } = failureOf(error)
     context.notes.push({ code, message: `the proof against ${key.name} could not be kept: ${message}` })
     noteConviction(memory, conviction)
+  }  if (proof.kind === "fork") await convictWitnesses(context, proof)
+}
+
+/** Convicts every witness that cosigned two heads of one log which it must not cosign both: a fork with `consistency`, a rollback without. */
+export async function convictWitnesses(context: Context, heads: { readonly origin: string; readonly older: string; readonly newer: string; readonly consistency?: readonly Bytes[] }): Promise<void> {
+  for (const memory of context.memories) {
+    const key = memory.node.witness
+    const proof = memory.witnessLied === undefined ? buildWitnessProof(context.crypto, key, heads) : undefined
+    if (proof !== undefined) await convict(context, memory, key, proof)
   }
 }

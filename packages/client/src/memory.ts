@@ -6,17 +6,10 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, type Crypto, isVouchsafeError, openCheckpoint, parseMisbehavior, type RosterNode, unlessRefused, type VerifierKey, verifyMisbehavior,
+  type Crypto, isVouchsafeError, type KnownHead, openHead, parseMisbehavior, type RosterNode, unlessRefused, verifyMisbehavior,
 } from "@vouchsafe/core"
 import type { MisbehaviorRecord, NoticesMirror, StateStore } from "@vouchsafe/ports"
 import type { Failure, FoundMisbehavior } from "./types.ts"
-
-/** A signed head, opened. */
-export interface KnownHead {
-  readonly signed: string
-  readonly size: number
-  readonly root: Bytes
-}
 
 /** Mutable; the client owns it. */
 export interface LogMemory {
@@ -31,6 +24,8 @@ export interface LogMemory {
   damage: Failure | undefined
   /** Why nothing of this node's log ever counts again. */
   misbehaved: string | undefined
+  /** Why nothing that this node's witness cosigned ever counts again. */
+  witnessLied: string | undefined
   /** Verifier keys of retired logs that a proof convicts: whoever has an old key must not be able to convict the present log by it. */
   readonly lied: Set<string>
   /** Proofs known against the node's logs. */
@@ -45,19 +40,13 @@ export interface LogMemory {
 export function createMemory(node: RosterNode): LogMemory {
   let last: Promise<unknown> = Promise.resolve()
   return {
-    node, head: undefined, storedHead: undefined, mirror: undefined, storedMirror: undefined, damage: undefined, misbehaved: undefined, lied: new Set(), convictions: [], users: 0,
+    node, head: undefined, storedHead: undefined, mirror: undefined, storedMirror: undefined, damage: undefined, misbehaved: undefined, witnessLied: undefined, lied: new Set(), convictions: [], users: 0,
     exclusive(action) {
       const next = last.then(action, action)
       last = next
       return next
     },
   }
-}
-
-/** Opens a head signed by `key`. @throws VouchsafeError NOTE_*, CHECKPOINT_MALFORMED. */
-export function openHead(crypto: Crypto, key: VerifierKey, signed: string): KnownHead {
-  const { checkpoint } = openCheckpoint(crypto, signed, key)
-  return { signed, size: checkpoint.size, root: checkpoint.root }
 }
 
 /**
@@ -84,19 +73,19 @@ function readLogs(crypto: Crypto, state: StateStore, memory: LogMemory): void {
   }
 }
 
-/** Applies the stored proofs that convict one of the node's logs under its present key. */
+/** Applies the stored proofs that convict one of the node's logs, or its witness, under its present key. */
 function readProofs(crypto: Crypto, memory: LogMemory, records: readonly MisbehaviorRecord[]): Failure[] {
   const notes: Failure[] = []
-  const { log, notices, operator, retired = [] } = memory.node
+  const { log, notices, witness, operator, retired = [] } = memory.node
   for (const record of records) {
-    const key = [log, notices, ...retired.map((one) => one.log)].find(({ vkey }) => vkey === record.log)
+    const key = [log, notices, witness, ...retired.map((one) => one.log)].find(({ vkey }) => vkey === record.log)
     if (key === undefined || memory.convictions.some(({ document }) => document === record.document)) continue
     const proof = parseProof(record.document)
     if (proof === undefined || !verifyMisbehavior(crypto, proof, key)) {
       notes.push({ code: "MISBEHAVIOR_MALFORMED", message: `${record.path ?? "a stored proof"} about ${key.name} proves nothing and is ignored` })
       continue
     }
-    if (key !== log && key !== notices) {
+    if (key !== log && key !== notices && key !== witness) {
       memory.lied.add(key.vkey)
       continue
     }
@@ -109,8 +98,9 @@ function parseProof(document: string): ReturnType<typeof parseMisbehavior> | und
   return unlessRefused(() => parseMisbehavior(document))
 }
 
-/** Makes the node's log stop counting for good. */
+/** Makes the node's log, or its witness, stop counting for good. */
 export function noteConviction(memory: LogMemory, conviction: LogMemory["convictions"][number]): void {
-  memory.misbehaved = `${conviction.proof.kind} of ${conviction.origin}${conviction.path === undefined ? "" : ` (proof: ${conviction.path})`}`
+  const { proof, origin, path } = conviction
+  memory["witness" in proof ? "witnessLied" : "misbehaved"] = `${proof.kind} of ${origin}${path === undefined ? "" : ` (proof: ${path})`}`
   memory.convictions.push(conviction)
 }

@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 import {
-  buildForkProof, equalBytes, type EvidenceAnswer, headChecker, leafHash, nodeReaderFromLeaves, proveFork, rootOfLeaves, utf8Encode, type Bytes,
+  buildForkProof, equalBytes, type EvidenceAnswer, headChecker, type KnownHead, leafHash, nodeReaderFromLeaves, openHead, proveFork, rootOfLeaves, utf8Encode, type Bytes,
 } from "@vouchsafe/core"
 import type { NoticesMirror } from "@vouchsafe/ports"
 import type { ContactFailure } from "./book.ts"
-import { type Context, convict, failureOf } from "./context.ts"
+import { type Context, convict, convictWitnesses, failureOf } from "./context.ts"
 import { NOTICES_LENGTH_MAX, NOTICES_MAX } from "./limits.ts"
-import { type KnownHead, type LogMemory, openHead } from "./memory.ts"
+import type { LogMemory } from "./memory.ts"
 
 export type NoticesPart = EvidenceAnswer["notices"]
 
@@ -80,6 +80,7 @@ async function compareWithMirror(context: Context, memory: LogMemory, head: Know
   const { mirror, node } = memory
   if (mirror === undefined) return undefined
   if (head.size < mirror.entries.length) {
+    await convictWitnesses(context, { origin: node.notices.name, older: mirror.checkpoint, newer: head.signed })
     if (carrier === "daemon") return refuse(memory, "an old head")
     const message = `${node.notices.name} showed ${head.size} notices after it had signed ${mirror.entries.length}`
     return { code: "LOG_ROLLED_BACK", message, answered: true, retryable: false }

@@ -6,10 +6,10 @@
  *
  * @packageDocumentation
  */
+import { type KnownHead, openHead, relateByTiles, relateHeads } from "@vouchsafe/core"
 import { type Context, convict, failureOf } from "./context.ts"
-import { relateByTiles, relateHeads } from "./heads.ts"
 import { SWAP_ATTEMPTS_MAX } from "./limits.ts"
-import { type KnownHead, type LogMemory, openHead } from "./memory.ts"
+import type { LogMemory } from "./memory.ts"
 import { mirrorsAgree } from "./notices.ts"
 import { httpTiles } from "./tiles.ts"
 import type { Failure } from "./types.ts"

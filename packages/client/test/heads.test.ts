@@ -125,6 +125,7 @@ describe("a log that shows a smaller tree than before", () => {
     const world = await grown(6)
     const delta = world.network.node("delta")
     delta.shownSize = 4
+    delta.cosignedSecondsAgo = 3_600
     delta.edit = (answer) => ({ ...answer, log: { ...answer.log, indices: [], entries: [], proof: [] }, artifacts: answer.artifacts.map((artifact) => ({ ...artifact, indices: [] })) })
     for (const file of world.cache.files.keys()) world.cache.files.set(file, (world.cache.files.get(file) ?? []).filter(({ origin }) => origin !== "charlie.example/log"))
     world.network.node("charlie").mode = "dead"

@@ -23,8 +23,8 @@ export interface FakeLog {
   consistency(from: number, size?: number): Bytes[]
   multi(indices: readonly number[], size?: number): Bytes[]
   tile(path: string): Bytes | undefined
-  /** A copy that goes its own way from here. */
-  fork(): FakeLog
+  /** A copy that goes its own way from here, cosigned by these: by nobody, since no honest witness follows it. */
+  fork(witnesses?: readonly Signer[]): FakeLog
 }
 
 export function fakeLog(signer: Signer, witnesses: readonly Signer[], entries: readonly string[] = []): FakeLog {
@@ -49,7 +49,7 @@ export function fakeLog(signer: Signer, witnesses: readonly Signer[], entries: r
       const reader = nodeReaderFromLeaves(nodeCrypto, leaves())
       return Buffer.concat(Array.from({ length: width }, (_, i) => reader.node(level * TILE_HEIGHT, index * TILE_WIDTH + i)))
     },
-    fork: () => fakeLog(signer, witnesses, log.entries),
+    fork: (others = []) => fakeLog(signer, others, log.entries),
   }
   const leaves = (size = log.entries.length): Bytes[] => log.entries.slice(0, size).map(hashOf)
   return log

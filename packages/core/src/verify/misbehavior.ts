@@ -116,7 +116,12 @@ export function buildWitnessProof(
 export function formatMisbehavior(proof: MisbehaviorProof): string {
   const members: Record<string, unknown> = { format: MISBEHAVIOR_FORMAT }
   for (const name in KINDS[proof.kind]) members[name] = proof[name as keyof MisbehaviorProof]
-  return `${JSON.stringify(members, (_, value: unknown) => (value instanceof Uint8Array ? base64Encode(value) : value), 2)}\n`
+  // Hashes are looked at before JSON.stringify has asked them for a form of their own, which hosts' buffers have.
+  const encode = function (this: Record<string, unknown>, key: string, value: unknown): unknown {
+    const hash = this[key]
+    return hash instanceof Uint8Array ? base64Encode(hash) : value
+  }
+  return `${JSON.stringify(members, encode, 2)}\n`
 }
 
 const name = /* @__PURE__ */ textMember(NAME_LENGTH_MAX)

@@ -1,4 +1,11 @@
 import type { TlogPolicy } from "../policy-text.ts"
+import type { Roster } from "./roster.ts"
+
+/** A roster in which the witnesses of these verifier keys vouch for nothing. Quorums stay as large as they were: fewer are left to reach them. */
+export function withoutWitnesses(roster: Roster, vkeys: ReadonlySet<string>): Roster {
+  const { policy } = roster
+  return vkeys.size === 0 ? roster : { ...roster, policy: { ...policy, witnesses: policy.witnesses.filter(({ key }) => !vkeys.has(key.vkey)) } }
+}
 
 /** What a member can do for two disjoint sets of witnesses: be in both, in either one, or in neither. */
 type Reach = "both" | "either" | "neither"

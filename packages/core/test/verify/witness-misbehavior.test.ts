@@ -132,6 +132,7 @@ describe("one spelling", () => {
   const proof: MisbehaviorProof = { kind: "witness-fork", origin, witness: key.name, older: "o", newer: "n", consistency: [new Uint8Array(32)] }
   const text = formatMisbehavior(proof)
   test("what is written is read", () => expect(parseMisbehavior(text)).toEqual(proof))
+  test("whatever kind of byte array a hash is", () => expect(formatMisbehavior({ ...proof, consistency: [Buffer.alloc(32)] })).toBe(text))
   test.each<[string, string]>([
     ["compact", JSON.stringify(JSON.parse(text))],
     ["without the last newline", text.trimEnd()],

@@ -1,14 +1,32 @@
 /**
- * Heads: a log may only grow. Every answer proves that its head extends the newest one remembered; what does not is a fork, a rollback or
- * nothing at all (spec/client.md, "Heads").
+ * Heads: a log may only grow. What does not extend a head that was known is a fork, a rollback or nothing at all (spec/client.md, "Heads";
+ * spec/gossip.md).
  *
  * @packageDocumentation
  */
-import {
-  buildForkProof, type Bytes, checkConsistency, type Crypto, isVouchsafeError, type MisbehaviorProof, nodeReaderFromTiles, proveConsistencyAsync, proveFork,
-  type TileReader, type VerifierKey,
-} from "@vouchsafe/core"
-import type { KnownHead } from "./memory.ts"
+import type { Bytes } from "../bytes.ts"
+import { openCheckpoint } from "../checkpoint.ts"
+import type { Crypto } from "../crypto.ts"
+import { isVouchsafeError } from "../errors.ts"
+import { checkConsistency } from "../merkle.ts"
+import { proveConsistencyAsync, proveFork } from "../prove.ts"
+import { nodeReaderFromTiles, type TileReader } from "../tile-reader.ts"
+import { TILE_WIDTH, tilePath } from "../tile.ts"
+import type { VerifierKey } from "../vkey.ts"
+import { buildForkProof, type MisbehaviorProof } from "./misbehavior.ts"
+
+/** A signed head, opened. */
+export interface KnownHead {
+  readonly signed: string
+  readonly size: number
+  readonly root: Bytes
+}
+
+/** Opens a head signed by `key`. @throws VouchsafeError NOTE_*, CHECKPOINT_MALFORMED. */
+export function openHead(crypto: Crypto, key: VerifierKey, signed: string): KnownHead {
+  const { checkpoint } = openCheckpoint(crypto, signed, key)
+  return { signed, size: checkpoint.size, root: checkpoint.root }
+}
 
 /** How a head stands to the one that was known. */
 export type HeadRelation =
@@ -56,5 +74,24 @@ export async function relateByTiles(crypto: Crypto, key: VerifierKey, older: Kno
     // Tiles that cannot be had prove nothing.
     if (!isVouchsafeError(error)) throw error
     return { kind: "unproven" }
+  }
+}
+
+/**
+ * Reads a log's tiles by their paths. `get` answers a path below the log's prefix (tlog-tiles), or fails; NOT_FOUND makes a partial tile be
+ * looked for in the full one.
+ */
+export function tilesFrom(get: (path: string) => Promise<Bytes>): TileReader {
+  return {
+    async tile(level, index, width) {
+      if (width === TILE_WIDTH) return get(tilePath(level, index))
+      try {
+        return await get(tilePath(level, index, width))
+      } catch (error) {
+        // Logs may drop a partial tile once the full one exists (C2SP tlog-tiles).
+        if (!isVouchsafeError(error, "NOT_FOUND")) throw error
+        return get(tilePath(level, index))
+      }
+    },
   }
 }
