@@ -2,11 +2,11 @@ import { formatMisbehavior, type MisbehaviorProof, parseMisbehavior, utf8Decode,
 import { fastCrypto } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
 import { mirrorName } from "../src/index.ts"
-import { checkSigned, entriesOf, expectSame, grow, key, mirrorOf, newDirectory, newLog, refuses, signedHead, sourceOf, unreachable } from "./support.ts"
+import { checkSigned, entriesOf, expectSame, grow, key, mirrorOf, newDirectory, newLog, refuses, sharedLog, signedHead, sourceOf, unreachable } from "./support.ts"
 
 describe("copying", () => {
   test.each([0, 1, 255, 256, 257, 511, 512, 700, 65_536, 65_537, 66_100])("%i entries are served byte for byte as the origin serves them", async (size) => {
-    const log = await newLog(size)
+    const log = await sharedLog(size)
     const mirror = await mirrorOf(await newDirectory(), [sourceOf("origin", log)])
     expect(await mirror.sync()).toEqual({ size, grewBy: size, source: "origin" })
     await expectSame(mirror, log)

@@ -42,6 +42,20 @@ export async function newLog(size: number, flavour = "", from = 0): Promise<Log>
   return log
 }
 
+const shared = new Map<number, Promise<Log>>()
+/** A log of `size` entries that all tests of a file read, and none changes: making a large one takes longer than copying it. */
+export function sharedLog(size: number): Promise<Log> {
+  const log = shared.get(size) ?? openLogOf(size)
+  shared.set(size, log)
+  return log
+}
+
+async function openLogOf(size: number): Promise<Log> {
+  const log = await openLog({ directory: "unused", storage: await createMemoryLogDisk().open(), origin: ORIGIN, signer, crypto: fastCrypto })
+  await grow(log, size)
+  return log
+}
+
 /** Appends until the log has `size` entries. */
 export async function grow(log: Log, size: number, flavour = "", from = 0): Promise<void> {
   while (log.size < size) {
