@@ -1,6 +1,6 @@
 /** Drivers for storage beyond one machine: PostgreSQL and S3-compatible object storage. Start at `openSharedStorage`. @packageDocumentation */
 export * from "./limits.ts"
-export { type NodeLogRole, nodeStorage, type NodeStorage, type NodeStorageOptions } from "./for-node.ts"
+export { type HoldingOptions, type NodeLogRole, nodeStorage, type NodeStorage, type NodeStorageOptions } from "./for-node.ts"
 export { combineStorage, type FilesPlace, openSharedSnapshots, openSharedStorage, type SharedStorageOptions } from "./open.ts"
 export { parsePostgresAddress, type PostgresAddress } from "./postgres/address.ts"
 export { openPostgresRecords, type PostgresRecordsOptions, type Repeat } from "./postgres/records.ts"
@@ -9,6 +9,7 @@ export { openPostgresSnapshots, type PostgresSnapshotsOptions } from "./postgres
 export { openPostgresWitnessStore } from "./postgres/witness-store.ts"
 export { type ConditionalWrites, type ObjectsAddress, parseObjectsAddress } from "./s3/address.ts"
 export { createS3BlobStore } from "./s3/blobs.ts"
+export { type EdgeOwner, openPublishedEdge, partialPaths, type PublishedEdge } from "./s3/edge.ts"
 export type { ObjectsClientOptions } from "./s3/client.ts"
 export { findObjectsCredentials, type ObjectsCredentials } from "./s3/credentials.ts"
 export { openS3LogFiles, type S3LogFilesOptions } from "./s3/files.ts"

@@ -36,3 +36,7 @@ export const LISTING_PAGES_MAX = 100_000
 export const REFUSAL_BYTES_MAX = 64 * 1024
 /** Bytes of a file with credentials or certificates. */
 export const SECRET_FILE_BYTES_MAX = 256 * 1024
+/** Bytes of a checkpoint object. */
+export const CHECKPOINT_BYTES_MAX = 65_536
+/** Seconds for which a cache may keep it. */
+export const CHECKPOINT_FRESH_SECONDS = 5

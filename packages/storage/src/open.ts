@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { VouchsafeError } from "@vouchsafe/core"
 import { openTileFiles, readTileFile } from "@vouchsafe/log"
 import type { LogFiles, LogRecords, LogSnapshots, LogStorage } from "@vouchsafe/ports"
 import type { PostgresAddress } from "./postgres/address.ts"
@@ -24,6 +25,8 @@ export interface SharedStorageOptions {
   readonly leaseMs?: number
   readonly limits?: SessionLimits
   readonly repeat?: Repeat
+  /** See {@link openPostgresRecords}. */
+  readonly onLost?: ((reason: VouchsafeError) => void) | undefined
 }
 
 /** One storage over two. The files are read and written by whoever holds the records. */

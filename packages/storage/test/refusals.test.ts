@@ -188,6 +188,6 @@ describe("servers that do not fit", () => {
 test("the package exports this, and nothing else", () => {
   expect(Object.keys(storage).filter((name) => !/^[A-Z_]+$/.test(name)).sort()).toEqual([
     "combineStorage", "createS3BlobStore", "findObjectsCredentials", "nodeStorage", "openPostgresRecords", "openPostgresSnapshots", "openPostgresWitnessStore",
-    "openS3LogFiles", "openSharedSnapshots", "openSharedStorage", "parseObjectsAddress", "parsePostgresAddress", "standBy",
+    "openPublishedEdge", "openS3LogFiles", "openSharedSnapshots", "openSharedStorage", "parseObjectsAddress", "parsePostgresAddress", "partialPaths", "standBy",
   ])
 })

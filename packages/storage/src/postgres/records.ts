@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { hostname } from "node:os"
-import { isVouchsafeError } from "@vouchsafe/core"
+import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import type { LogRecords } from "@vouchsafe/ports"
 import { LEASE_MS, RENEWALS_PER_LEASE } from "../limits.ts"
 import type { PostgresAddress } from "./address.ts"
@@ -25,6 +25,8 @@ export interface PostgresRecordsOptions {
   readonly leaseMs?: number
   readonly limits?: SessionLimits
   readonly repeat?: Repeat
+  /** Called once when the log is no longer held although nobody closed it. What was begun before may have been refused already. */
+  readonly onLost?: ((reason: VouchsafeError) => void) | undefined
 }
 
 const everyPeriod: Repeat = (work, periodMs) => {
@@ -52,7 +54,7 @@ export async function openPostgresRecords(options: PostgresRecordsOptions): Prom
     const lease = await takeLease(writer, { schema, log, leaseMs, holder: `${hostname()} process ${process.pid}` })
     // Reads between the statements of a write would see half of it: they have a session of their own.
     reader = await openSession(address, limits)
-    return recordsOver({ writer, reader, lease, schema, leaseMs, repeat })
+    return recordsOver({ writer, reader, lease, schema, leaseMs, repeat, onLost: options.onLost })
   } catch (error) {
     await Promise.all([writer.close(), reader?.close()])
     throw error
@@ -66,22 +68,31 @@ interface Held {
   readonly schema: string
   readonly leaseMs: number
   readonly repeat: Repeat
+  readonly onLost: PostgresRecordsOptions["onLost"]
 }
 
 /** Renews the lease. Once it is lost, or nobody can tell, the sessions end: what this process holds is no longer the log's present. */
-function keepLease({ writer, reader, lease, schema, leaseMs, repeat }: Held): () => void {
+function keepLease({ writer, reader, lease, schema, leaseMs, repeat, onLost }: Held): () => void {
   let running = false
-  return repeat(() => {
-    if (running) return
+  let ended = false
+  const stop = repeat(() => {
+    if (running || ended) return
     running = true
     writer.run("renew the lease in", (query) => holdLease(query, schema, lease, leaseMs)).catch((error: unknown) => {
-      const reason = isVouchsafeError(error) ? error.message : String(error)
-      writer.kill(reason)
-      reader.kill(reason)
+      if (ended) return
+      ended = true
+      const reason = isVouchsafeError(error) ? error : new VouchsafeError("STATE_UNSAFE", `the lease of the log could not be renewed: ${String(error)}`, { cause: error })
+      writer.kill(reason.message)
+      reader.kill(reason.message)
+      onLost?.(reason)
     }).finally(() => {
       running = false
     })
   }, Math.floor(leaseMs / RENEWALS_PER_LEASE))
+  return () => {
+    ended = true
+    stop()
+  }
 }
 
 function recordsOver(held: Held): LogRecords {

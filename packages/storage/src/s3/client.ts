@@ -26,7 +26,7 @@ export interface ObjectsClientOptions {
 
 /** One request. */
 export interface ObjectsRequest {
-  readonly method: "GET" | "PUT"
+  readonly method: "GET" | "PUT" | "DELETE"
   /** Below the bucket; characters that need no escape. "" is the bucket itself. */
   readonly key: string
   readonly query?: Readonly<Record<string, string>>

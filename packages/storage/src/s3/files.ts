@@ -7,6 +7,7 @@ import { parseTilePath, TILE_WIDTH } from "@vouchsafe/core"
 import type { LogFiles } from "@vouchsafe/ports"
 import { LOG_FILE_BYTES_MAX } from "../limits.ts"
 import { createObjectsClient, type ObjectsClientOptions } from "./client.ts"
+import { isPartialPath } from "./edge.ts"
 import { createObjects, expectConditionalWrites, forEachBounded } from "./objects.ts"
 
 const TILES = "tile/"
@@ -41,7 +42,8 @@ export async function openS3LogFiles(options: S3LogFilesOptions): Promise<LogFil
     readFile: async (path) => objects.get(`${root}${expectFull(path)}`, LOG_FILE_BYTES_MAX),
     async listFiles() {
       const keys = await objects.list(`${root}${TILES}`)
-      return keys.map((key) => key.slice(root.length)).sort()
+      // Partial tiles belong to the published edge, not to the log's own storage.
+      return keys.map((key) => key.slice(root.length)).filter((path) => !isPartialPath(path)).sort()
     },
   }
 }

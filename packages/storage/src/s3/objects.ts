@@ -1,10 +1,10 @@
 /**
- * Write-once objects: the same path holds the same bytes for good.
+ * Write-once objects: the same path holds the same bytes for good. One kind is none: the newest checkpoint.
  *
  * @packageDocumentation
  */
 import { createHash } from "node:crypto"
-import { type Bytes, equalBytes, utf8Decode, VouchsafeError } from "@vouchsafe/core"
+import { type Bytes, equalBytes, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import { LISTING_BYTES_MAX, LISTING_PAGES_MAX, OBJECT_PARALLEL_MAX } from "../limits.ts"
 import type { ConditionalWrites } from "./address.ts"
 import type { ObjectsClient } from "./client.ts"
@@ -18,6 +18,10 @@ export interface Objects {
   get(key: string, bytesMax: number): Promise<Bytes | undefined>
   /** Keys that begin with `prefix`, ascending. */
   list(prefix: string): Promise<string[]>
+  /** Stores text in place of what is there. Readers may see the former for `seconds`. */
+  replace(key: string, text: string, seconds: number): Promise<void>
+  /** Removes what may be there. */
+  remove(key: string): Promise<void>
 }
 
 const DIGEST_HEADER = "x-amz-meta-sha256"
@@ -78,6 +82,16 @@ export function createObjects(client: ObjectsClient, conditional: ConditionalWri
         details: { key },
         hint: "the log's database may be an older copy than its tiles; run `vouchsafe-node fsck`",
       })
+    },
+    async replace(key, text, seconds) {
+      const bytes = utf8Encode(text)
+      await client({
+        method: "PUT", key, body: bytes, bytesMax: LISTING_BYTES_MAX, expected: [200],
+        headers: { "content-type": "text/plain; charset=utf-8", "cache-control": `public, max-age=${seconds}`, [DIGEST_HEADER]: sha256Hex(bytes) },
+      })
+    },
+    async remove(key) {
+      await client({ method: "DELETE", key, bytesMax: LISTING_BYTES_MAX, expected: [200, 204, 404] })
     },
     async list(prefix) {
       const keys: string[] = []
