@@ -6,8 +6,8 @@ test("what the package exports", async () => {
     "createClient", "formatGatherRequest", "localVerdict", "mergeProofs", "parseGatherAnswer", "weigh",
   ])
   expect(Object.keys(await import("../src/node/index.ts")).sort()).toEqual([
-    "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "cacheDirectory", "credentialsUnder", "diskCache", "diskState", "findConfig", "findDaemonSocket", "hashFunction",
-    "httpTransport", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "registryLookup", "stateDirectory", "systemClock", "systemLockWorld", "userConfigPath",
+    "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "cacheDirectory", "credentialsUnder", "diskCache", "diskState", "findConfig", "findDaemonSocket", "genesisPath", "hashFunction",
+    "httpTransport", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "stateDirectory", "systemClock", "systemLockWorld", "userConfigPath",
     "withLock", "yarnRegistries",
   ])
 })

@@ -6,7 +6,7 @@
  */
 import { type Crypto, isVouchsafeError, parseRoster, type Roster, ROSTER_LENGTH_MAX, shapeReader, VouchsafeError } from "@vouchsafe/core"
 import { randomBytes } from "node:crypto"
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs"
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Chain, formatChain, parseChain } from "./chain.ts"
 
@@ -109,7 +109,7 @@ export function writeWhole(path: string, text: string, mode: number = FILE_MODE)
   try {
     const file = openSync(temporary, "wx", mode)
     try {
-      writeSync(file, text)
+      writeFileSync(file, text)
       fsyncSync(file)
     } finally {
       closeSync(file)

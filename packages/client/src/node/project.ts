@@ -19,6 +19,7 @@ import { findConfig } from "./find-config.ts"
 import { httpTransport } from "./http.ts"
 import { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"
 import { cacheDirectory, type Env, stateDirectory } from "./paths.ts"
+import { rosterOf } from "./roster-state.ts"
 
 export interface ProjectOptions {
   /** Folder of the project, or one below it. */
@@ -50,20 +51,23 @@ export interface Project {
 
 /**
  * Opens the project that rules `dir`.
- * @throws VouchsafeError CONFIG_MALFORMED, ROSTER_MALFORMED, STATE_UNSAFE, DISK: without these nothing can be decided, and nothing may be installed.
+ * @throws VouchsafeError CONFIG_MALFORMED, ROSTER_MALFORMED, ROSTER_EXPIRED, ROSTER_REFUSED, STATE_UNSAFE, DISK: without these nothing can be decided, and nothing may be installed.
  */
 export async function openProject(options: ProjectOptions): Promise<Project> {
   const { path: configPath, dir } = findConfig(options.dir, options.env)
   const policy = parsePolicy(readText(configPath, POLICY_LENGTH_MAX, "CONFIG_MALFORMED"))
   const rosterPath = resolve(dir, policy.roster)
-  const roster = parseRoster(nodeCrypto, readText(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
+  const floor = parseRoster(nodeCrypto, readText(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
+  const clock = options.clock ?? systemClock
+  const inForce = (): Roster => rosterOf(policy, floor, configPath, options.env, clock.nowMs())
+  const roster = inForce()
   const own = options.transport === undefined ? httpTransport() : undefined
   const transport = options.transport ?? own as HttpTransport
   const daemon = findDaemonSocket(options.env)
   const cacheDir = cacheDirectory(options.env, roster.lineage)
   const stateDir = stateDirectory(options.env)
   const client = createClient({
-    roster, policy, transport, crypto: nodeCrypto, clock: options.clock ?? systemClock,
+    roster, policy, transport, crypto: nodeCrypto, clock,
     cache: diskCache(cacheDir), state: diskState(stateDir),
     ...(daemon.path === undefined ? {} : { daemonSocket: daemon.path }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
@@ -72,7 +76,11 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
     client, policy, roster, configPath, rosterPath, cacheDir, stateDir,
     registries: options.registries ?? await loadNpmConfig({ dir: options.dir, env: options.env }),
     notes: daemon.skipped === undefined ? [] : [{ code: "STATE_UNSAFE", message: `the local node is not used: ${daemon.skipped}` }],
-    check: (requests, checkOptions) => client.check(requests, checkOptions),
+    async check(requests, checkOptions) {
+      // A process that is kept running must not outlive its roster.
+      if (inForce().digest !== roster.digest) throw new VouchsafeError("ROSTER_EXPIRED", "the roster changed since this process began", { hint: "start it again" })
+      return client.check(requests, checkOptions)
+    },
     close: () => own?.close(),
   }
 }
