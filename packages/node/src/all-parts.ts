@@ -1,4 +1,5 @@
 import type { OpenPart } from "./parts.ts"
+import { openPeersPart } from "./peers/peers.ts"
 
 /** The parts in the order in which they start; they end in the reverse. */
-export const ALL_PARTS: readonly OpenPart[] = []
+export const ALL_PARTS: readonly OpenPart[] = [openPeersPart]

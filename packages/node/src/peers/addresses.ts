@@ -16,6 +16,7 @@ const PEER = "/p2p/[1-9A-HJ-NP-Za-km-z]{46,64}"
 const LISTEN = new RegExp(`^(?:${HOST}${PORT}(?:/ws)?|${RELAYED})$`)
 const ANNOUNCE = new RegExp(`^${HOST}${PORT}(?:/ws|/wss|/tls/ws)?$`)
 const DIAL = new RegExp(`^${HOST}${PORT}(?:/ws|/wss|/tls/ws)?${PEER}$`)
+const DIAL_RELAYED = new RegExp(`${DIAL.source.slice(0, -1)}${RELAYED}${PEER}$`)
 
 /** Where to listen. @throws VouchsafeError CONFIG_MALFORMED. */
 export function checkPeerListen(addresses: readonly string[]): readonly string[] {
@@ -30,6 +31,11 @@ export function checkPeerAnnounce(addresses: readonly string[]): readonly string
 /** Addresses of peers to begin with. @throws VouchsafeError CONFIG_MALFORMED. */
 export function checkPeerBootstrap(addresses: readonly string[]): readonly string[] {
   return checked(addresses, DIAL, "bootstrap address", "/dns4/HOST/tcp/PORT/p2p/PEER: the peer's own name is part of it, so that nobody else answers in its place")
+}
+
+/** Whether an address, which another node wrote, may be tried: it names the peer that has to answer there. It may lead through a relay. */
+export function checkPeerDial(address: string): boolean {
+  return address.length <= ADDRESS_LENGTH_MAX && (DIAL.test(address) || DIAL_RELAYED.test(address))
 }
 
 function checked(addresses: readonly string[], pattern: RegExp, what: string, expected: string): readonly string[] {

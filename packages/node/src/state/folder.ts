@@ -9,6 +9,7 @@
  * log/ notices/ witness/ blobs/    one service each
  * builds/                          queue, logs and folders of builds, where this node rebuilds
  * trust/                           roots of trust and TUF's metadata, where a mirror is asked
+ * peers.json                       peers known from before, with keys/peer.key; in no backup
  * admin.sock         0600
  * ```
  *
