@@ -104,18 +104,34 @@ export function replay(node: NodeHost, random: Random): void {
 export const KINDS = ["liar", "forker", "rollback", "withholder", "cosigner", "silent", "rubbish", "replayer", "skewed", "vetoer", "equivocator", "honest"] as const
 export type Kind = (typeof KINDS)[number]
 
+/** The second machine that an operator hides. */
+const seconds = new WeakMap<NodeHost, NodeHost>()
+
+/** Ends what an operator does; what it did stays done. */
+export function repent({ simulation }: World, node: NodeHost): void {
+  node.dishonesty = {}
+  simulation.setSkew(node.host, 0)
+  seconds.get(node)?.crash()
+  seconds.delete(node)
+}
+
 /** Turns an operator to a kind of dishonesty, in place of the former. */
 export async function turn(world: World, invariants: Invariants, node: NodeHost, kind: Kind, random: Random, number: number): Promise<void> {
   const { simulation } = world
-  node.dishonesty = {}
-  simulation.setSkew(node.host, 0)
+  repent(world, node)
   switch (kind) {
     case "liar": return lie(node, () => random.chance(0.5))
     case "forker": {
       const side = new Set(["person-1", "person-2", ...world.roster.operators].filter(() => random.chance(0.5)))
-      return invariants.watch(await fork(world, node, (host) => side.has(host), `${node.host}-fork-${number}`))
+      const second = await fork(world, node, (host) => side.has(host), `${node.host}-fork-${number}`)
+      seconds.set(node, second)
+      return invariants.watch(second)
     }
-    case "rollback": return invariants.watch(await rollBack(world, node, `${node.host}-old-${number}`))
+    case "rollback": {
+      const second = await rollBack(world, node, `${node.host}-old-${number}`)
+      seconds.set(node, second)
+      return invariants.watch(second)
+    }
     case "withholder": return withholdTiles(node)
     case "cosigner": return cosignAnything(node, simulation.clock.nowMs)
     case "silent": return fallSilent(node)

@@ -6,7 +6,7 @@
 import type { CheckResult } from "@vouchsafe/client"
 import type { ArtifactRequest } from "@vouchsafe/core"
 import { FAULTS, type Random } from "@vouchsafe/testkit"
-import { DAY_MS, isVetoed, KINDS, turn } from "./dishonesty.ts"
+import { DAY_MS, isVetoed, KINDS, repent, turn } from "./dishonesty.ts"
 import { type Invariants, Violation, watchInvariants } from "./invariants.ts"
 import type { NodeHost } from "./node-host.ts"
 import { type Published, REGISTRY_HOST } from "./registry.ts"
@@ -36,6 +36,8 @@ type Step = (run: Run) => Promise<void> | void
 
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
+/** Longer than nodes remember that a registry failed, than they wait before they ask a witness again, and than a notices head lasts. */
+const HEALING_MS = 35 * MINUTE_MS
 /** Packages of the first steps. */
 const PACKAGES_FIRST = 3
 
@@ -93,10 +95,13 @@ const STEPS: readonly (readonly [name: string, weight: number, step: Step])[] = 
   ["crash", 3, ({ world, random }) => random.pick(world.nodes).crash()],
   ["start what is down", 5, ({ world }) => startAll(world)],
   ["a disk fails", 3, ({ world, random }) => random.pick(world.nodes).failNextWrite(random.pick(STORES), random.pick(FAULTS))],
-  ["a clock goes wrong", 2, ({ world, random }) => world.simulation.setSkew(random.pick(world.nodes).host, random.pick([-1, 1]) * random.between(0, DAY_MS))],
-  ["a person's clock goes wrong", 1, ({ world, random }) => world.simulation.setSkew(random.pick(world.people).host, random.pick([-1, 1]) * random.between(0, DAY_MS))],
+  ["a clock goes wrong", 1.5, (run) => skew(run, run.random.pick(run.world.nodes).host)],
+  ["a person's clock goes wrong", 1, (run) => skew(run, run.random.pick(run.world.people).host)],
   ["clocks are set", 3, ({ world, dishonest }) => setClocks(world, dishonest)],
-  ["time passes", 10, ({ world, random }) => world.advance(random.pick([1_000, MINUTE_MS, 10 * MINUTE_MS, HOUR_MS]))],
+  ["a moment passes", 8, ({ world, random }) => world.advance(random.between(1, 30_000))],
+  ["minutes pass", 2, ({ world, random }) => world.advance(random.between(1, 12) * MINUTE_MS)],
+  ["a night passes", 0.15, (run) => night(run)],
+  ["hours pass", 0.1, ({ world, random }) => world.advance(random.between(1, 3) * HOUR_MS)],
   ["a cache is emptied", 1, ({ world, random }) => random.pick(world.people).cache.clear()],
   ["another process", 3, ({ world, random }) => random.pick(world.people).restart()],
   ["a withdrawal", 0.3, async ({ world, random, withdrawn, dishonest }) => {
@@ -119,6 +124,19 @@ function draw(random: Random): (typeof STEPS)[number] {
   return STEPS[0] as (typeof STEPS)[number]
 }
 
+/** Mostly by minutes, which clients and witnesses forgive or not, now and then by up to a day. */
+function skew({ world, random }: Run, host: string): void {
+  world.simulation.setSkew(host, random.pick([-1, 1]) * random.between(0, random.chance(0.8) ? 10 * MINUTE_MS : DAY_MS))
+}
+
+/** Everything is switched off until the times have come that clocks which were ahead had named: a witness never goes back behind its own word. */
+async function night({ world, dishonest }: Run): Promise<void> {
+  for (const node of world.nodes) node.crash()
+  await world.advance(DAY_MS + MINUTE_MS)
+  setClocks(world, dishonest)
+  await startAll(world)
+}
+
 async function startAll(world: World): Promise<void> {
   await world.run(Promise.all(world.nodes.map((node) => node.boot())))
 }
@@ -133,11 +151,10 @@ async function converge(run: Run): Promise<void> {
   world.simulation.links.healAll()
   world.simulation.links.setDefault({ drop: 0, duplicate: 0, delayMs: [1, 20] })
   for (const node of world.nodes) node.disks.faults.clear()
-  run.dishonest.dishonesty = {}
+  repent(world, run.dishonest)
   setClocks(world)
-  await startAll(world)
-  // Longer than a node remembers a failure of its registry, and than clients leave notices unasked.
-  await world.advance(2 * HOUR_MS)
+  await night(run)
+  await world.advance(HEALING_MS)
   invariants.check()
   const clean = world.registry.published.filter(({ purl, wasTampered }) => !wasTampered && !withdrawn.has(purl) && !isVetoed(world, purl))
   const versions = [...some(run.random, clean, 12), publish(run)]

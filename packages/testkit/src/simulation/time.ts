@@ -11,7 +11,7 @@ import { createEventQueue } from "./queue.ts"
 /** Where the clock stands at first, ms since the epoch. */
 export const START_MS = 1_780_000_000_000
 /** Turns of the event loop without any consequence after which an event is over. A log's queue waits for one turn a batch. */
-const QUIET_TURNS = 3
+const QUIET_TURNS = 2
 /** Turns that the consequences of one event may take. */
 const TURNS_MAX = 1_000_000
 /** Events of one {@link VirtualTime.run}. */
