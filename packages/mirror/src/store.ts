@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite"
 import { type Bytes, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import { type Disk, nodeDisk, openTileFiles } from "@vouchsafe/log"
@@ -172,6 +172,7 @@ export async function openMirrorStore(directory: string, disk: Disk = nodeDisk):
   let files: LogFiles
   try {
     await disk.makeDirectory(directory)
+    await disk.syncDirectory(dirname(directory))
     // The lock first: files left by an interrupted write may be another holder's.
     database = openDatabase(file)
   } catch (error) {

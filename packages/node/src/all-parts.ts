@@ -1,5 +1,6 @@
+import { openMirrorPart } from "./mirror/mirror.ts"
 import type { OpenPart } from "./parts.ts"
 import { openPeersPart } from "./peers/peers.ts"
 
 /** The parts in the order in which they start; they end in the reverse. */
-export const ALL_PARTS: readonly OpenPart[] = [openPeersPart]
+export const ALL_PARTS: readonly OpenPart[] = [openPeersPart, openMirrorPart]

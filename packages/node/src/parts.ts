@@ -9,6 +9,7 @@ import type { NodeConfig } from "./config/arguments.ts"
 import type { Route } from "./http/router.ts"
 import type { Logger } from "./logger.ts"
 import type { Metrics } from "./metrics.ts"
+import type { MirrorRegistry } from "./mirror/registry.ts"
 import type { Services } from "./services.ts"
 import type { HeldFolder } from "./state/folder.ts"
 import type { NodeKeys } from "./state/keys.ts"
@@ -34,6 +35,8 @@ export interface PartContext {
   readonly metrics: Metrics
   /** The way to other nodes by peer-to-peer. The part `peers`, which opens first, sets it where it is on and nobody else does; it closes the transport when it stops, which is last. */
   peers?: PeerTransport | undefined
+  /** Copies of other nodes' logs. The part `mirror`, which opens right after `peers`, sets it and nobody else does; empty in mode `none`. */
+  mirrors?: MirrorRegistry | undefined
 }
 
 /** A part that runs. */

@@ -8,6 +8,7 @@ import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../logger.ts"
+import { type MirrorMode, parseMirrorMode } from "../mirror/mode.ts"
 import { checkOperatorName } from "../state/keys.ts"
 import { atLine, CONFIG_NAME, type ConfigFile, readConfigFile } from "./file.ts"
 import { layer, type Layered, MEMBER_NAMES, type MemberKind, MEMBERS, optionOf, type Said, saidByEnvironment, withPaths } from "./members.ts"
@@ -64,6 +65,10 @@ export interface NodeConfig {
   readonly adminKeys?: readonly string[] | undefined
   /** File with the bearer tokens of those who may send admin requests. */
   readonly adminTokenFile?: string | undefined
+  /** Which logs of other nodes are copied; notices logs by default, all of a monitor. */
+  readonly mirror?: MirrorMode | undefined
+  /** Whether this node reads all logs and reports what it finds. */
+  readonly monitor?: boolean | undefined
 }
 
 /** One call of the binary. */
@@ -203,6 +208,8 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     trustRootJson: said.trustRootJson,
     allowedSigners: said.allowedSigners,
     registryKeys: parseRegistryKeys(said.registryKeys ?? []),
+    mirror: said.mirror === undefined ? undefined : parseMirrorMode(said.mirror),
+    monitor: said.monitor,
     p2pListen: said.p2pListen === undefined ? undefined : checkPeerListen(said.p2pListen),
     p2pAnnounce: said.p2pAnnounce === undefined ? undefined : checkPeerAnnounce(said.p2pAnnounce),
     p2pBootstrap: said.p2pBootstrap === undefined ? undefined : checkPeerBootstrap(said.p2pBootstrap),

@@ -29,6 +29,8 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --trust-root-json FILE      that repository's pinned root.json; default: the embedded one
   --allowed-signers FILE      whose signatures of commits count in rebuilds: SSH allowed_signers, armored OpenPGP keys, or both
   --registry-keys REG=FILE    signing keys of a registry, may be repeated; default: the embedded ones
+  --mirror none|notices|all   logs of the roster's other nodes to keep whole copies of; default notices
+  --monitor                   read all of them and report what their operators would rather not have seen; needs all
   --p2p-listen ADDRESS        peer-to-peer, listening at this multiaddr, may be repeated; /p2p-circuit: through relays only. Default: no peer-to-peer
   --p2p-announce ADDRESS      multiaddr that others shall dial, may be repeated; default: where the node listens
   --p2p-bootstrap ADDRESS     peer to begin with, with /p2p/PEER at its end, may be repeated; the roster's nodes are asked beside it

@@ -16,6 +16,7 @@ export const MEMBERS = {
   rebuild: "flag", buildTokenFile: "path", gitHost: "list", publisherKey: "list", trustRoot: "path", registryKeys: "pairs",
   trustMirror: "text", trustRootJson: "path", allowedSigners: "path",
   p2pListen: "list", p2pAnnounce: "list", p2pBootstrap: "list", p2pRelay: "flag",
+  mirror: "text", monitor: "flag",
   storage: "text", objects: "text", adminKey: "list", adminTokenFile: "path",
 } as const satisfies Readonly<Record<string, MemberKind>>
 
