@@ -9,6 +9,7 @@
 import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClock } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
 import type { Clock } from "@vouchsafe/ports"
+import { createTarballTap } from "./artifacts/tap.ts"
 import { linkForClients } from "./admin/socket.ts"
 import { sourceOf } from "./backup/commands.ts"
 import { rebuilderEnvironment } from "./builds/build.ts"
@@ -124,7 +125,8 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   closers.push(() => fetch.close())
   const transport = httpTransport({ userAgent })
   closers.push(() => transport.close())
-  const source = createRegistrySource({ fetch, authorizationFor: credentials.headerFor, clock, timers })
+  const tap = createTarballTap(createRegistrySource({ fetch, authorizationFor: credentials.headerFor, clock, timers }), (registry) => credentials.headerFor(registry) !== undefined)
+  const { source } = tap
   const metrics = createMetrics()
   const trust = await openTrust({ folder: folder.at("trust"), registries, clock, timers, logger, onRefresh: metrics.trustRefreshed })
   closers.push(() => trust.stop())
@@ -137,7 +139,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
       command: rebuilder, environment: rebuilderEnvironment(world.env), gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses, allowedSigners,
     },
   })
-  const parts = await openParts({ config, folder, keys, own, registries, services, source, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
+  const parts = await openParts({ config, folder, keys, own, registries, services, source, tap, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
   closers.push(() => parts.stop())
   const service = await createNodeService({
     services, parts, metrics, own, operator, registries, transport, clock, timers, logger, tokens, adminTokens, adminKeys: config.adminKeys, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),

@@ -5,6 +5,7 @@
  */
 import type { Crypto } from "@vouchsafe/core"
 import type { Clock, HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
+import type { TarballTap } from "./artifacts/tap.ts"
 import type { NodeConfig } from "./config/arguments.ts"
 import type { Route } from "./http/router.ts"
 import type { Logger } from "./logger.ts"
@@ -26,6 +27,8 @@ export interface PartContext {
   readonly registries: readonly string[]
   readonly services: Services
   readonly source: RegistrySource
+  /** Copies of the tarballs that `source` fetches. */
+  readonly tap?: TarballTap | undefined
   /** To the roster's nodes. */
   readonly transport: HttpTransport
   readonly crypto: Crypto

@@ -89,7 +89,7 @@ describe("config show", () => {
   })
   test("every member can be said in the environment", () => {
     const words: Record<string, string> = { text: "x", path: "f", flag: "true", list: "a b", pairs: "https://a.example/=f" }
-    const more: Record<string, string> = { listen: "127.0.0.1:1", url: "https://a.example/", trustMirror: "https://t.example/", logLevel: "warn", logFormat: "pretty", registry: "https://a.example/ https://b.example/", gitHost: "a.example b.example", publisherKey: "", storage: "postgres://u@h/d", objects: "s3://bucket/node", adminKey: "", p2pListen: "/ip4/127.0.0.1/tcp/0 /p2p-circuit", p2pAnnounce: "/dns4/a.example/tcp/4001", p2pBootstrap: `/dns/a.example/tcp/4001/p2p/12D3Koo${"W".repeat(45)}` }
+    const more: Record<string, string> = { listen: "127.0.0.1:1", url: "https://a.example/", trustMirror: "https://t.example/", logLevel: "warn", logFormat: "pretty", artifacts: "off", artifactQuota: "1GiB", artifactBandwidth: "1MiB", registry: "https://a.example/ https://b.example/", gitHost: "a.example b.example", publisherKey: "", storage: "postgres://u@h/d", objects: "s3://bucket/node", adminKey: "", p2pListen: "/ip4/127.0.0.1/tcp/0 /p2p-circuit", p2pAnnounce: "/dns4/a.example/tcp/4001", p2pBootstrap: `/dns/a.example/tcp/4001/p2p/12D3Koo${"W".repeat(45)}` }
     const env = Object.fromEntries(MEMBER_NAMES.map((member) => [variableOf(member), more[member] ?? words[MEMBERS[member]] as string]))
     const { layered, config } = readInvocation(["--data", tempFolder()], env)
     for (const member of MEMBER_NAMES) expect([member, layered.sources[member]]).toEqual([member, member === "publisherKey" || member === "adminKey" ? "default" : "environment"])

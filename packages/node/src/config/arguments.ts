@@ -7,6 +7,7 @@ import { isVouchsafeError, registryIdOf, shown, VouchsafeError } from "@vouchsaf
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
+import { parseBytes, parseSwitch } from "../artifacts/bytes.ts"
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../logger.ts"
 import { type MirrorMode, parseMirrorMode } from "../mirror/mode.ts"
 import { checkOperatorName } from "../state/keys.ts"
@@ -69,6 +70,12 @@ export interface NodeConfig {
   readonly mirror?: MirrorMode | undefined
   /** Whether this node reads all logs and reports what it finds. */
   readonly monitor?: boolean | undefined
+  /** Whether tarballs are kept and given to others; on by default. */
+  readonly artifacts?: boolean | undefined
+  /** Bytes of tarballs that are kept, in bytes. */
+  readonly artifactQuota?: number | undefined
+  /** Bytes of tarballs that are given to others, and fetched from them, in bytes a second. */
+  readonly artifactBandwidth?: number | undefined
 }
 
 /** One call of the binary. */
@@ -210,6 +217,9 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     registryKeys: parseRegistryKeys(said.registryKeys ?? []),
     mirror: said.mirror === undefined ? undefined : parseMirrorMode(said.mirror),
     monitor: said.monitor,
+    artifacts: said.artifacts === undefined ? undefined : parseSwitch("artifacts", said.artifacts),
+    artifactQuota: said.artifactQuota === undefined ? undefined : parseBytes("artifact quota", said.artifactQuota),
+    artifactBandwidth: said.artifactBandwidth === undefined ? undefined : parseBytes("artifact bandwidth", said.artifactBandwidth),
     p2pListen: said.p2pListen === undefined ? undefined : checkPeerListen(said.p2pListen),
     p2pAnnounce: said.p2pAnnounce === undefined ? undefined : checkPeerAnnounce(said.p2pAnnounce),
     p2pBootstrap: said.p2pBootstrap === undefined ? undefined : checkPeerBootstrap(said.p2pBootstrap),

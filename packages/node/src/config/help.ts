@@ -29,6 +29,9 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --trust-root-json FILE      that repository's pinned root.json; default: the embedded one
   --allowed-signers FILE      whose signatures of commits count in rebuilds: SSH allowed_signers, armored OpenPGP keys, or both
   --registry-keys REG=FILE    signing keys of a registry, may be repeated; default: the embedded ones
+  --artifacts on|off          keep the tarballs that are observed, and give them to whoever asks; default on
+  --artifact-quota BYTES      how much of them, such as 500MiB; default 10GiB
+  --artifact-bandwidth BYTES  how much of them goes to others a second; default 64MiB
   --mirror none|notices|all   logs of the roster's other nodes to keep whole copies of; default notices
   --monitor                   read all of them and report what their operators would rather not have seen; needs all
   --p2p-listen ADDRESS        peer-to-peer, listening at this multiaddr, may be repeated; /p2p-circuit: through relays only. Default: no peer-to-peer

@@ -18,6 +18,7 @@ export const MEMBERS = {
   p2pListen: "list", p2pAnnounce: "list", p2pBootstrap: "list", p2pRelay: "flag",
   mirror: "text", monitor: "flag",
   storage: "text", objects: "text", adminKey: "list", adminTokenFile: "path",
+  artifacts: "text", artifactQuota: "text", artifactBandwidth: "text",
 } as const satisfies Readonly<Record<string, MemberKind>>
 
 export type Member = keyof typeof MEMBERS

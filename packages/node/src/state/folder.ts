@@ -7,6 +7,7 @@
  * keys/<role>.key    private keys, 0600
  * lock.db            held exclusively while a process runs
  * log/ notices/ witness/ blobs/    one service each
+ * artifacts/                       tarballs by digest, and what is pinned
  * builds/                          queue, logs and folders of builds, where this node rebuilds
  * trust/                           roots of trust and TUF's metadata, where a mirror is asked
  * peers.json                       peers known from before, with keys/peer.key; in no backup
