@@ -81,7 +81,7 @@ export function isRelayed(address: Multiaddr): boolean {
 
 /** An address that somebody else wrote, or nothing: the library throws many kinds of errors for what is none. */
 export function parseAddress(text: string): Multiaddr[] {
-  if (text.length > ADDRESS_LENGTH_MAX) return []
+  if (text === "" || text.length > ADDRESS_LENGTH_MAX) return []
   try {
     return [multiaddr(text)]
   } catch {
