@@ -76,7 +76,7 @@ function delta(before: readonly string[], after: readonly string[]): Delta {
 }
 
 function rosterDelta(before: Roster | undefined, after: Roster, textBefore: string | undefined, textAfter: string): NonNullable<Difference["roster"]> {
-  const described = (roster: Roster | undefined): Map<string, string> => new Map((roster?.nodes ?? []).map((node) => [node.operator, `${node.operator} ${node.url} ${node.log.vkey} ${node.notices.vkey} ${node.witness.vkey}`]))
+  const described = (roster: Roster | undefined): Map<string, string> => new Map((roster?.nodes ?? []).map((node) => [node.operator, `${node.operator} ${node.url} ${node.log.vkey} ${node.notices.vkey} ${node.witness.vkey}${(node.retired ?? []).map(({ log, size }) => ` retired ${log.vkey} at ${size}`).join("")}`]))
   const [was, is] = [described(before), described(after)]
   const both = [...is.keys()].filter((operator) => was.has(operator))
   return {

@@ -6,54 +6,21 @@
  * @packageDocumentation
  */
 import type { CheckOptions, CheckResult } from "@vouchsafe/client"
-import type { Project } from "@vouchsafe/client/node"
-import { artifactKey, type ArtifactRequest, type Finding, hexEncode, isVouchsafeError, type LogEvidence, type Observation, parseOwnEntry, resolveObservation, utf8Encode, type Verdict } from "@vouchsafe/core"
-import { nodeCrypto } from "@vouchsafe/client/node"
+import { commonestDigests, type Project } from "@vouchsafe/client/node"
+import { artifactKey, type ArtifactRequest, type Finding, type LogEvidence, type Verdict } from "@vouchsafe/core"
 
 /** Judges versions without digests, each by the bytes that most operators observed. */
 export async function checkVersions(project: Pick<Project, "check" | "policy" | "roster">, requests: readonly ArtifactRequest[], options: CheckOptions): Promise<CheckResult> {
   const first = await project.check(requests, options)
-  const observed = observedDigests(first.evidence)
+  const observed = commonestDigests(first.evidence)
   const asked = requests.flatMap((request) => {
-    const sha512 = commonest(observed.get(artifactKey(request)))
+    const sha512 = observed.get(artifactKey(request))
     return sha512 === undefined ? [] : [{ ...request, sha512 }]
   })
   const second = asked.length === 0 ? undefined : await project.check(asked, options)
   const judged = new Map(second?.verdicts.map((verdict) => [artifactKey(verdict), verdict]))
   const verdicts = first.verdicts.map((verdict) => judged.get(artifactKey(verdict)) ?? unobserved(project, verdict, first.evidence))
   return second === undefined ? { ...first, verdicts } : { ...second, verdicts, misbehavior: [...first.misbehavior, ...second.misbehavior.filter((proof) => proof.isNew)], stats: { ...second.stats, nodesReached: Math.max(first.stats.nodesReached, second.stats.nodesReached) } }
-}
-
-/** Operators by the digest that their statements name, by artifact. Unproven: it chooses what to ask, and decides nothing. */
-function observedDigests(evidence: readonly LogEvidence[]): ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>> {
-  const found = new Map<string, Map<string, Set<string>>>()
-  for (const { operator, batches } of evidence) {
-    for (const { entries, bodies } of batches) {
-      for (const text of entries) {
-        const observation = observationOf(text, bodies)
-        if (observation === undefined) continue
-        const byDigest = found.get(artifactKey(observation)) ?? new Map<string, Set<string>>()
-        found.set(artifactKey(observation), byDigest.set(observation.sha512, (byDigest.get(observation.sha512) ?? new Set()).add(operator)))
-      }
-    }
-  }
-  return found
-}
-
-function observationOf(text: string, bodies: readonly string[]): Observation | undefined {
-  try {
-    const entry = parseOwnEntry(text)
-    const byDigest = entry.kind === "by-digest" ? new Map(bodies.map((body) => [hexEncode(nodeCrypto.sha256(utf8Encode(body))), body])) : new Map<string, string>()
-    return resolveObservation(entry, byDigest)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
-}
-
-function commonest(byDigest: ReadonlyMap<string, ReadonlySet<string>> | undefined): string | undefined {
-  const [best] = [...byDigest ?? []].sort(([a, as], [b, bs]) => bs.size - as.size || (a < b ? -1 : 1))
-  return best?.[0]
 }
 
 /** The verdict on a version that no operator observed; without a digest, core can only say that it has none. */

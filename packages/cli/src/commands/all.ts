@@ -17,6 +17,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   ping: async () => (await import("./ping.ts")).registerPing,
   config: async () => (await import("./config.ts")).registerConfig,
   status: async () => (await import("./status.ts")).registerStatus,
+  roster: async () => (await import("./roster.ts")).registerRoster,
   keys: async () => (await import("./keys.ts")).registerKeys,
   release: async () => (await import("./release.ts")).registerRelease,
   build: async () => (await import("./build.ts")).registerBuild,

@@ -1,11 +1,11 @@
 import type { Progress } from "@vouchsafe/client"
-import { openProject } from "@vouchsafe/client/node"
 import { dirname, resolve } from "node:path"
 import { findLockfile, formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { registriesOf } from "../check/registries.ts"
 import { type CliIo } from "../io.ts"
 import { printJson, printLines } from "../output.ts"
 import { progressOn } from "../progress.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import { usage } from "../usage.ts"
 import { readLockfile } from "./lockfile.ts"
 import type { Register } from "./types.ts"
@@ -28,7 +28,7 @@ async function check(io: CliIo, path: string, onProgress: (progress: Progress) =
   const lockfile = readLockfile(path)
   const dir = dirname(path)
   // A lockfile from elsewhere does not bring its own policy.
-  const project = await openProject({ dir: io.cwd, env: io.env, onProgress, registries: await registriesOf(lockfile.format, dir, io.env) })
+  const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress, registries: await registriesOf(lockfile.format, dir, io.env) })
   try {
     return await judgeLockfile(project, lockfile, { versions: true })
   } finally {

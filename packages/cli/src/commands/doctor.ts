@@ -1,4 +1,4 @@
-import { httpTransport, openProject, systemClock } from "@vouchsafe/client/node"
+import { httpTransport, systemClock } from "@vouchsafe/client/node"
 import { escapeForDisplay } from "@vouchsafe/core"
 import { dirname } from "node:path"
 import { registriesOf } from "../check/registries.ts"
@@ -8,6 +8,7 @@ import { checkNodes, checkTrust } from "../setup/doctor.ts"
 import type { Finding } from "../setup/finding.ts"
 import { checkGuards } from "../setup/guards.ts"
 import { findManagers, isYarnClassic } from "../setup/managers.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import type { Register } from "./types.ts"
 
 /** `doctor`: whether every guard is really in force. */
@@ -32,7 +33,7 @@ async function registriesIn(root: string, io: CliIo): Promise<string[]> {
 }
 
 async function examine(io: CliIo): Promise<Finding[]> {
-  const project = await openProject({ dir: io.cwd, env: io.env })
+  const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
   const transport = httpTransport()
   try {
     const now = Math.floor(systemClock.nowMs() / 1_000)

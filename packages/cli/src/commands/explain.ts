@@ -1,4 +1,4 @@
-import { openProject, type Project } from "@vouchsafe/client/node"
+import type { Project } from "@vouchsafe/client/node"
 import { parseSri, sha512OfSri, type Verdict, verdictsExit } from "@vouchsafe/core"
 import { parseSpec, registrySha512, type Spec } from "../check/registry.ts"
 import { describe } from "../explain/describe.ts"
@@ -7,6 +7,7 @@ import { type Said, saidAbout } from "../explain/said.ts"
 import { EXIT } from "../io.ts"
 import { printJson, printLines } from "../output.ts"
 import { progressOn } from "../progress.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import { usage } from "../usage.ts"
 import type { Register } from "./types.ts"
 
@@ -16,7 +17,7 @@ export const registerExplain: Register = (program, io, done) => {
     .argument("<spec>", "name@version").option("--integrity <sri>", "the bytes to judge (default: what the registry offers now)").option("--json", "one JSON document on stdout")
     .action(async (text: string, options: { integrity?: string; json?: boolean }) => {
       const spec = parseSpec(text)
-      const project = await openProject({ dir: io.cwd, env: io.env, onProgress: progressOn(io) })
+      const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress: progressOn(io) })
       try {
         const sha512 = options.integrity === undefined ? await registrySha512(project.registries, spec) : digestOf(options.integrity)
         const { verdict, said } = await explain(project, spec, sha512)

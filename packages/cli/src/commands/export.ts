@@ -1,4 +1,4 @@
-import { httpTransport, nodeCrypto, openProject, type Project, systemClock } from "@vouchsafe/client/node"
+import { httpTransport, nodeCrypto, type Project, systemClock } from "@vouchsafe/client/node"
 import {
   formatEnvelope, formatRefusal, formatStatement, hexEncode, INTOTO_PAYLOAD_TYPE, keyHint, type LogEvidence, parseSri, sha512OfSri, signEnvelope, summaryOf, utf8Encode, type Verdict, verdictsExit, VouchsafeError,
 } from "@vouchsafe/core"
@@ -12,6 +12,7 @@ import { openKeyFile } from "../keys/key-file.ts"
 import { passphraseOf } from "../keys/passphrase.ts"
 import { printJson, printLines, say } from "../output.ts"
 import { progressOn } from "../progress.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import { usage } from "../usage.ts"
 import { VERSION } from "../version.ts"
 import type { Register } from "./types.ts"
@@ -48,7 +49,7 @@ export const registerExport: Register = (program, io, done) => {
       if (kind === undefined) throw usage(`--as is "${flags.as}", expected ${KINDS.join(", ")}`)
       if ((kind === "summary") !== (flags.key !== undefined)) throw usage(kind === "summary" ? "a summary is your own word, and needs --key" : `--key signs a summary; a ${kind} is signed by the nodes`, "vouchsafe keys new FILE --name NAME makes a key")
       const spec = parseSpec(text)
-      const project = await openProject({ dir: io.cwd, env: io.env, onProgress: progressOn(io) })
+      const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress: progressOn(io) })
       try {
         const sha512 = flags.integrity === undefined ? await registrySha512(project.registries, spec) : digestOf(flags.integrity)
         const { verdicts: [verdict], evidence } = await project.check([{ purl: spec.purl, registry: project.registries.registryFor(spec.name), sha512 }])

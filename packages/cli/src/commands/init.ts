@@ -1,6 +1,8 @@
-import { relative } from "node:path"
+import { existsSync } from "node:fs"
+import { join, relative } from "node:path"
 import { type CliIo, EXIT } from "../io.ts"
 import { printJson, printLines, say } from "../output.ts"
+import { bringUpToDate } from "../roster/up-to-date.ts"
 import { removeProject } from "../setup/remove.ts"
 import { setUpProject } from "../setup/set-up.ts"
 import type { Register } from "./types.ts"
@@ -24,6 +26,8 @@ export const registerInit: Register = (program, io, done) => {
 }
 
 async function setUp(io: CliIo, flags: InitFlags): Promise<void> {
+  // What init runs may ask the guards, which ask the roster.
+  if (existsSync(join(io.cwd, "vouchsafe.json"))) await bringUpToDate(io, io.cwd)
   const { managers, written, notes } = await setUpProject(io, flags.roster)
   const shown = written.map((file) => ({ path: relative(io.cwd, file.path), why: file.why }))
   if (flags.json === true) {

@@ -1,4 +1,4 @@
-import { diskState, httpTransport, nodeCrypto, openProject, type Project, systemClock } from "@vouchsafe/client/node"
+import { diskState, httpTransport, nodeCrypto, type Project, systemClock } from "@vouchsafe/client/node"
 import { displayName, type Entry, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseEntry, parseMisbehavior, parseNotice, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
@@ -6,6 +6,7 @@ import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { readWholeLog } from "../logs/read.ts"
 import { type LogReport, verifyLog } from "../logs/verify.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import { usage } from "../usage.ts"
 import { printJson, printLines, say, table } from "../output.ts"
 import type { Register } from "./types.ts"
@@ -29,7 +30,7 @@ export const registerLog: Register = (program, io, done) => {
   log.command("verify").description("recompute whole logs and compare them with what was seen before; or check a proof file that a log lied")
     .argument("[proof]", "a misbehavior proof to check instead").option("--operator <name>", "only this operator's logs").option("--json", "one JSON document on stdout")
     .action(async (proof: string | undefined, flags: VerifyFlags) => {
-      const project = await openProject({ dir: io.cwd, env: io.env })
+      const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
       try {
         done(proof === undefined ? await verifyLogs(io, project, flags) : checkProofFile(io, project, resolve(io.cwd, proof), flags.json === true))
       } finally {
@@ -42,7 +43,7 @@ export const registerLog: Register = (program, io, done) => {
     .option("--latest", "only the newest statement of each package").option("--json", "the same as --format json")
     .action(async (flags: InspectFlags) => {
       if (flags.format !== "json" && flags.format !== "csv") throw usage(`--format is "${flags.format}", expected json or csv`)
-      const project = await openProject({ dir: io.cwd, env: io.env })
+      const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
       try {
         const { rows, failures } = await inspect(project, flags)
         if (flags.format === "json" || flags.json === true) printJson(io, rows)

@@ -1,6 +1,7 @@
-import { httpTransport, nodeCrypto, openProject, systemClock } from "@vouchsafe/client/node"
+import { httpTransport, nodeCrypto, systemClock } from "@vouchsafe/client/node"
 import { escapeForDisplay, type RosterNode } from "@vouchsafe/core"
-import { EXIT } from "../io.ts"
+import { type CliIo, EXIT } from "../io.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import { placeOf } from "../nodes.ts"
 import { printJson, printLines, table } from "../output.ts"
 import { type Pinged, pingNode, type PingTarget } from "../ping/ping.ts"
@@ -11,7 +12,7 @@ export const registerPing: Register = (program, io, done) => {
   program.command("ping").description("whether nodes answer: time, version, heads, keys as in the roster, clock")
     .argument("[urls...]", "nodes (default: those of the roster)").option("--json", "one JSON document on stdout")
     .action(async (urls: string[], flags: { json?: boolean }) => {
-      const roster = await rosterNodes(io.cwd, io.env, urls.length === 0)
+      const roster = await rosterNodes(io, urls.length === 0)
       const targets: PingTarget[] = urls.length === 0
         ? roster.map((node) => targetOf(node, roster))
         : urls.map((text) => placeOf(text).url).map((url) => targetOf(roster.find((node) => node.url === url), roster, url))
@@ -32,9 +33,9 @@ function targetOf(expected: RosterNode | undefined, roster: readonly RosterNode[
 }
 
 /** The roster's nodes; none where no project is and none is needed. */
-async function rosterNodes(dir: string, env: Readonly<Record<string, string | undefined>>, isNeeded: boolean): Promise<readonly RosterNode[]> {
+async function rosterNodes(io: CliIo, isNeeded: boolean): Promise<readonly RosterNode[]> {
   try {
-    const project = await openProject({ dir, env })
+    const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
     try {
       return project.roster.nodes
     } finally {

@@ -1,4 +1,4 @@
-import { httpTransport, loadNpmConfig, openProject } from "@vouchsafe/client/node"
+import { httpTransport, loadNpmConfig } from "@vouchsafe/client/node"
 import type { HttpTransport } from "@vouchsafe/client"
 import { escapeForDisplay, formatEnvelope, formatRelease, HEX_COMMIT, INTOTO_PAYLOAD_TYPE, isVouchsafeError, keyHint, signEnvelope, type Signer, utf8Encode } from "@vouchsafe/core"
 import { resolve } from "node:path"
@@ -6,6 +6,7 @@ import { parseSpec, type Spec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { openKeyFile } from "../keys/key-file.ts"
 import { passphraseOf } from "../keys/passphrase.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import { askNode, type NodePlace, placeOf, refusalOf, socketPlace } from "../nodes.ts"
 import { printJson, printLines, say, table } from "../output.ts"
 import { hashFile, hashPublished } from "../release/published.ts"
@@ -78,7 +79,7 @@ function sourceOf({ repository, commit }: Flags): { repository: string; commit: 
 async function placesOf(io: CliIo, flags: Flags): Promise<NodePlace[]> {
   const named = [...(flags.node ?? []).map(placeOf), ...(flags.socket === undefined ? [] : [socketPlace(resolve(io.cwd, flags.socket))])]
   if (named.length > 0) return named
-  const project = await openProject({ dir: io.cwd, env: io.env })
+  const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
   try {
     return project.roster.nodes.map(({ operator, url }) => ({ name: operator, url }))
   } finally {

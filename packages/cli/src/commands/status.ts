@@ -1,8 +1,9 @@
-import { httpTransport, openProject } from "@vouchsafe/client/node"
+import { httpTransport } from "@vouchsafe/client/node"
 import { escapeForDisplay, isVouchsafeError, parseJson, utf8Decode } from "@vouchsafe/core"
 import type { HttpTransport } from "@vouchsafe/client"
-import { EXIT } from "../io.ts"
+import { type CliIo, EXIT } from "../io.ts"
 import { printJson, printLines, table } from "../output.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 import type { Register } from "./types.ts"
 
 const STATUS_BYTES_MAX = 1_048_576
@@ -24,7 +25,7 @@ export const registerStatus: Register = (program, io, done) => {
     .action(async (flags: { node?: string; json?: boolean }) => {
       const transport = httpTransport()
       try {
-        const nodes = flags.node === undefined ? await rosterNodes(io.cwd, io.env) : [{ operator: "-", url: flags.node.replace(/\/?$/, "/") }]
+        const nodes = flags.node === undefined ? await rosterNodes(io) : [{ operator: "-", url: flags.node.replace(/\/?$/, "/") }]
         const states = await Promise.all(nodes.map((node) => ask(transport, node)))
         if (flags.json === true) printJson(io, { nodes: states })
         else printLines(io, table(states.map((state) => [state.operator, state.url, escapeForDisplay(state.reached ? brief(state.status) : `not reached: ${state.detail ?? ""}`)])))
@@ -35,8 +36,8 @@ export const registerStatus: Register = (program, io, done) => {
     })
 }
 
-async function rosterNodes(dir: string, env: Readonly<Record<string, string | undefined>>): Promise<{ operator: string; url: string }[]> {
-  const project = await openProject({ dir, env })
+async function rosterNodes(io: CliIo): Promise<{ operator: string; url: string }[]> {
+  const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
   try {
     return project.roster.nodes.map(({ operator, url }) => ({ operator, url }))
   } finally {

@@ -10,7 +10,7 @@ import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { escapeForDisplay, npmNameOf, type RuleCode } from "@vouchsafe/core"
 import { checkLockfile, parseLockfile } from "@vouchsafe/client/lockfile"
-import { openProject, type Project } from "@vouchsafe/client/node"
+import type { Project } from "@vouchsafe/client/node"
 import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { say } from "../output.ts"
@@ -28,6 +28,7 @@ import { makeRunDir } from "./run-dir.ts"
 import { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
 import { askVersion } from "./version.ts"
 import { yarnGuard, type YarnGuard } from "./yarn.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
 
 /** What a run came to. */
 export interface RunResult {
@@ -71,7 +72,7 @@ const OWN_FILE_MODE = 0o600
  */
 export async function run(argv: readonly string[], io: CliIo, options: RunOptions, parts: RunParts = { startShim: startShimProcess, runChild }): Promise<RunResult> {
   const command = readCommand(argv, io.cwd)
-  const project = await openProject({ dir: command.dir, env: io.env, onProgress: progressOn(io), registries: await registriesFor(command.manager, command.dir, io.env) })
+  const project = await openFreshProject(io, { dir: command.dir, env: io.env, onProgress: progressOn(io), registries: await registriesFor(command.manager, command.dir, io.env) })
   const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), judged: new Map(), allowed: 0 }
   try {
     if (readsLockfile(command)) {

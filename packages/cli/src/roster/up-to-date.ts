@@ -1,0 +1,95 @@
+/**
+ * Brings the roster of a governed project up to date before anything is decided with it (spec/roster.md, "Following").
+ *
+ * @packageDocumentation
+ */
+import { findConfig, genesisPath, httpTransport, nodeCrypto, openProject, type Project, type ProjectOptions, requireSameGenesis, rosterFolder, systemClock, withLock } from "@vouchsafe/client/node"
+import { isVouchsafeError, parsePolicy, type Policy } from "@vouchsafe/core"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
+import type { FollowResult, RosterStore } from "@vouchsafe/roster"
+import type { CliIo } from "../io.ts"
+import { say } from "../output.ts"
+
+/** For all sources together, in ms. */
+const FOLLOW_BUDGET_MS = 10_000
+const PRIVATE_FILE_MODE = 0o600
+const PRIVATE_FOLDER_MODE = 0o700
+
+export type Governance = NonNullable<Policy["governance"]>
+
+/** A governed project and what is kept of its roster. */
+export interface Governed {
+  readonly configPath: string
+  readonly governance: Governance
+  readonly store: RosterStore
+}
+
+/** The policy that rules a folder, where it names a governed roster. @throws VouchsafeError as parsePolicy does, ROSTER_REFUSED for another genesis than before. */
+export async function governedProject(io: CliIo, dir: string): Promise<Governed | undefined> {
+  const { path: configPath } = findConfig(dir, io.env)
+  const { governance } = parsePolicy(readFileSync(configPath, "utf8"))
+  requireSameGenesis(io.env, configPath, governance?.genesis)
+  if (governance === undefined) return undefined
+  // Loaded where it is needed: most projects have a file for a roster.
+  const { rosterStore } = await import("@vouchsafe/roster")
+  const directory = rosterFolder(io.env, governance.genesis)
+  return { configPath, governance, store: rosterStore({ directory, genesis: governance.genesis, crypto: nodeCrypto, withLock: (folder, action) => withLock(folder, action) }) }
+}
+
+/** Asks every source within one budget. */
+export async function follow({ governance, store }: Governed): Promise<FollowResult> {
+  const { followRoster } = await import("@vouchsafe/roster")
+  const transport = httpTransport()
+  const budget = new AbortController()
+  const timer = setTimeout(() => budget.abort(), FOLLOW_BUDGET_MS)
+  try {
+    return await followRoster({ ...governance, store, transport, crypto: nodeCrypto, clock: systemClock, signal: budget.signal })
+  } finally {
+    clearTimeout(timer)
+    transport.close()
+  }
+}
+
+/**
+ * Follows the roster of a governed project; of another it does nothing.
+ * @throws VouchsafeError ROSTER_EXPIRED, ROSTER_REFUSED; what kept every source from answering, where nothing in time is kept.
+ */
+export async function bringUpToDate(io: CliIo, dir: string): Promise<FollowResult | undefined> {
+  const governed = await governedProject(io, dir)
+  if (governed === undefined) return undefined
+  const { rosterInForce } = await import("@vouchsafe/roster")
+  const result = await follow(governed)
+  rosterInForce(result, systemClock.nowMs())
+  rememberGenesis(io, governed)
+  for (const { source, error } of result.failures) say(io, `roster: ${source}: ${error.code}: ${error.message}`)
+  for (const warning of result.warnings) say(io, `roster: ${warning}`)
+  return result
+}
+
+/** The first genesis that a project followed is the one it stays with. */
+function rememberGenesis(io: CliIo, { configPath, governance }: Governed): void {
+  const path = genesisPath(io.env, configPath)
+  mkdirSync(dirname(path), { recursive: true, mode: PRIVATE_FOLDER_MODE })
+  try {
+    writeFileSync(path, governance.genesis, { flag: "wx", mode: PRIVATE_FILE_MODE })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+  }
+}
+
+/** Opens a project with its roster up to date. @throws as {@link bringUpToDate} and openProject do. */
+export async function openFreshProject(io: CliIo, options: ProjectOptions): Promise<Project> {
+  await bringUpToDate(io, options.dir)
+  return openProject(options)
+}
+
+/** The genesis that the folder's project follows, for comparison; undefined without a project or without governance. */
+export async function genesisHere(io: CliIo): Promise<string | undefined> {
+  try {
+    return (await governedProject(io, io.cwd))?.governance.genesis
+  } catch (error) {
+    if (isVouchsafeError(error, "CONFIG_MALFORMED")) return undefined
+    throw error
+  }
+}
