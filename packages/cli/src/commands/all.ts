@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   node: async () => (await import("./node.ts")).registerNode,
   network: async () => (await import("./network.ts")).registerNetwork,
   ping: async () => (await import("./ping.ts")).registerPing,
+  peers: async () => (await import("./peers.ts")).registerPeers,
   config: async () => (await import("./config.ts")).registerConfig,
   status: async () => (await import("./status.ts")).registerStatus,
   roster: async () => (await import("./roster.ts")).registerRoster,
