@@ -26,6 +26,10 @@ export interface NodeConfig {
   /** Public base URL, with a trailing slash. */
   readonly url?: string | undefined
   readonly roster?: string | undefined
+  /** The first root of the roster's repository; its presence makes the node follow that repository. */
+  readonly rosterGenesis?: string | undefined
+  /** Bases of copies of that repository. */
+  readonly rosterSources?: readonly string[] | undefined
   /** Registry ids. */
   readonly registries: readonly string[]
   readonly allowPrivateAddresses: boolean
@@ -202,6 +206,8 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     operator: said.operator === undefined ? undefined : checkOperatorName(said.operator),
     url: said.url === undefined ? undefined : parsePublicUrl(said.url),
     roster: said.roster,
+    rosterGenesis: said.rosterGenesis,
+    rosterSources: said.rosterSource === undefined ? undefined : [...new Set(said.rosterSource.map((url) => parsePublicUrl(url, "roster source")))],
     registries: [...new Set((said.registry ?? []).map(registryIdOf))],
     allowPrivateAddresses: said.allowPrivateAddresses ?? false,
     logLevel: level,

@@ -18,6 +18,8 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --operator NAME             who runs this node: lower-case letters, digits, hyphens; default: that of the keys, else "local"
   --url URL                   under which others reach it; default: where it listens
   --roster FILE               roster of the network; default: <data>/roster.json, this node alone
+  --roster-genesis FILE       1.root.json of the repository that the roster comes from, in place of --roster
+  --roster-source URL         where that repository is, such as a node's tuf/, may be repeated
   --registry URL              registry to observe, may be repeated; default: the roster's, else that of your npm configuration
   --allow-private-addresses   let configured registries be in a private network, and speak http
   --rebuild                   rebuild packages from source in a sandbox (needs bubblewrap)

@@ -16,6 +16,7 @@ export const MEMBERS = {
   rebuild: "flag", buildTokenFile: "path", gitHost: "list", publisherKey: "list", trustRoot: "path", registryKeys: "pairs",
   trustMirror: "text", trustRootJson: "path", allowedSigners: "path",
   p2pListen: "list", p2pAnnounce: "list", p2pBootstrap: "list", p2pRelay: "flag",
+  rosterGenesis: "path", rosterSource: "list",
   mirror: "text", monitor: "flag",
   storage: "text", objects: "text", adminKey: "list", adminTokenFile: "path",
   artifacts: "text", artifactQuota: "text", artifactBandwidth: "text",
