@@ -67,7 +67,12 @@ export function ownRefusal(code: string, purl: string, message: string): Refusal
   return { code, reason: printable(`${code}: ${displayName(purl)} ${message}`) }
 }
 
+/** Longest line that goes into a header, in characters. */
+const HEADER_LENGTH_MAX = 240
+/** Longest line about what failed and who was asked, in a body. */
+export const TRIED_LENGTH_MAX = 1_000
+
 /** Header-safe: one line of printable ASCII. */
-export function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 240)
+export function printable(text: string, lengthMax: number = HEADER_LENGTH_MAX): string {
+  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, lengthMax)
 }

@@ -48,3 +48,8 @@ export const SPOOL_AGE_MS_MAX = 24 * 60 * 60 * 1000
 
 /** Refusals that may be gone at the next request, so that the next request asks again. */
 export const PASSING_CODES: ReadonlySet<string> = new Set(["PENDING", "UNREACHABLE", "CLOCK_BEHIND", "NOTICES_STALE"])
+
+/** After a registry did not answer, nodes are asked before it for this long. */
+export const OUTAGE_MS = 5 * 60_000
+/** Time for a tarball from nodes: npm waits 5 min for an answer. */
+export const NODES_TOTAL_MS_MAX = 240_000

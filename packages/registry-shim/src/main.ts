@@ -5,8 +5,9 @@
  */
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { escapeForDisplay, isRegistryId, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import { cacheDirectory, loadNpmConfig, type NpmRegistries, openProject, type RegistryMap, registryLookup, systemClock } from "@vouchsafe/client/node"
+import { type ChunkSource, httpSource } from "@vouchsafe/artifacts"
+import { escapeForDisplay, isRegistryId, isVouchsafeError, type Roster, VouchsafeError } from "@vouchsafe/core"
+import { cacheDirectory, commonestDigests, findDaemonSocket, httpTransport, loadNpmConfig, type NpmRegistries, openProject, type RegistryMap, registryLookup, systemClock } from "@vouchsafe/client/node"
 import { configuredAgents } from "./agents.ts"
 import { type Shim, startShim } from "./server.ts"
 import type { Registries, ShimEvent } from "./types.ts"
@@ -61,8 +62,17 @@ async function open({ project: dir, host, port, map, token }: Settings, env: Mai
     agents: configuredAgents({ raw: npm.raw, env }),
     cacheDir: join(cacheDirectory(env, project.roster.lineage), "shim"),
     check: (requests) => project.check(requests),
+    nodes: { sources: sourcesOf(project.roster, env), observed: async (artifacts) => commonestDigests((await project.check(artifacts)).evidence) },
     ...(exotic === "deny" ? { exoticCode: "EXOTIC_SOURCE" } : {}),
   })
+}
+
+/** The person's own node, where one runs, and the roster's. */
+function sourcesOf({ nodes }: Roster, env: MainIo["env"]): ChunkSource[] {
+  const transport = httpTransport()
+  const { path } = findDaemonSocket(env)
+  const own = path === undefined ? [] : [httpSource({ name: "own node", url: "http://localhost/", transport, socketPath: path })]
+  return [...own, ...nodes.map(({ operator, url }) => httpSource({ name: operator, url, transport }))]
 }
 
 /** What npm's files say, or the map that whoever starts us has from another manager's settings. Credentials are npm's in any case. */

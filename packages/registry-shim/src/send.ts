@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http"
 import { isVouchsafeError } from "@vouchsafe/core"
 import type { EncodedBody, Negotiated } from "@vouchsafe/registry-view"
-import { printable } from "./denials.ts"
+import { printable, TRIED_LENGTH_MAX } from "./denials.ts"
 import type { PackumentAnswer } from "./packuments.ts"
 import { streamVerified } from "./reread.ts"
 import type { TarballOutcome } from "./tarballs.ts"
@@ -30,7 +30,7 @@ export function sendFailure(response: ServerResponse, error: unknown): void {
   const code = isVouchsafeError(error) ? error.code : "UPSTREAM_FAILED"
   const message = error instanceof Error ? error.message : String(error)
   const hint = isVouchsafeError(error) && error.hint !== undefined ? `; ${error.hint}` : ""
-  sendJson(response, code === "TIMEOUT" ? 504 : 502, { error: printable(`vouchsafe: ${code}: ${message}`), message: printable(`${message}${hint}`) })
+  sendJson(response, code === "TIMEOUT" ? 504 : 502, { error: printable(`vouchsafe: ${code}: ${message}`, TRIED_LENGTH_MAX), message: printable(`${message}${hint}`, TRIED_LENGTH_MAX) })
 }
 
 /** Sends a document that is ready in all encodings. `no-cache`: clients ask us each time, which costs next to nothing. */
@@ -66,11 +66,17 @@ export function sendBytes(request: IncomingMessage, response: ServerResponse, { 
   response.end(request.method === "HEAD" ? undefined : bytes)
 }
 
+/** The registry's own refusal, and who else was asked. */
+function sendUpstream(response: ServerResponse, { status, tried }: Extract<TarballOutcome, { kind: "upstream" }>): void {
+  const told = tried === undefined ? undefined : printable(`the registry answered ${status}; and no node has it: ${tried}`, TRIED_LENGTH_MAX)
+  sendJson(response, status, { error: told ?? (status === 404 ? "not_found" : `the registry answered ${status}`) })
+}
+
 /** @param onPoisoned - called when a cached file turned out to be changed; then the connection is cut */
 export async function sendTarball(request: IncomingMessage, response: ServerResponse, outcome: TarballOutcome, onPoisoned: (sha512: string) => Promise<void>): Promise<void> {
   switch (outcome.kind) {
     case "refused": sendRefusal(response, outcome.refusal); return
-    case "upstream": sendJson(response, outcome.status, { error: outcome.status === 404 ? "not_found" : `the registry answered ${outcome.status}` }); return
+    case "upstream": sendUpstream(response, outcome); return
     case "bytes": sendBytes(request, response, outcome); return
     case "file":
       response.writeHead(200, tarballHeaders(outcome.sha512, outcome.size))

@@ -5,11 +5,14 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { ChunkSource } from "@vouchsafe/artifacts"
 import { acceptsAbbreviated, parseRegistryRequest, type RegistryRequest } from "@vouchsafe/registry-view"
 import { createAsker } from "./batch.ts"
 import { createDenials, type Denials, ownRefusal, printable } from "./denials.ts"
+import { createFallback } from "./fallback.ts"
 import { createGuard, type GuardRefusal } from "./guard.ts"
 import { REQUEST_KEPT_LENGTH_MAX, REQUESTS_KEPT_MAX, TOKEN_LENGTH_MIN } from "./limits.ts"
+import { createNodes, type Observed } from "./nodes.ts"
 import { createPackuments, type Packuments } from "./packuments.ts"
 import { passThrough, refuseUnknown } from "./passthrough.ts"
 import { sendBytes, sendEncoded, sendFailure, sendJson, sendPackument, sendRefusal, sendTarball } from "./send.ts"
@@ -34,6 +37,8 @@ export interface ShimOptions {
   /** Code that dependencies from git, URLs and files are refused with; absent: they stay as the packument has them. */
   readonly exoticCode?: string
   readonly agents?: UpstreamOptions["agents"]
+  /** Nodes that may have what a registry lost, and which digests operators observed; absent: nobody is asked. */
+  readonly nodes?: { readonly sources: readonly ChunkSource[]; readonly observed: Observed } | undefined
   readonly upstreamIdleMs?: number
   /** For tests: when a batch of requests is sent off. */
   readonly defer?: (run: () => void) => void
@@ -64,7 +69,8 @@ export async function startShim(options: ShimOptions): Promise<Shim> {
   let url = ""
   const packuments = createPackuments({ upstream, registries, clock, base: () => url, denied: denials.of, exoticCode: options.exoticCode })
   const asker = createAsker({ check: options.check, clock, emit, ...(options.defer === undefined ? {} : { defer: options.defer }) })
-  const tarballs = createTarballs({ registries, upstream, packuments, asker, store, denials, emit })
+  const fallback = options.nodes === undefined ? undefined : createFallback({ nodes: createNodes({ ...options.nodes, store, clock, emit, defer: options.defer }), asker, emit })
+  const tarballs = createTarballs({ registries, upstream, packuments, asker, store, denials, fallback, emit })
   const parts: Parts = { registries, upstream, packuments, tarballs, store, denials, emit }
 
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0 })

@@ -3,11 +3,12 @@
  *
  * @packageDocumentation
  */
-import { isVouchsafeError, npmPurl, sha512OfSri, type Verdict } from "@vouchsafe/core"
+import { isVouchsafeError, npmPurl, sha512OfSri, type Verdict, VouchsafeError } from "@vouchsafe/core"
 import { createLru, type DistEntry, tarballPath } from "@vouchsafe/registry-view"
 import type { Asker } from "./batch.ts"
 import { type Denials, ownRefusal, refusalOf } from "./denials.ts"
-import { download } from "./download.ts"
+import { download, type Downloaded } from "./download.ts"
+import { type Fallback, isFailureOfRegistry, isLost } from "./fallback.ts"
 import { HOT_TARBALL_BYTES_MAX, HOT_TARBALLS_BYTES_MAX } from "./limits.ts"
 import type { Packuments } from "./packuments.ts"
 import { readSmall } from "./reread.ts"
@@ -22,7 +23,7 @@ export type TarballOutcome =
   | { readonly kind: "file"; readonly sha512: string; readonly path: string; readonly size: number }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   /** Upstream has no such thing, or would not hand it out. */
-  | { readonly kind: "upstream"; readonly status: number }
+  | { readonly kind: "upstream"; readonly status: number; /** Who else was asked, and why that was in vain. */ readonly tried?: string }
 
 export interface Tarballs {
   /** @throws VouchsafeError operational: upstream or disk failed */
@@ -40,6 +41,8 @@ export interface TarballsOptions {
   readonly asker: Asker
   readonly store: TarballStore
   readonly denials: Denials
+  /** Where else bytes may come from; absent: from nowhere. */
+  readonly fallback?: Fallback | undefined
   readonly emit: (event: ShimEvent) => void
 }
 
@@ -47,7 +50,7 @@ interface Wanted { readonly name: string; readonly version: string; readonly pur
 interface Hot { readonly sha512: string; readonly bytes: Buffer; readonly wanted: Wanted }
 
 export function createTarballs(options: TarballsOptions): Tarballs {
-  const { registries, packuments, asker, store, denials, emit } = options
+  const { registries, packuments, asker, store, denials, fallback, emit } = options
   const memory = createLru<Hot>(HOT_TARBALLS_BYTES_MAX, ({ bytes }) => bytes.length)
   const loading = new Map<string, Promise<TarballOutcome>>()
   const allowed = new Set<string>()
@@ -92,35 +95,67 @@ export function createTarballs(options: TarballsOptions): Tarballs {
     return undefined
   }
 
-  const fromUpstream = async (wanted: Wanted, dist: DistEntry | undefined): Promise<TarballOutcome> => {
+  /** Keeps verified bytes and passes them on. */
+  const adopt = async (wanted: Wanted, { spool, sha512, size, bytes }: Extract<Downloaded, { kind: "file" }>): Promise<TarballOutcome> => {
+    try {
+      const path = await store.adopt(spool, sha512)
+      await store.setHint(wanted.purl, wanted.registry, sha512)
+      return pass(wanted, sha512, bytes === undefined ? { path, size } : { bytes })
+    } finally {
+      await spool.discard()
+    }
+  }
+  const fromUpstream = async (wanted: Wanted, dist: DistEntry | undefined, hint: string | undefined): Promise<TarballOutcome> => {
     const expected = integrityOf(dist)
     // asked while the bytes are on their way; the answer decides only if they turn out to be these
     const early = expected === undefined ? undefined : asker.ask({ purl: wanted.purl, registry: wanted.registry, sha512: expected })
     const source = dist?.tarball ?? `${wanted.registry}${tarballPath(wanted.name, wanted.version)}`
     const got = await download(options.upstream, store, source, wanted.registry)
-    if (got.kind === "status") return dist === undefined ? fromElsewhere(wanted, source, got.status) : { kind: "upstream", status: got.status }
+    if (got.kind === "status") return dist === undefined ? fromElsewhere(wanted, source, got.status, hint) : { kind: "upstream", status: got.status }
     try {
       const { sha512 } = got
       const verdict = await (sha512 === expected && early !== undefined ? early : asker.ask({ purl: wanted.purl, registry: wanted.registry, sha512 }))
-      const refused = judge(wanted, sha512, verdict)
-      if (refused) return refused
-      const path = await store.adopt(got.spool, sha512)
-      await store.setHint(wanted.purl, wanted.registry, sha512)
-      return pass(wanted, sha512, got.bytes === undefined ? { path, size: got.size } : { bytes: got.bytes })
+      // Bytes that the packument announces are what the client would install: their refusal stands. Others are a failure of the registry.
+      if (!verdict.ok && sha512 !== expected) {
+        const other = await fallback?.fetch(wanted, expected ?? hint, "the registry sent other bytes than are vouched for")
+        if (other !== undefined && "got" in other) return await adopt(wanted, other.got)
+      }
+      return judge(wanted, sha512, verdict) ?? await adopt(wanted, got)
     } finally {
       await got.spool.discard()
     }
   }
   /** Some registries keep tarballs where only the packument tells. */
-  const fromElsewhere = async (wanted: Wanted, tried: string, status: number): Promise<TarballOutcome> => {
+  const fromElsewhere = async (wanted: Wanted, tried: string, status: number, hint: string | undefined): Promise<TarballOutcome> => {
     const dist = await packuments.dist(wanted.name, wanted.version)
-    return dist === undefined || dist.tarball === tried ? { kind: "upstream", status } : fromUpstream(wanted, dist)
+    return dist === undefined || dist.tarball === tried ? { kind: "upstream", status } : fromUpstream(wanted, dist, hint)
+  }
+  /** The registry, and where it fails those who have the bytes that are vouched for. */
+  const fromAnybody = async (wanted: Wanted, dist: DistEntry | undefined, hint: string | undefined, instead: Fallback): Promise<TarballOutcome> => {
+    const digest = integrityOf(dist) ?? hint
+    const first = instead.isDown(wanted.registry) ? await instead.fetch(wanted, digest, "the registry does not answer") : undefined
+    if (first !== undefined && "got" in first) return adopt(wanted, first.got)
+    let outcome: TarballOutcome | VouchsafeError
+    try {
+      outcome = await fromUpstream(wanted, dist, hint)
+      if (outcome.kind !== "upstream" || !isLost(outcome.status)) return outcome
+    } catch (error) {
+      if (!isFailureOfRegistry(error)) throw error
+      instead.note(wanted.registry, error)
+      outcome = error
+    }
+    const other = first ?? await instead.fetch(wanted, digest, outcome instanceof VouchsafeError ? outcome.message : `the registry answered ${outcome.status}`)
+    if ("got" in other) return adopt(wanted, other.got)
+    if (!(outcome instanceof VouchsafeError)) return { ...outcome, tried: other.tried }
+    throw new VouchsafeError(outcome.code, `${outcome.message}; and no node has it: ${other.tried}`, { cause: outcome, hint: outcome.hint })
   }
 
   const load = async (wanted: Wanted): Promise<TarballOutcome> => {
     const dist = packuments.knownDist(wanted.name, wanted.version)
-    const digest = integrityOf(dist) ?? await store.hint(wanted.purl, wanted.registry)
-    return (digest === undefined ? undefined : await fromStore(wanted, digest)) ?? fromUpstream(wanted, dist)
+    const hint = await store.hint(wanted.purl, wanted.registry)
+    const digest = integrityOf(dist) ?? hint
+    const stored = digest === undefined ? undefined : await fromStore(wanted, digest)
+    return stored ?? (fallback === undefined ? fromUpstream(wanted, dist, hint) : fromAnybody(wanted, dist, hint, fallback))
   }
   return {
     get(name, version) {

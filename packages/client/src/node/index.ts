@@ -9,6 +9,7 @@ export { CONNECT_TIMEOUT_MS, httpTransport, type HttpTransportOptions, type Node
 export { type LockWorld, systemLockWorld, withLock } from "./lock.ts"
 export { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"
 export { npmBuiltInRegistry, npmRewrites } from "./npm-default.ts"
+export { commonestDigests } from "./observed.ts"
 export { cacheDirectory, type Env, stateDirectory, userConfigPath } from "./paths.ts"
 export { openProject, type Project, type ProjectOptions } from "./project.ts"
 export { genesisPath, requireSameGenesis, rosterFolder, rostersDirectory } from "./roster-state.ts"

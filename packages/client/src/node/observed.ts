@@ -1,0 +1,41 @@
+/**
+ * Which digest most operators observed, for who has none to ask about: a lockfile of Yarn's, a registry that does not answer.
+ *
+ * @packageDocumentation
+ */
+import { artifactKey, hexEncode, isVouchsafeError, type LogEvidence, type Observation, parseOwnEntry, resolveObservation, utf8Encode } from "@vouchsafe/core"
+import { nodeCrypto } from "./crypto.ts"
+
+/**
+ * The digest that most operators' statements name, by `artifactKey`. Unproven: it chooses what to ask about, and decides nothing.
+ */
+export function commonestDigests(evidence: readonly LogEvidence[]): ReadonlyMap<string, string> {
+  const found = new Map<string, Map<string, Set<string>>>()
+  for (const { operator, batches } of evidence) {
+    for (const { entries, bodies } of batches) {
+      for (const text of entries) {
+        const observation = observationOf(text, bodies)
+        if (observation === undefined) continue
+        const byDigest = found.get(artifactKey(observation)) ?? new Map<string, Set<string>>()
+        found.set(artifactKey(observation), byDigest.set(observation.sha512, (byDigest.get(observation.sha512) ?? new Set()).add(operator)))
+      }
+    }
+  }
+  return new Map([...found].map(([key, byDigest]) => [key, commonest(byDigest)]))
+}
+
+function observationOf(text: string, bodies: readonly string[]): Observation | undefined {
+  try {
+    const entry = parseOwnEntry(text)
+    const byDigest = entry.kind === "by-digest" ? new Map(bodies.map((body) => [hexEncode(nodeCrypto.sha256(utf8Encode(body))), body])) : new Map<string, string>()
+    return resolveObservation(entry, byDigest)
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    return undefined
+  }
+}
+
+function commonest(byDigest: ReadonlyMap<string, ReadonlySet<string>>): string {
+  const [[best] = [""]] = [...byDigest].sort(([a, as], [b, bs]) => bs.size - as.size || (a < b ? -1 : 1))
+  return best
+}
