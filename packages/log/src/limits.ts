@@ -22,5 +22,7 @@ export const INDICES_PER_KEY_MAX = 1000
 export const TILE_CACHE_BYTES_MAX = 32 * 1024 * 1024
 /** Memory for entry bundles. */
 export const BUNDLE_CACHE_BYTES_MAX = 32 * 1024 * 1024
+/** Bundles read from storage at once: each is up to 16 MiB, and one question may need a thousand of them. */
+export const BUNDLE_READS_MAX = 8
 /** Files written at once. */
 export const PARALLEL_WRITES_MAX = 16

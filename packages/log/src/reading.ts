@@ -8,9 +8,10 @@ import {
 } from "@vouchsafe/core"
 import type { LogStorage } from "@vouchsafe/ports"
 import { type ByteCache, createByteCache } from "./cache.ts"
-import { BUNDLE_CACHE_BYTES_MAX, TILE_CACHE_BYTES_MAX } from "./limits.ts"
+import { BUNDLE_CACHE_BYTES_MAX, BUNDLE_READS_MAX, TILE_CACHE_BYTES_MAX } from "./limits.ts"
 import { nodeOfTile, parseFullTile, TILE_NODES_BYTES, type TileNodes, tileOfHashes } from "./nodes.ts"
 import { hashCount, type Tree } from "./tree.ts"
+import { createTurns } from "./turns.ts"
 
 /** The full tiles and bundles of a log, and readers over any of its trees. */
 export interface Reading {
@@ -59,13 +60,14 @@ export function createReading(options: ReadingOptions): Reading {
   const tiles: ByteCache<TileNodes> = createByteCache(options.tileCacheBytes ?? TILE_CACHE_BYTES_MAX, () => TILE_NODES_BYTES)
   const bundles: ByteCache<readonly Bytes[]> = createByteCache(options.bundleCacheBytes ?? BUNDLE_CACHE_BYTES_MAX, bundleBytes)
 
+  const inTurn = createTurns(BUNDLE_READS_MAX)
   const tile = (level: number, index: number): TileNodes | Promise<TileNodes> => {
     const path = tilePath(level, index)
     return tiles.get(path, async () => parseFullTile(await readWhole(storage, path), path))
   }
   const bundle = (index: number): readonly Bytes[] | Promise<readonly Bytes[]> => {
     const path = entriesPath(index)
-    return bundles.get(path, () => readBundle(storage, path))
+    return bundles.get(path, () => inTurn(() => readBundle(storage, path)))
   }
 
   const nodesOf = (tree: Tree): NodeReader => {
@@ -95,7 +97,8 @@ export function createReading(options: ReadingOptions): Reading {
     const isTail = bundleIndex === hashCount(1, tree.size)
     const found = (isTail ? tree.tail : await bundle(bundleIndex))[index % TILE_WIDTH]
     if (found === undefined) throw new VouchsafeError("LOG_BROKEN", `entry ${index} is missing from its bundle`, { details: { index } })
-    return found
+    // A part of a bundle would keep the whole of it in memory for as long as the entry is used.
+    return isTail ? found : found.slice()
   }
 
   return { bundle, tile, nodesOf, entry }
