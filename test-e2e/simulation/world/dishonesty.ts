@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { cosign, parseCheckpoint, parseNote, utf8Decode, utf8Encode } from "@vouchsafe/core"
+import { cosign, formatEvidenceAnswer, parseCheckpoint, parseEvidenceAnswer, parseNote, utf8Decode, utf8Encode } from "@vouchsafe/core"
 import type { HttpResponse } from "@vouchsafe/ports"
 import type { Random, SimulatedRequest } from "@vouchsafe/testkit"
 import type { Invariants } from "./invariants.ts"
@@ -168,4 +168,28 @@ export async function equivocate(world: World, node: NodeHost, random: Random): 
   if (sha512 === undefined || name === undefined) return
   const other = said.replace(sha512, [...sha512].reverse().join(""))
   await world.run(log.append([{ bytes: utf8Encode(other), keys: [`https://registry.example/ ${name}`] }]).then(() => undefined, () => undefined))
+}
+
+/** Says two things about the package of its first entry, and from then on shows both in one answer. */
+export async function equivocatingAnswer(world: World, node: NodeHost): Promise<void> {
+  const services = node.running?.services
+  if (services === undefined) throw new Error(`${node.operator} is off`)
+  const { log, cosigner } = services.observations
+  const said = utf8Decode(await world.run(log.entry(0)))
+  const sha512 = /"sha512":"([0-9a-f]{128})"/.exec(said)?.[1] ?? ""
+  const [appended] = await world.run(services.statements.append([{ bytes: utf8Encode(said.replace(sha512, [...sha512].reverse().join(""))), keys: [] }]))
+  const index = appended?.index ?? -1
+  await world.run(cosigner.reached(index + 1))
+  node.dishonesty = {
+    async intercept(request, honest) {
+      if (request.path !== "/v1/evidence") return honest()
+      const answer = parseEvidenceAnswer(utf8Decode((await honest()).body))
+      if (!answer.log.indices.includes(0)) return honest()
+      const indices = [...answer.log.indices, index]
+      const { size } = log.cosigned() ?? { size: 0 }
+      const entries = (await log.entries(indices)).map(utf8Decode)
+      const both = { ...answer, log: { ...answer.log, indices, entries, proof: await log.proveMulti(indices, size) }, artifacts: answer.artifacts.map((artifact) => ({ ...artifact, indices: artifact.indices.includes(0) ? [0, index] : artifact.indices })) }
+      return { status: 200, headers: { "content-type": "application/json" }, body: utf8Encode(formatEvidenceAnswer(both)) }
+    },
+  }
 }

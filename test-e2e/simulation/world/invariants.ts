@@ -77,13 +77,16 @@ export function watchInvariants(world: World): Invariants {
     }
   }
 
-  /** Every head that carried something must be of one history a log. */
+  const acceptedTexts = new Set<string>()
+  /** Every head that a quorum cosigned, and that a client took statements or notices from, must be of one history a log. */
   const acceptHead = (person: Person, operator: string, role: Role, signed: string): boolean => {
+    if (acceptedTexts.has(`${operator} ${role} ${signed}`)) return true
     const place = roster.nodes.find((node) => node.operator === operator)
     if (place === undefined) return fail(`${operator} is not in the roster`)
     const nowSeconds = Math.floor(simulation.life(person.host).clock.nowMs() / 1000)
     if (!headChecker(crypto, roster, nowSeconds).check(place, place[role], signed).ok) return false
     const { origin, size, root } = parseCheckpoint(parseNote(signed).text)
+    acceptedTexts.add(`${operator} ${role} ${signed}`)
     invariants.accepted.heads += 1
     if (!agreementOf(byClients, origin, origin).accept(size, Buffer.from(root).toString("hex"))) fail(`two histories of ${origin} were accepted, the last by ${person.host} at size ${size}`)
     return true
@@ -141,7 +144,11 @@ export function watchInvariants(world: World): Invariants {
         if (verdict.ok) checkAllowed(person, verdict, result)
         else checkRefused(verdict)
       }
-      for (const evidence of result.evidence) if (evidence.notices !== undefined && evidence.misbehaved === undefined) acceptHead(person, evidence.operator, "notices", evidence.notices.checkpoint)
+      for (const { operator, misbehaved, batches, notices } of result.evidence) {
+        if (misbehaved !== undefined) continue
+        for (const { checkpoint } of batches) acceptHead(person, operator, "log", checkpoint)
+        if (notices !== undefined) acceptHead(person, operator, "notices", notices.checkpoint)
+      }
     },
   }
   for (const node of world.nodes) invariants.watch(node)

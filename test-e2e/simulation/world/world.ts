@@ -56,6 +56,8 @@ export interface WorldOptions {
   readonly operators?: readonly string[]
   readonly people?: number
   readonly threshold?: number
+  /** Whose a machine is; by default an operator has one, and its name. One operator for all makes a roster without witness quorum. */
+  readonly operatorOf?: (host: string) => string
   /** Machines that are on at first; all by default. */
   readonly up?: readonly string[]
 }
@@ -65,23 +67,32 @@ function keysOf(operator: string, seed: string): NodeKeys {
   return { log: signerOf(name("log"), 1, seed), notices: signerOf(name("notices"), 1, seed), witness: signerOf(name("witness"), 4, seed), export: signerOf(name("export"), 1, seed) }
 }
 
+function rosterOf(places: readonly RosterNode[], threshold: number | undefined): string {
+  const text = formatRoster(places, [REGISTRY], threshold === undefined ? {} : { threshold })
+  if (new Set(places.map(({ operator }) => operator)).size > 1 || places.length === 1) return text
+  const document = JSON.parse(text) as { policy: string }
+  const lines = document.policy.split("\n").filter((line) => !line.startsWith("group ")).map((line, i) => line.replace(/^witness \S+/, `witness w${i}`).replace(/^quorum .*/, "quorum none"))
+  return JSON.stringify({ ...document, policy: lines.join("\n") }, null, 2)
+}
+
 /** Makes a world and starts its machines. */
 export async function createWorld(options: WorldOptions): Promise<World> {
   const operators = options.operators ?? OPERATORS
+  const operatorOf = options.operatorOf ?? ((host) => host)
   const simulation = createSimulation({ seed: options.seed })
   const crypto = worldCrypto()
   const registry = startRegistry(simulation)
   const errors: string[] = []
   const keys = new Map(operators.map((operator) => [operator, keysOf(operator, options.seed)]))
-  const places = operators.map((operator): RosterNode => {
-    const own = keys.get(operator) as NodeKeys
-    return { operator, url: `http://${operator}.example/`, log: own.log.verifier, notices: own.notices.verifier, witness: own.witness.verifier }
+  const places = operators.map((host): RosterNode => {
+    const own = keys.get(host) as NodeKeys
+    return { operator: operatorOf(host), url: `http://${host}.example/`, log: own.log.verifier, notices: own.notices.verifier, witness: own.witness.verifier }
   })
-  const rosterText = formatRoster(places, [REGISTRY], options.threshold === undefined ? {} : { threshold: options.threshold })
+  const rosterText = rosterOf(places, options.threshold)
   const roster = parseRoster(crypto, rosterText)
-  const nodes = places.map((place) => createNodeHost({
+  const nodes = places.map((place, i) => createNodeHost({
     simulation, crypto, registry, roster: () => ({ text: rosterText, roster }), onError: (operator, facts, message) => errors.push(`${operator}: ${message} ${JSON.stringify(facts)}`),
-  }, place.operator, place, keys.get(place.operator) as NodeKeys))
+  }, operators[i] as string, place, keys.get(operators[i] as string) as NodeKeys))
   const people: Person[] = []
 
   const world: World = {
