@@ -26,7 +26,7 @@ export interface MirrorRegistry {
   of(origin: string): MirroredLog | undefined
   /** Somebody showed a new head of this log. Nothing is believed; the copy is brought up to date soon. Unknown origins are ignored. */
   noteHead(origin: string): void
-  /** Calls `listener` with every proof that mirrors or the monitor found, those of before included: at most twice for one, once a start. */
+  /** Calls `listener` with the first proof of each kind against each log that mirrors or the monitor found, those of earlier runs included. */
   onProof(listener: ProofListener): void
   /** Takes a proof from another part that reads copies, and hands it to all listeners. */
   reportProof: ProofListener
@@ -41,6 +41,8 @@ export function createRegistry(mode: MirrorMode, logs: readonly MirroredLog[]) {
   const roundListeners: ((log: MirroredLog) => void)[] = []
   let note: (origin: string) => void = () => undefined
   const reportProof: ProofListener = (key, proof) => {
+    // One proof of a kind convicts a log as well as a thousand.
+    if (proofs.some((known) => known.key.vkey === key.vkey && known.proof.kind === proof.kind)) return
     proofs.push({ key, proof })
     for (const listener of proofListeners) listener(key, proof)
   }
