@@ -2,4 +2,5 @@
 export { type Artifact, logKey } from "./artifact.ts"
 export { type Attester, type AttesterOptions, createAttester, type Leave, type ObserveResult, type RecheckResult, type Refused } from "./attester.ts"
 export { ATTESTER_LIMITS, type AttesterLimits } from "./limits.ts"
+export { findObservation, type OwnObservation } from "./own-entries.ts"
 export { compareManifests, COMPARED_MEMBERS, type ComparedMember } from "./package/mismatch.ts"

@@ -24,7 +24,7 @@ export interface FsckOptions {
   /** The log's key; its name is the log's origin. */
   readonly verifierKey: VerifierKey
   /** Recomputes the keys of an entry. Without it the index is checked for count and range only. */
-  readonly keysOf?: (entry: Bytes) => readonly string[]
+  readonly keysOf?: (entry: Bytes) => readonly string[] | Promise<readonly string[]>
 }
 
 /** Findings after which an audit says no more. */
@@ -120,7 +120,7 @@ async function readHeld<T>(audit: Audit, where: string, read: () => Promise<T[]>
 }
 
 async function checkKeys(audit: Audit, index: number, entry: Bytes): Promise<number> {
-  const keys = new Set(audit.options.keysOf?.(entry) ?? [])
+  const keys = new Set(await audit.options.keysOf?.(entry) ?? [])
   for (const key of keys) {
     const indices = await audit.storage.indicesByKey(key, audit.state.staged?.size ?? 0)
     if (indices.includes(index) || ++audit.indexFindings > INDEX_FINDINGS_MAX) continue

@@ -29,6 +29,8 @@ export interface Listeners {
   /** Where the public one is bound: `http://HOST:PORT/`. */
   readonly url: string
   serve(serving: Serving): void
+  /** Until then says this instead of that the node is starting. */
+  standBy(why: string): void
   /** Accepts nothing more and waits for the requests in work, but not for ever. */
   drain(): Promise<void>
   /** Ends whatever is left. */
@@ -41,6 +43,7 @@ const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 /** Binds both. @throws VouchsafeError UNREACHABLE when the address is taken or not this machine's, CONFIG_MALFORMED. */
 export async function openListeners(listen: { readonly host: string; readonly port: number }, adminSocket: string): Promise<Listeners> {
   let serving: Serving | undefined
+  let waiting = STARTING
   let isOwnHost: GuardOptions["isOwnHost"] = () => true
   const logger: Logger = {
     debug: (facts, message) => (serving?.logger ?? SILENT).debug(facts, message),
@@ -51,12 +54,12 @@ export async function openListeners(listen: { readonly host: string; readonly po
   const onAnswer: ServerOptions["onAnswer"] = (route, status, seconds) => serving?.onAnswer(route, status, seconds)
   const server = createGuardedServer({
     isOwnHost: (host, request) => isOwnHost(host, request), connectionsMax: CONNECTIONS_MAX, logger, onAnswer,
-    router: (method, path) => (serving?.publicRouter ?? STARTING)(method, path),
+    router: (method, path) => (serving?.publicRouter ?? waiting)(method, path),
   })
   // A page cannot open a Unix socket, so nothing can be rebound to it: any Host will do.
   const admin = createGuardedServer({
     isOwnHost: () => true, connectionsMax: ADMIN_CONNECTIONS_MAX, logger, onAnswer, from: ADMIN,
-    router: (method, path) => (serving?.adminRouter ?? STARTING)(method, path),
+    router: (method, path) => (serving?.adminRouter ?? waiting)(method, path),
   })
   const close = (): void => {
     for (const each of [server, admin]) {
@@ -77,6 +80,9 @@ export async function openListeners(listen: { readonly host: string; readonly po
     serve(given) {
       isOwnHost = ownHosts(given.publicUrl)
       serving = given
+    },
+    standBy(why) {
+      waiting = () => refusal("BUSY", `the node stands by: ${why}`, "ask the one that acts", { "retry-after": "1" })
     },
     drain: async () => {
       await Promise.all([drainOne(server), drainOne(admin)])

@@ -11,9 +11,11 @@ import { backupCommand, restoreCommand } from "./backup/commands.ts"
 import { type Invocation, type NodeConfig, readInvocation } from "./config/arguments.ts"
 import { configCommand } from "./config/commands.ts"
 import { HELP } from "./config/help.ts"
-import { checkData } from "./fsck.ts"
+import { checkData, checkStorage } from "./fsck.ts"
 import { createLogger } from "./logger.ts"
 import { startNode } from "./node.ts"
+import { startFront } from "./storage/front.ts"
+import { keepApart, prepareStorage } from "./storage/stores.ts"
 import { rotate, type RotateResult } from "./rotation/rotate.ts"
 import { holdFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
@@ -58,8 +60,10 @@ export async function main(argv: readonly string[], host: Process): Promise<numb
       case "restore":
         host.stdout.write(`${JSON.stringify(await restoreCommand(invocation, nodeCrypto))}\n`)
         return EXIT.done
+      case "front":
+        return await run(config, host, startFront)
       default:
-        return await run(config, host)
+        return await run(config, host, startNode)
     }
   } catch (error) {
     if (!isVouchsafeError(error)) throw error
@@ -75,12 +79,21 @@ async function rotateCommand({ config: { data, storage }, told: { to } }: Invoca
 }
 
 /** Runs the daemon until a signal ends it, or its storage does. */
-async function run(config: NodeConfig, host: Process): Promise<number> {
+async function run(config: NodeConfig, host: Process, start: typeof startNode): Promise<number> {
+  const stopping = new AbortController()
   const ended = new Promise<"signal">((resolve) => {
-    host.once("SIGTERM", () => resolve("signal"))
-    host.once("SIGINT", () => resolve("signal"))
+    stopping.signal.addEventListener("abort", () => resolve("signal"))
   })
-  const node = await startNode(config, { env: host.env })
+  host.once("SIGTERM", () => stopping.abort())
+  host.once("SIGINT", () => stopping.abort())
+  let node
+  try {
+    node = await start(config, { env: host.env, stopping: stopping.signal })
+  } catch (error) {
+    // A standby that never had to act.
+    if (stopping.signal.aborted && isVouchsafeError(error, "TIMEOUT")) return EXIT.done
+    throw error
+  }
   const { listenUrl: url, operator, data, rosterPath: roster } = node
   host.stdout.write(`${JSON.stringify({ event: "ready", url, operator, data, roster })}\n`)
   const why = await Promise.race([ended, node.failed])
@@ -108,7 +121,9 @@ async function fsck(config: NodeConfig, host: Process): Promise<number> {
   if (!existsSync(join(config.data, "keys", "log.key"))) throw new VouchsafeError("USAGE", `${config.data} is no data folder of a node`)
   const folder = holdFolder(config.data)
   try {
-    const result = await checkData(folder, nodeCrypto)
+    const storage = await prepareStorage(config, host.env)
+    keepApart(folder, storage !== undefined)
+    const result = storage === undefined ? await checkData(folder, nodeCrypto) : await checkStorage(folder, nodeCrypto, storage)
     host.stdout.write(`${JSON.stringify(result)}\n`)
     return result.findings.length === 0 ? EXIT.done : EXIT.refused
   } finally {

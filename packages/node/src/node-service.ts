@@ -157,11 +157,12 @@ function secondsLeft({ source, expiresAt }: TrustStatus, clock: Clock): number {
 }
 
 /** A log whose write ended with an unknown outcome serves what it has and takes nothing more: only a restart recovers. */
-function watchFailure({ observations, notices }: Services) {
+function watchFailure({ observations, notices, lost }: Services) {
   let tell: (error: VouchsafeError) => void = () => undefined
   const failed = new Promise<VouchsafeError>((resolve) => {
     tell = resolve
   })
+  void lost?.then((reason) => tell(reason))
   const check = (): void => {
     const failure = observations.log.failure ?? notices.log.failure
     if (failure !== undefined) tell(failure)

@@ -30,6 +30,7 @@ import { createRegistrySource } from "./registry/source.ts"
 import { prepareTrust } from "./registry/upstream.ts"
 import { requireNotHandedOver } from "./rotation/handed-over.ts"
 import { openServices } from "./services.ts"
+import { keepApart, prepareStorage } from "./storage/stores.ts"
 import { holdFolder, type HeldFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
 import { ensureOwnRoster, loadRoster, type OwnRoster, registriesOf } from "./state/roster.ts"
@@ -44,6 +45,8 @@ export interface NodeWorld {
   readonly resolve?: ResolveHost
   /** Program and arguments of the rebuilder; the installed one by default. */
   readonly rebuilder?: readonly string[]
+  /** Ends a start that waits for another process to let go of the logs. */
+  readonly stopping?: AbortSignal
   /** Where log lines go; standard error by default. */
   readonly writeLog?: (line: string) => void
 }
@@ -105,6 +108,8 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const adminTokens = config.adminTokenFile === undefined ? undefined : readTokens(config.adminTokenFile, "admin token file")
   const allowedSigners = config.allowedSigners === undefined ? undefined : await readSigners(config.allowedSigners)
   const openTrust = await prepareTrust(config)
+  const storage = await prepareStorage(config, world.env)
+  keepApart(folder, storage !== undefined)
   const timers = world.timers ?? systemTimers
   const operator = checkOperatorName(config.operator ?? operatorOfKeys(config.data) ?? OPERATOR_DEFAULT)
   const keys = loadOrCreateKeys(config.data, operator)
@@ -114,7 +119,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const own = ownRoster(config, folder, keys, operator, listeners.url, npm)
   const registries = observedRegistries(config, own)
   const credentials = credentialsOf(npm, registries)
-  const logger = createLogger({ level: config.logLevel, format: config.logFormat ?? "json", secrets: [...credentials.secrets, ...tokens?.secrets ?? [], ...adminTokens?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat ?? "json", secrets: [...credentials.secrets, ...tokens?.secrets ?? [], ...adminTokens?.secrets ?? [], ...storage?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
   for (const warning of own.roster.warnings) logger.warn({ roster: own.path }, warning)
   if (!config.allowPrivateAddresses && registries.some((registry) => registry.startsWith("http:"))) {
     logger.warn({ registries }, "a registry that speaks http is not asked without --allow-private-addresses")
@@ -130,7 +135,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const metrics = createMetrics()
   const trust = await openTrust({ folder: folder.at("trust"), registries, clock, timers, logger, onRefresh: metrics.trustRefreshed })
   closers.push(() => trust.stop())
-  const services = await openServices({ folder, keys, own, registries, source, upstream: trust.verifier, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned })
+  const services = await openServices({ folder, keys, own, registries, source, upstream: trust.verifier, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned, stores: storage?.stores({ logger, signal: world.stopping, onStandby: listeners.standBy }) })
   closers.push(() => services.close())
   const queue: NodeServiceOptions["openBuilds"] = rebuilder === undefined ? undefined : (hooks) => openBuilds({
     folder: folder.at("builds"), logger, ...hooks,

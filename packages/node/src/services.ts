@@ -7,6 +7,7 @@ import { type Attester, createAttester } from "@vouchsafe/attester"
 import { type Crypto, eligibleWitnesses, quorumSatisfied, VouchsafeError } from "@vouchsafe/core"
 import { collectCosignatures, type Cosigners, openLog, openSqliteStorage } from "@vouchsafe/log"
 import type { BlobStore, Clock, HttpTransport, Log, LogStorage, RegistrySource, StatementLog, WitnessStore } from "@vouchsafe/ports"
+import type { EdgeOwner, PublishedEdge } from "@vouchsafe/storage"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { openSqliteWitnessStore, openWitness, type Witness } from "@vouchsafe/witness"
 import { clearMark, requireCaughtUp, restoredMark } from "./backup/caught-up.ts"
@@ -15,6 +16,8 @@ import type { Copied } from "./backup/take.ts"
 import { type Cosigner, createCosigner } from "./cosign/cosigner.ts"
 import { NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
 import type { Logger } from "./logger.ts"
+import { createPublisher } from "./storage/publisher.ts"
+import { requirePublished } from "./storage/stores.ts"
 import { createBlobStore } from "./state/blobs.ts"
 import type { HeldFolder } from "./state/folder.ts"
 import type { NodeKeys } from "./state/keys.ts"
@@ -39,6 +42,8 @@ export interface Services {
   readonly blobs: BlobStore
   /** What a backup copies. */
   readonly databases: Readonly<Record<"log" | "notices" | "witness", Copied>>
+  /** Settles when a log is no longer this process's. */
+  readonly lost?: Promise<VouchsafeError> | undefined
   /** In order: no more cosigning, then the logs, then the witness. */
   close(): Promise<void>
 }
@@ -49,6 +54,10 @@ export interface ServiceStores {
   openWitnessStore(): Promise<WitnessStore>
   /** Documents; undefined: they stay in the data folder. */
   readonly blobs: BlobStore | undefined
+  /** Where the newest checkpoint is put for those who read tiles from where they are kept. */
+  openEdge?(role: "log" | "notices", owner: EdgeOwner): PublishedEdge | undefined
+  /** Settles when a log is no longer held. */
+  readonly lost?: Promise<VouchsafeError>
 }
 
 /** What they are opened with. */
@@ -79,24 +88,32 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
+    const storages = await holdLogs(stores, keys, closers)
     const memory = await stores.openWitnessStore()
     closers.push(() => memory.close())
     const witness = await openWitness({ store: memory, signer: keys.witness, logs: logKeysOf(options.own), crypto, clock })
     const mark = restoredMark(folder.at(RESTORED_NAME))
     const copied = { witness: copiedOf(memory) } as Record<"log" | "notices" | "witness", Copied>
     const open = async (role: "log" | "notices"): Promise<CosignedLog> => {
-      const storage = await stores.openLogStorage(role, keys[role].verifier.name)
+      const storage = storages.take(role)
       copied[role] = copiedOf(storage)
       const log = await openLog({ directory: folder.at(role), origin: keys[role].verifier.name, signer: keys[role], crypto, storage })
       closers.push(() => log.close())
       // Before anybody can append, and before a witness is asked to cosign.
       if (mark !== undefined) await requireCaughtUp(log, mark, options)
+      const edge = stores.openEdge?.(role, { verifier: keys[role].verifier, crypto })
+      if (edge !== undefined) await requirePublished(log, edge, crypto)
+      const publisher = edge === undefined ? undefined : createPublisher({ name: role, log, edge, clock, timers: options.timers, logger: options.logger })
+      if (publisher !== undefined) closers.push(() => publisher.stop())
       const witnesses = collectCosignatures({ log, ...witnessesFor(options.own), transport: withOwnWitness(options, witness), crypto, clock })
       const cosigner = createCosigner({
         name: role, log, witnesses, clock, timers: options.timers, logger: options.logger,
         // The observation log's inclusion proofs do not expire; only notices must be fresh.
         refreshMs: role === "notices" ? NOTICES_REFRESH_MS : undefined,
-        onRound: (reached) => options.onCosigned(role, reached),
+        onRound(reached) {
+          options.onCosigned(role, reached)
+          publisher?.request()
+        },
       })
       closers.push(() => cosigner.stop())
       return { log, cosigner, witnesses }
@@ -110,10 +127,28 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto, upstream: options.upstream,
       registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
     })
-    return { observations, notices, witness, attester, statements, blobs, databases: copied, close }
+    return { observations, notices, witness, attester, statements, blobs, databases: copied, lost: stores.lost, close }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Takes both logs, always in this order, so that two processes never hold one each for good. What nobody opened is closed at the end. */
+async function holdLogs(stores: ServiceStores, keys: NodeKeys, closers: (() => Promise<unknown>)[]) {
+  const held = new Map<"log" | "notices", LogStorage>()
+  closers.push(async () => {
+    for (const storage of held.values()) await storage.close()
+  })
+  for (const role of ["log", "notices"] as const) held.set(role, await stores.openLogStorage(role, keys[role].verifier.name))
+  return {
+    /** For `openLog`, which closes it from here on. */
+    take(role: "log" | "notices"): LogStorage {
+      const storage = held.get(role)
+      if (storage === undefined) throw new TypeError(`the storage of ${role} is taken twice`)
+      held.delete(role)
+      return storage
+    },
   }
 }
 

@@ -24,7 +24,8 @@ import { type BackupRequest, type BackupResult, type BackupSource, takeBackup } 
 const ARCHIVE = /\.(?:tar|tar\.gz|tgz)$/
 
 /** Takes a backup: through the running node, else from the folder. */
-export async function backupCommand({ config: { data }, told }: Invocation, clock: Clock): Promise<BackupResult> {
+export async function backupCommand({ config: { data, storage }, told }: Invocation, clock: Clock): Promise<BackupResult> {
+  requireEmbedded(storage, "backup")
   if (told.to === undefined) throw new VouchsafeError("USAGE", "backup needs --to FILE or --to FOLDER")
   const operator = existsSync(join(data, "keys", "log.key")) ? operatorOfKeys(data) : undefined
   if (operator === undefined) throw new VouchsafeError("USAGE", `${data} is no data folder of a node`)
@@ -42,6 +43,14 @@ export async function backupCommand({ config: { data }, told }: Invocation, cloc
     await rm(folder, { recursive: true, force: true })
     await rm(`${to}.partial`, { force: true })
   }
+}
+
+/** A copy of the folder would look like a backup, and hold no log. */
+function requireEmbedded(storage: string | undefined, command: string): void {
+  if (storage === undefined) return
+  throw new VouchsafeError("USAGE", `${command} is of a data folder, and this node's logs are in its --storage, expected embedded storage`, {
+    hint: "back up the database and the bucket with their own tools, keys/ and node.json by copying them; a database that is restored must not be older than what its log signed",
+  })
 }
 
 async function take(data: string, operator: string, request: BackupRequest, clock: Clock): Promise<BackupResult> {
@@ -94,7 +103,8 @@ export function sourceOf(data: string, operator: string, databases: Pick<BackupS
 }
 
 /** Restores a backup into the data folder that was named. */
-export async function restoreCommand({ config: { data }, told }: Invocation, crypto: Crypto): Promise<RestoreResult> {
+export async function restoreCommand({ config: { data, storage }, told }: Invocation, crypto: Crypto): Promise<RestoreResult> {
+  requireEmbedded(storage, "restore")
   if (told.from === undefined) throw new VouchsafeError("USAGE", "restore needs --from FILE or --from FOLDER")
   const { from, witnessKey, keys, acceptUnwitnessed, withoutWitnesses } = told
   return await restoreBackup(crypto, { from, data, witnessKey, keys, acceptUnwitnessed, withoutWitnesses })

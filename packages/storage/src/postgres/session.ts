@@ -1,3 +1,4 @@
+/// <reference path="./pg-client.d.ts" />
 /**
  * One connection to PostgreSQL, used by one caller at a time. Once it failed in a way that leaves its state unknown it is dead, and says so.
  *

@@ -21,7 +21,9 @@ export interface PublishedEdge {
    * that is there. Rejects with LOG_BROKEN when a tile's path holds other bytes.
    */
   publish(head: SignedHead, partials: readonly LogFile[]): Promise<boolean>
-  /** Paths of all partial tiles. */
+  /** Paths of the partial tiles that a checkpoint of this size needs. */
+  readonly pathsOf: (size: number) => readonly string[]
+  /** Paths of all partial tiles that are there. */
   partials(): Promise<string[]>
   /** Removes partial tiles; full ones never. */
   remove(paths: readonly string[]): Promise<void>
@@ -84,6 +86,7 @@ export function openPublishedEdge(options: ObjectsClientOptions & { readonly fol
   }
   return {
     checkpoint,
+    pathsOf: partialPaths,
     async publish({ size, text }, partials) {
       await forEachBounded(partials, ({ path, bytes }) => objects.putOnce(`${root}${expectPartial(path)}`, bytes, LOG_FILE_BYTES_MAX))
       if (((await checkpoint())?.size ?? 0) > size) return false
