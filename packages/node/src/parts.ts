@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { ArtifactReader } from "@vouchsafe/artifacts"
 import type { Crypto } from "@vouchsafe/core"
 import type { Clock, HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
 import type { TarballTap } from "./artifacts/tap.ts"
@@ -40,6 +41,8 @@ export interface PartContext {
   peers?: PeerTransport | undefined
   /** Copies of other nodes' logs. The part `mirror`, which opens right after `peers`, sets it and nobody else does; empty in mode `none`. */
   mirrors?: MirrorRegistry | undefined
+  /** Tarballs that are held for everybody. The part `artifacts` sets it where it is on. */
+  artifacts?: ArtifactReader | undefined
 }
 
 /** A part that runs. */

@@ -26,6 +26,7 @@ export const openArtifactsPart: OpenPart = async (context: PartContext): Promise
       logger.warn({ error: describe(error) }, "a tarball that was observed could not be kept")
     },
   })
+  context.artifacts = store.reader("everybody")
   const book = createSourceBook(clock)
   const budget = createByteBudget(bytesPerSecond, clock, timers)
   if (context.peers !== undefined) serveArtifacts(context.peers, store.reader("everybody"), (from, bytes) => budget.take(`peer ${from}`, bytes))

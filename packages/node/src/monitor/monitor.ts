@@ -14,6 +14,7 @@ import type { MirroredLog, MirrorRegistry } from "../mirror/registry.ts"
 import type { OpenPart, PartContext } from "../parts.ts"
 import { IMMUTABLE } from "../routes/exchange.ts"
 import { FINDING_LINES_MAX, MONITOR_FILE, MONITOR_MS } from "./limits.ts"
+import { tokenOfHeld } from "./token.ts"
 
 /** A copy as the monitor reads it; undefined before its first round. */
 function viewOfMirror({ operator, role, key, mirror }: MirroredLog): MonitoredLog | undefined {
@@ -141,6 +142,7 @@ export const openMonitorPart: OpenPart = async (context) => {
       log(finding)
     },
     onProof: mirrors.reportProof,
+    tokenOf: async (sha512, origin) => (context.artifacts === undefined ? undefined : tokenOfHeld(context.artifacts, sha512, origin)),
   })
   for (const kind of REPORT_KINDS) found(kind, 0)
   metrics.gauge("vouchsafe_monitor_reports_active", "reports of the monitor that are not over", () => [...monitor.counts().values()].reduce((sum, count) => sum + count, 0))
