@@ -27,8 +27,12 @@ export const registerRoster: Register = (program, io, done) => {
     .option("--add <file>", "a node's entry: a new node, or a new entry of one that is there", several).option("--remove <operator>", "take a node out", several)
     .option("--remove-registry <url>", "a registry that is observed no longer", several)
     .option("--add-keyholder <key>", "a new keyholder: a public key or its file", several).option("--remove-keyholder <name>", "a keyholder who leaves, or gets a new key", several)
+    .option("--handover <file>", "new logs of a node, as `vouchsafe-node rotate` hands them over", several)
     .option("--renew", "new ends for everything that the keyholders sign"))
     .action(async (proposal: string, flags: ProposeFlags) => { done(await (await import("../roster/propose.ts")).propose(io, proposal, flags)) })
+  roster.command("handover").description("take a node's new logs up in a roster file; in a governed network, propose them")
+    .argument("<handover>", "what `vouchsafe-node rotate` wrote").option("--roster <file>", "the roster file (default: that of the project here)").option(...JSON_OPTION)
+    .action(async (file: string, flags: { roster?: string; json?: boolean }) => { done((await import("../roster/handover.ts")).takeHandover(io, file, flags)) })
   signing(roster, io, done)
 }
 

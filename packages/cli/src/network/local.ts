@@ -74,7 +74,12 @@ function refuseRunning(folder: string): void {
 }
 
 /** A changed roster gets the next version; an unchanged one stays as it is, byte for byte. */
-function rosterOf(nodes: readonly RosterNode[], { registries, threshold }: UpOptions, before: string | undefined, known: Roster | undefined): string {
+function rosterOf(own: readonly RosterNode[], { registries, threshold }: UpOptions, before: string | undefined, known: Roster | undefined): string {
+  // What a node's keys say is not all that a roster says of it: logs that it handed over are the roster's word.
+  const nodes = own.map((node) => {
+    const retired = known?.nodes.find(({ log }) => log.vkey === node.log.vkey)?.retired
+    return retired === undefined ? node : { ...node, retired }
+  })
   const more = threshold === undefined ? {} : { threshold }
   const same = formatRoster(nodes, registries, { ...more, version: known?.version ?? 1 })
   return before === undefined || same === before ? same : formatRoster(nodes, registries, { ...more, version: (known?.version ?? 0) + 1 })

@@ -11,6 +11,7 @@ import { type CliIo, EXIT } from "../io.ts"
 import { usage } from "../usage.ts"
 import { countOf, daysOf, delegatesOf, nodesOf, readNamed, targetsOf, vkeyOf } from "./arguments.ts"
 import { firstRoster, isNoChange, nextRoster, type RosterChange } from "./compose.ts"
+import { withHandovers } from "./handover.ts"
 import { report } from "./sign.ts"
 
 interface CommonFlags {
@@ -38,6 +39,7 @@ export interface ProposeFlags extends CommonFlags {
   readonly removeRegistry?: readonly string[]
   readonly addKeyholder?: readonly string[]
   readonly removeKeyholder?: readonly string[]
+  readonly handover?: readonly string[]
   readonly renew?: boolean
 }
 
@@ -70,10 +72,13 @@ export async function propose(io: CliIo, folder: string, flags: ProposeFlags): P
   const change: RosterChange = {
     add: nodesOf(io, "--add", flags.add ?? []), remove: flags.remove ?? [], addRegistries: flags.registry ?? [], removeRegistries: flags.removeRegistry ?? [], quorum: countOf("--quorum", flags.quorum),
   }
-  if (flags.roster !== undefined && !isNoChange(change)) throw usage("--roster stands for --add, --remove, --registry, --remove-registry and --quorum, expected one or the others")
+  const handovers = flags.handover ?? []
+  if (flags.roster !== undefined && !(isNoChange(change) && handovers.length === 0)) throw usage("--roster stands for --add, --remove, --registry, --remove-registry, --handover and --quorum, expected one or the others")
+  const present = withHandovers(io, current.texts.get(ROSTER_TARGET) ?? "", handovers)
   const targets = targetsOf(io, flags.target ?? [])
   if (flags.roster !== undefined) targets.set(ROSTER_TARGET, readNamed(io, "--roster", flags.roster))
-  else if (!isNoChange(change)) targets.set(ROSTER_TARGET, nextRoster(current.texts.get(ROSTER_TARGET) ?? "", change))
+  else if (!isNoChange(change)) targets.set(ROSTER_TARGET, nextRoster(present, change))
+  else if (handovers.length > 0) targets.set(ROSTER_TARGET, present)
   const threshold = countOf("--threshold", flags.threshold)
   const [add, remove] = [(flags.addKeyholder ?? []).map((key) => vkeyOf(io, key)), flags.removeKeyholder ?? []]
   const keyholders = add.length + remove.length > 0 || threshold !== undefined ? changeKeyholders(signersOf(current.root.facts.roles.root, current.root.facts.keys), { add, remove, threshold }) : undefined
