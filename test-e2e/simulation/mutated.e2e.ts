@@ -37,7 +37,7 @@ function mutationsOf(value: Json): [name: string, value: Json | undefined][] {
     return [...common, ["empty", ""], ["one character changed", value.slice(0, middle) + flipped + value.slice(middle + 1)], ["cut short", value.slice(0, -1)], ["longer", `${value}x`], ["half a surrogate pair", `${value}\ud800`]]
   }
   if (Array.isArray(value)) return [...common, ["empty", []], ["reversed", [...value].reverse()], ["its first twice", [...value.slice(0, 1), ...value]], ["without its last", value.slice(0, -1)], ["more", [...value, "x"]]]
-  return value === null || typeof value === "boolean" ? common : [...common, ["an unknown member", { ...value, unknown: 1 }]]
+  return value === null || typeof value === "boolean" ? common : [...common, ["an unknown member", { ...(value as unknown as Record<string, Json>), unknown: 1 }]]
 }
 
 /** Lines of a signed note, and members of a statement, are changed where they stand: inside texts. */

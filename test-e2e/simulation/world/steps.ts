@@ -30,12 +30,16 @@ interface Run {
   /** Withdrawn by honest operators. */
   readonly withdrawn: Set<string>
   number: number
+  /** The latest time that any clock ever showed. */
+  aheadUntilMs: number
 }
 
 type Step = (run: Run) => Promise<void> | void
 
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
+/** How far ahead of its clock a witness's last word may be. */
+const FORGIVEN_MS = 5 * MINUTE_MS
 /** Longer than nodes remember that a registry failed, than they wait before they ask a witness again, and than a notices head lasts. */
 const HEALING_MS = 35 * MINUTE_MS
 /** Packages of the first steps. */
@@ -97,11 +101,11 @@ const STEPS: readonly (readonly [name: string, weight: number, step: Step])[] = 
   ["a disk fails", 3, ({ world, random }) => random.pick(world.nodes).failNextWrite(random.pick(STORES), random.pick(FAULTS))],
   ["a clock goes wrong", 1.5, (run) => skew(run, run.random.pick(run.world.nodes).host)],
   ["a person's clock goes wrong", 1, (run) => skew(run, run.random.pick(run.world.people).host)],
-  ["clocks are set", 3, ({ world, dishonest }) => setClocks(world, dishonest)],
+  ["clocks are set", 3, (run) => (run.aheadUntilMs - run.world.simulation.clock.nowMs() > FORGIVEN_MS ? night(run) : setClocks(run.world, run.dishonest))],
   ["a moment passes", 8, ({ world, random }) => world.advance(random.between(1, 30_000))],
   ["minutes pass", 2, ({ world, random }) => world.advance(random.between(1, 12) * MINUTE_MS)],
-  ["a night passes", 0.15, (run) => night(run)],
-  ["hours pass", 0.1, ({ world, random }) => world.advance(random.between(1, 3) * HOUR_MS)],
+  ["a night passes", 0.1, (run) => night(run)],
+  ["an hour passes", 0.1, ({ world }) => world.advance(HOUR_MS)],
   ["a cache is emptied", 1, ({ world, random }) => random.pick(world.people).cache.clear()],
   ["another process", 3, ({ world, random }) => random.pick(world.people).restart()],
   ["a withdrawal", 0.3, async ({ world, random, withdrawn, dishonest }) => {
@@ -125,12 +129,15 @@ function draw(random: Random): (typeof STEPS)[number] {
 }
 
 /** Mostly by minutes, which clients and witnesses forgive or not, now and then by up to a day. */
-function skew({ world, random }: Run, host: string): void {
-  world.simulation.setSkew(host, random.pick([-1, 1]) * random.between(0, random.chance(0.8) ? 10 * MINUTE_MS : DAY_MS))
+function skew(run: Run, host: string): void {
+  const { world: { simulation }, random } = run
+  simulation.setSkew(host, random.pick([-1, 1]) * random.between(0, random.chance(0.8) ? 10 * MINUTE_MS : DAY_MS))
+  run.aheadUntilMs = Math.max(run.aheadUntilMs, simulation.clock.nowMs() + simulation.skew(host))
 }
 
 /** Everything is switched off until the times have come that clocks which were ahead had named: a witness never goes back behind its own word. */
 async function night({ world, dishonest }: Run): Promise<void> {
+  repent(world, dishonest)
   for (const node of world.nodes) node.crash()
   await world.advance(DAY_MS + MINUTE_MS)
   setClocks(world, dishonest)
@@ -180,7 +187,7 @@ export async function randomRun(seed: string, steps: number, onWorld: (world: Wo
   const invariants = watchInvariants(world)
   const dishonest = world.node(random.pick(OPERATORS))
   invariants.dishonest.add(dishonest.operator)
-  const run: Run = { world, invariants, random, dishonest, withdrawn: new Set(), number: 0 }
+  const run: Run = { world, invariants, random, dishonest, withdrawn: new Set(), number: 0, aheadUntilMs: 0 }
   for (let i = 0; i < PACKAGES_FIRST; i++) publish(run)
   const counts = new Map<string, number>()
   for (run.number = 1; run.number <= steps; run.number++) {
