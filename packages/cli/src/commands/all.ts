@@ -21,6 +21,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   roster: async () => (await import("./roster.ts")).registerRoster,
   keys: async () => (await import("./keys.ts")).registerKeys,
   release: async () => (await import("./release.ts")).registerRelease,
+  pin: async () => (await import("./pin.ts")).registerPin,
+  unpin: async () => (await import("./pin.ts")).registerUnpin,
   build: async () => (await import("./build.ts")).registerBuild,
   rebuild: async () => (await import("./rebuild.ts")).registerRebuild,
   export: async () => (await import("./export.ts")).registerExport,
