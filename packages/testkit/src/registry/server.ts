@@ -42,9 +42,9 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Fake
     setTag: (name, tag, version) => store.setTag(name, tag, version),
     tamper: (next) => { active = next },
     built: (name, version) => store.built(name, version),
-    close: () => new Promise((resolve, reject) => {
+    close: () => (closed ??= new Promise((resolve, reject) => {
       server.close((error) => { if (error) reject(error); else resolve() })
       server.closeAllConnections()
-    }),
+    })),
   }
 }
