@@ -34,6 +34,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Fake
   await new Promise<void>((resolve, reject) => { server.on("error", reject).listen(options.port ?? 0, host, resolve) })
   url = `http://${host}:${(server.address() as AddressInfo).port}${options.basePath ?? "/"}`
 
+  let closed: Promise<void> | undefined
   return {
     url, requests,
     clearRequests: () => { requests.length = 0 },
