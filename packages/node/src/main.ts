@@ -13,6 +13,7 @@ import { configCommand } from "./config/commands.ts"
 import { HELP } from "./config/help.ts"
 import { checkData, checkStorage } from "./fsck.ts"
 import { createLogger } from "./logger.ts"
+import { startGoverned } from "./governance/start.ts"
 import { startNode } from "./node.ts"
 import { startFront } from "./storage/front.ts"
 import { keepApart, prepareStorage } from "./storage/stores.ts"
@@ -63,7 +64,7 @@ export async function main(argv: readonly string[], host: Process): Promise<numb
       case "front":
         return await run(config, host, startFront)
       default:
-        return await run(config, host, startNode)
+        return await run(config, host, (given, world) => startGoverned(startNode, given, world))
     }
   } catch (error) {
     if (!isVouchsafeError(error)) throw error
@@ -101,7 +102,7 @@ async function run(config: NodeConfig, host: Process, start: typeof startNode): 
   if (why === "signal") return EXIT.done
   // A log line like the others: whatever collects them learns why the node ended.
   createLogger({ level: config.logLevel, format: config.logFormat ?? "json", write: (line) => void host.stderr.write(line) })
-    .error({ code: why.code, hint: "start the node again: starting is what recovers its logs" }, why.message)
+    .error({ code: why.code, hint: why.hint ?? "start the node again: starting is what recovers its logs" }, why.message)
   return EXIT.failed
 }
 

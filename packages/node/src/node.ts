@@ -18,6 +18,8 @@ import { findRebuilder, requireSandbox } from "./builds/rebuilder.ts"
 import { readSigners } from "./builds/signers.ts"
 import { readTokens } from "./builds/tokens.ts"
 import type { NodeConfig } from "./config/arguments.ts"
+import { underGovernance } from "./governance/start.ts"
+import { openNodeConvictions } from "./gossip/part.ts"
 import { openListeners } from "./listeners.ts"
 import { createLogger, type Logger } from "./logger.ts"
 import { createMetrics } from "./metrics.ts"
@@ -61,6 +63,8 @@ export interface RunningNode {
   readonly adminSocket: string
   /** Settles with the reason when the node cannot go on: its storage failed with an unknown outcome. Restarting recovers. */
   readonly failed: Promise<VouchsafeError>
+  /** Settles when its roster is another than the one it started under; absent where it has none of its own. */
+  readonly rosterChanged?: Promise<void>
   /** Ends what is in work and gives the folder back. */
   stop(): Promise<void>
 }
@@ -80,7 +84,7 @@ export async function startNode(config: NodeConfig, world: NodeWorld): Promise<R
   const stop = (): Promise<void> => closeAll(closers)
   try {
     requireNotHandedOver(config.data)
-    return await compose(config, world, folder, closers, stop)
+    return await compose(await underGovernance(config, folder, world), world, folder, closers, stop)
   } catch (error) {
     await stop()
     throw error
@@ -135,7 +139,8 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const metrics = createMetrics()
   const trust = await openTrust({ folder: folder.at("trust"), registries, clock, timers, logger, onRefresh: metrics.trustRefreshed })
   closers.push(() => trust.stop())
-  const services = await openServices({ folder, keys, own, registries, source, upstream: trust.verifier, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned, stores: storage?.stores({ logger, signal: world.stopping, onStandby: listeners.standBy }) })
+  const convictions = await openNodeConvictions(folder, nodeCrypto, logger)
+  const services = await openServices({ folder, keys, own, convictions, registries, source, upstream: trust.verifier, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned, stores: storage?.stores({ logger, signal: world.stopping, onStandby: listeners.standBy }) })
   closers.push(() => services.close())
   const queue: NodeServiceOptions["openBuilds"] = rebuilder === undefined ? undefined : (hooks) => openBuilds({
     folder: folder.at("builds"), logger, ...hooks,
@@ -144,7 +149,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
       command: rebuilder, environment: rebuilderEnvironment(world.env), gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses, allowedSigners,
     },
   })
-  const parts = await openParts({ config, folder, keys, own, registries, services, source, tap, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
+  const parts = await openParts({ config, folder, keys, own, registries, services, convictions, source, tap, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
   closers.push(() => parts.stop())
   const service = await createNodeService({
     services, parts, metrics, own, operator, registries, transport, clock, timers, logger, tokens, adminTokens, adminKeys: config.adminKeys, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
@@ -155,7 +160,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const link = await linkForClients(folder.at("admin.sock"), world.env["XDG_RUNTIME_DIR"], logger)
   closers.push(() => link.remove(), () => listeners.drain(), () => service.beginStop())
   logStart(logger, { operator, url: own.self.url, registries, own })
-  return { operator, listenUrl: listeners.url, data: config.data, rosterPath: own.path, adminSocket: folder.at("admin.sock"), failed: service.failed, stop }
+  return { operator, listenUrl: listeners.url, data: config.data, rosterPath: own.path, adminSocket: folder.at("admin.sock"), failed: service.failed, rosterChanged: parts.rosterChanged, stop }
 }
 
 function rebuilderOf(world: NodeWorld): readonly string[] {

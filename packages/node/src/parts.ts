@@ -5,6 +5,7 @@
  */
 import type { ArtifactReader } from "@vouchsafe/artifacts"
 import type { Crypto } from "@vouchsafe/core"
+import type { OpenedConvictions } from "@vouchsafe/gossip"
 import type { Clock, HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
 import type { TarballTap } from "./artifacts/tap.ts"
 import type { NodeConfig } from "./config/arguments.ts"
@@ -27,6 +28,8 @@ export interface PartContext {
   /** Registry ids that this node observes. */
   readonly registries: readonly string[]
   readonly services: Services
+  /** Logs and witnesses that are proven to have lied. */
+  readonly convictions: OpenedConvictions
   readonly source: RegistrySource
   /** Copies of the tarballs that `source` fetches. */
   readonly tap?: TarballTap | undefined
@@ -53,6 +56,8 @@ export interface NodePart {
   /** Beside the public ones, on the admin socket only. */
   readonly adminRoutes?: readonly Route[]
   readonly status?: () => unknown
+  /** Settles when the node has to start anew, under another roster. */
+  readonly rosterChanged?: Promise<void>
   stop(): Promise<void>
 }
 
@@ -65,6 +70,8 @@ export interface Parts {
   readonly adminRoutes: readonly Route[]
   /** Members of the status document. */
   status(): Readonly<Record<string, unknown>>
+  /** Settles when one of them asks for a start under another roster. */
+  readonly rosterChanged: Promise<void>
   stop(): Promise<void>
 }
 
@@ -88,6 +95,7 @@ export async function openParts(context: PartContext, all: readonly OpenPart[]):
     publicRoutes: running.flatMap(({ publicRoutes }) => publicRoutes ?? []),
     adminRoutes: running.flatMap(({ adminRoutes }) => adminRoutes ?? []),
     status: () => Object.fromEntries(running.flatMap(({ name, status }) => (status === undefined ? [] : [[name, status()]]))),
+    rosterChanged: new Promise((resolve) => { for (const { rosterChanged } of running) void rosterChanged?.then(resolve) }),
     stop,
   }
 }
