@@ -202,8 +202,8 @@ export async function createGossip(options: GossipOptions): Promise<Gossip> {
     }
   }
   const offer = async (kind: GossipKind, from: string, message: GossipMessage): Promise<GossipOutcome> => {
-    // What did not come as bytes goes through the same reader.
-    const outcome = await take(kind, from, () => parseMessage(kind, formatMessage(message)))
+    // What did not come as bytes goes through the same reader; only proofs may be larger than a message.
+    const outcome = await take(kind, from, () => (kind === "misbehavior" ? message : parseMessage(kind, formatMessage(message))))
     if (outcome === "accepted" && kind !== "misbehavior") publish(kind, message)
     return outcome
   }

@@ -16,6 +16,7 @@ import type { Copied } from "./backup/take.ts"
 import { type Cosigner, createCosigner } from "./cosign/cosigner.ts"
 import { NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
 import type { Logger } from "./logger.ts"
+import type { Convictions } from "@vouchsafe/gossip"
 import { createPublisher } from "./storage/publisher.ts"
 import { requirePublished } from "./storage/stores.ts"
 import { createBlobStore } from "./state/blobs.ts"
@@ -75,6 +76,8 @@ export interface ServicesOptions {
   readonly timers: Timers
   readonly logger: Logger
   readonly onCosigned: (log: "log" | "notices", reached: boolean) => void
+  /** Whose heads are not cosigned, and whose cosignatures do not count. */
+  readonly convictions: Pick<Convictions, "has" | "counted">
   /** Another place than the data folder. */
   readonly stores?: ServiceStores | undefined
 }
@@ -91,7 +94,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const storages = await holdLogs(stores, keys, closers)
     const memory = await stores.openWitnessStore()
     closers.push(() => memory.close())
-    const witness = await openWitness({ store: memory, signer: keys.witness, logs: logKeysOf(options.own), crypto, clock })
+    const witness = await openWitness({ store: memory, signer: keys.witness, logs: () => logKeysOf(options.own).filter(({ vkey }) => !options.convictions.has(vkey)), crypto, clock })
     const mark = restoredMark(folder.at(RESTORED_NAME))
     const copied = { witness: copiedOf(memory) } as Record<"log" | "notices" | "witness", Copied>
     const open = async (role: "log" | "notices"): Promise<CosignedLog> => {
@@ -105,7 +108,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       if (edge !== undefined) await requirePublished(log, edge, crypto)
       const publisher = edge === undefined ? undefined : createPublisher({ name: role, log, edge, clock, timers: options.timers, logger: options.logger })
       if (publisher !== undefined) closers.push(() => publisher.stop())
-      const witnesses = collectCosignatures({ log, ...witnessesFor(options.own), transport: withOwnWitness(options, witness), crypto, clock })
+      const witnesses = collectCosignatures({ log, ...witnessesFor(options.own, options.convictions), transport: withOwnWitness(options, witness), crypto, clock })
       const cosigner = createCosigner({
         name: role, log, witnesses, clock, timers: options.timers, logger: options.logger,
         // The observation log's inclusion proofs do not expire; only notices must be fresh.
@@ -174,7 +177,7 @@ function logKeysOf({ roster }: OwnRoster) {
 }
 
 /** The witnesses whose cosignatures count for this node's logs. A node that is alone has its own witness say the time. */
-function witnessesFor({ roster, self }: OwnRoster) {
+function witnessesFor({ roster, self }: OwnRoster, convictions: Pick<Convictions, "counted">) {
   const { policy, nodes } = roster
   const counted = new Set(eligibleWitnesses(nodes, policy, self.operator))
   const asked = roster.singleOperator ? policy.witnesses : policy.witnesses.filter(({ name }) => counted.has(name))
@@ -183,7 +186,11 @@ function witnessesFor({ roster, self }: OwnRoster) {
       const node = nodes.find(({ witness }) => witness.vkey === key.vkey)
       return { name, key, submissionUrl: `${node?.url ?? ""}witness/` }
     }),
-    quorum: (names: ReadonlySet<string>): boolean => (roster.singleOperator ? names.size > 0 : quorumSatisfied(policy, names)),
+    // A witness may be convicted at any time; it may go on cosigning, and counts no more.
+    quorum(all: ReadonlySet<string>): boolean {
+      const names = new Set(convictions.counted(roster).policy.witnesses.flatMap(({ name }) => (all.has(name) ? [name] : [])))
+      return roster.singleOperator ? names.size > 0 : quorumSatisfied(policy, names)
+    },
   }
 }
 
