@@ -35,6 +35,9 @@ const atLeast = (name: string, value: number, limit: number): Bar => ({ name, va
 
 const verify = benchOf("packages/client/bench/verify.ts")
 const append = benchOf("packages/log/bench/append.ts")
+const large = benchOf("packages/log/bench/large.ts")
+const lookups = benchOf("packages/node/bench/lookups.ts")
+const cosigned = benchOf("packages/node/bench/cosigned.ts")
 const serve = benchOf("packages/registry-shim/bench/serve.ts")
 process.stderr.write("bench: warm pnpm install\n")
 const pnpmWarm = await benchPnpmWarm()
@@ -44,8 +47,14 @@ const bars: Bar[] = [
   atMost("one package under heads never seen, notices mirrored before, 12 signatures (ADR 0023): CPU ms", numberAt(verify, "onePackage.freshHeads.median"), 2),
   atLeast("shim, warm: requests/s over a bare server's on the same bytes", numberAt(serve, "requestsPerSecond.ratio"), 0.6),
   atMost("shim: peak memory in an install of 1,500 packages, MiB", numberAt(serve, "install.rssPeakMiB"), 200),
-  atLeast("log: durable appends/s", numberAt(append, "appendsPerSecond"), 5_000),
+  atLeast("log: durable appends/s", numberAt(append, "appendsPerSecond"), 10_000),
+  atMost("log of 100,000 entries: a proof, ms, 95 of 100", numberAt(large, "proofMsP95"), 2),
+  atMost("log of 100,000 entries: peak memory, MB", numberAt(large, "rssMax"), 300),
+  atLeast("evidence: packages/s that one node answers, 1,300 a call, 4 connections", numberAt(lookups, "packagesPerSecond"), 5_000),
+  atMost("evidence: 1,300 packages in one call, ms", numberAt(lookups, "callMs.median"), 1_000),
+  atMost("evidence: the same, packages that nobody asked for before, ms", numberAt(lookups, "coldCallMs.median"), 1_000),
+  atMost("four nodes, 20 packages/s: an entry under a cosigned checkpoint, ms, 99 of 100", numberAt(cosigned, "cosignedMs.p99"), 1_500),
   atMost("warm pnpm install --frozen-lockfile: CPU ms that the plugin adds", pnpmWarm.addedCpuMs, 150),
 ]
-process.stdout.write(`${JSON.stringify({ node: process.version, bars, verify, append, serve, pnpmWarm }, null, 2)}\n`)
+process.stdout.write(`${JSON.stringify({ node: process.version, bars, verify, append, large, lookups, cosigned, serve, pnpmWarm }, null, 2)}\n`)
 process.exitCode = bars.every((bar) => bar.holds) ? 0 : 1

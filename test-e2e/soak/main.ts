@@ -26,7 +26,9 @@ const PARTS: Readonly<Record<string, readonly Part[]>> = {
     { ...vitest("storage", "test/cluster.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: SEQUENCER_KILLS } },
     { ...vitest("node", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
   ],
-  "large-log": [{ command: ["node", "--conditions=source", "packages/log/bench/large.ts", LARGE_LOG_ENTRIES], cwd: ROOT, env: { VOUCHSAFE_LARGE_LOG_BARS: "1" } }],
+  "large-log": ["log/bench/large.ts", "node/bench/lookups.ts", "node/bench/cosigned.ts"].map((script) => (
+    { command: [process.execPath, "--conditions=source", join("packages", script), LARGE_LOG_ENTRIES], cwd: ROOT, env: { VOUCHSAFE_LARGE_LOG_BARS: "1" } }
+  )),
   properties: ["core", "log", "client", "attester"].map((folder) => ({ ...vitest(folder), env: { SLOW: "1" } })),
   memory: [{ command: [process.execPath, "--conditions=source", join(ROOT, "test-e2e/bench/shim-install.ts")], cwd: ROOT, env: {} }],
   matrix: [{ command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "../packages/config/vitest.e2e.config.ts", "--root", "test-e2e", "matrix"], cwd: ROOT, env: { VOUCHSAFE_E2E_FULL: "1" } }],
