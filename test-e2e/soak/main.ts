@@ -15,6 +15,7 @@ interface Part {
 const PART_MS_MAX = 4 * 3_600_000
 const KILLS = "200"
 const SEQUENCER_KILLS = "50"
+const SIMULATION = { steps: "10000", seeds: "1001..1200" }
 const LARGE_LOG_ENTRIES = "1000000"
 const vitest = (folder: string, ...files: string[]): Pick<Part, "command" | "cwd"> => ({
   command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "../config/vitest.config.ts", "--root", ".", "--testTimeout", String(PART_MS_MAX), ...files], cwd: join(ROOT, "packages", folder),
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, readonly Part[]>> = {
     { command: [process.execPath, "--conditions=source", join("packages", script), LARGE_LOG_ENTRIES], cwd: ROOT, env: { VOUCHSAFE_LARGE_LOG_BARS: "1" } }
   )),
   properties: ["core", "log", "client", "attester"].map((folder) => ({ ...vitest(folder), env: { SLOW: "1" } })),
+  simulation: [{ command: [process.execPath, "--conditions=source", join(ROOT, "test-e2e/simulation/random-seeds.ts"), SIMULATION.steps, SIMULATION.seeds], cwd: ROOT, env: {} }],
   memory: [{ command: [process.execPath, "--conditions=source", join(ROOT, "test-e2e/bench/shim-install.ts")], cwd: ROOT, env: {} }],
   matrix: [{ command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "../packages/config/vitest.e2e.config.ts", "--root", "test-e2e", "matrix"], cwd: ROOT, env: { VOUCHSAFE_E2E_FULL: "1" } }],
 }
