@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   roster: async () => (await import("./roster.ts")).registerRoster,
   keys: async () => (await import("./keys.ts")).registerKeys,
   release: async () => (await import("./release.ts")).registerRelease,
+  withdraw: async () => (await import("./withdraw.ts")).registerWithdraw,
   pin: async () => (await import("./pin.ts")).registerPin,
   unpin: async () => (await import("./pin.ts")).registerUnpin,
   build: async () => (await import("./build.ts")).registerBuild,

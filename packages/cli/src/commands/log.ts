@@ -7,12 +7,14 @@ import { type CliIo, EXIT } from "../io.ts"
 import { readWholeLog } from "../logs/read.ts"
 import { type LogReport, verifyLog } from "../logs/verify.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
+import { placeOf } from "../nodes.ts"
 import { usage } from "../usage.ts"
 import { printJson, printLines, say, table } from "../output.ts"
 import type { Register } from "./types.ts"
 
 interface VerifyFlags {
   readonly operator?: string
+  readonly from?: string
   readonly json?: boolean
 }
 
@@ -28,7 +30,7 @@ interface InspectFlags extends VerifyFlags {
 export const registerLog: Register = (program, io, done) => {
   const log = program.command("log").description("read and verify the logs of the roster's nodes")
   log.command("verify").description("recompute whole logs and compare them with what was seen before; or check a proof file that a log lied")
-    .argument("[proof]", "a misbehavior proof to check instead").option("--operator <name>", "only this operator's logs").option("--json", "one JSON document on stdout")
+    .argument("[proof]", "a misbehavior proof to check instead").option("--operator <name>", "only this operator's logs").option("--from <url>", "read this operator's logs there instead: a bucket, a CDN or a front end").option("--json", "one JSON document on stdout")
     .action(async (proof: string | undefined, flags: VerifyFlags) => {
       const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
       try {
@@ -62,11 +64,19 @@ function nodesOf(project: Project, operator: string | undefined): readonly Roste
   return nodes
 }
 
+/** Where the logs are read: under whose keys stays what the roster says. */
+function placesOf(nodes: readonly RosterNode[], from: string | undefined): readonly RosterNode[] {
+  if (from === undefined) return nodes
+  if (nodes.length !== 1) throw usage(`--from is one place, and the roster has logs of ${nodes.map(({ operator }) => operator).join(", ")}`, "name whose with --operator")
+  const { url } = placeOf(from)
+  return nodes.map((node) => ({ ...node, url }))
+}
+
 async function verifyLogs(io: CliIo, project: Project, flags: VerifyFlags): Promise<number> {
   const transport = httpTransport()
   try {
     const context = { crypto: nodeCrypto, transport, state: diskState(project.stateDir), roster: project.roster, now: Math.floor(systemClock.nowMs() / 1000) }
-    const reports = (await Promise.all(nodesOf(project, flags.operator).map(async (node) => [await verifyLog(context, node, "log"), await verifyLog(context, node, "notices")]))).flat()
+    const reports = (await Promise.all(placesOf(nodesOf(project, flags.operator), flags.from).map(async (node) => [await verifyLog(context, node, "log"), await verifyLog(context, node, "notices")]))).flat()
     if (flags.json === true) printJson(io, { logs: reports })
     else printLines(io, table(reports.map((report) => [report.outcome, report.origin, escapeForDisplay(report.detail) + (report.proof === undefined ? "" : `; proof: ${report.proof}`)])))
     return exitOfReports(reports)
