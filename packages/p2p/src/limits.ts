@@ -15,7 +15,9 @@ export interface PeerLimits {
   /** First wait after a failed dial; doubles up to {@link backoffMsMax}. */
   readonly backoffMs: number
   readonly backoffMsMax: number
-  /** Between two questions for more addresses while there are enough peers, and while there are not. */
+  /** Between two questions for more addresses: at first, and after each that found somebody; doubles while they find nobody. */
+  readonly searchFirstMs: number
+  /** The longest of these waits, and the longest while nobody is connected. */
   readonly searchEveryMs: number
   readonly searchSoonMs: number
   /** How long a peer that did too much is not spoken to; doubles each time up to {@link deniedMsMax}. */
@@ -30,6 +32,7 @@ export const PEER_LIMITS: PeerLimits = {
   redialEveryMs: 5 * SECOND_MS,
   backoffMs: 5 * SECOND_MS,
   backoffMsMax: 10 * MINUTE_MS,
+  searchFirstMs: 2 * SECOND_MS,
   searchEveryMs: 10 * MINUTE_MS,
   searchSoonMs: 30 * SECOND_MS,
   deniedMs: 15 * MINUTE_MS,

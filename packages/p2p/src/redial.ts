@@ -41,7 +41,7 @@ export function startRedial(options: RedialOptions): Redial {
   const ending = new AbortController()
   let searching: Promise<void> | undefined
   let searchAtMs = 0
-  let searchWaitMs = limits.searchSoonMs
+  let searchWaitMs = limits.searchFirstMs
   let cancel = (): void => undefined
 
   const dial = async ({ id, addresses }: Candidate): Promise<void> => {
@@ -58,8 +58,9 @@ export function startRedial(options: RedialOptions): Redial {
   const search = async (): Promise<void> => {
     const found = await options.search()
     // What finds nothing is asked less and less often.
-    searchWaitMs = found ? limits.searchSoonMs : Math.min(searchWaitMs * 2, limits.searchEveryMs)
+    if (found) searchWaitMs = limits.searchFirstMs
     searchAtMs = clock.nowMs() + searchWaitMs * (0.75 + random() / 2)
+    searchWaitMs = Math.min(searchWaitMs * 2, limits.searchEveryMs)
     searching = undefined
     if (found && !ending.signal.aborted) look()
   }

@@ -9,7 +9,7 @@ const LISTEN = ["/ip4/127.0.0.1/tcp/0"]
 const BEHIND_A_DOOR = ["/p2p-circuit"]
 const MEMBERS = ["alpha", "beta", "gamma", "delta", "epsilon"]
 /** Only what they are told: they neither search nor tell. */
-const ALONE = { searchSoonMs: 1e9, searchEveryMs: 1e9 }
+const ALONE = { searchFirstMs: 1e9, searchSoonMs: 1e9, searchEveryMs: 1e9 }
 const folders: string[] = []
 const tempFile = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "vouchsafe-p2p-"))

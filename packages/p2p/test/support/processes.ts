@@ -41,7 +41,7 @@ const PATIENCE_MS = 30_000
 const started = new Set<ChildProcess>()
 const PROGRAM = fileURLToPath(new URL("peer.ts", import.meta.url))
 /** What a test can wait for. */
-const QUICK = { redialEveryMs: 200, backoffMs: 200, backoffMsMax: 1_000, searchSoonMs: 400, searchEveryMs: 2_000 }
+const QUICK = { redialEveryMs: 200, backoffMs: 200, backoffMsMax: 1_000, searchFirstMs: 200, searchSoonMs: 400, searchEveryMs: 2_000 }
 
 /** Starts a peer and waits until it listens. */
 export async function startPeer(setup: PeerSetup): Promise<PeerProcess> {
