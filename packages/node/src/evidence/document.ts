@@ -1,6 +1,6 @@
 /**
- * Writes the evidence answer (spec/evidence.md). Entries come as JSON strings made earlier, so that an answer for hundreds of
- * packages is a matter of joining text; a test holds it against core's own writer.
+ * Writes the evidence answer (spec/evidence.md). Entries come as JSON strings made earlier and in UTF-8, so that an answer for hundreds
+ * of packages is a matter of joining bytes; a test holds it against core's own writer.
  *
  * @packageDocumentation
  */
@@ -22,22 +22,29 @@ export interface AnswerParts {
   readonly artifacts: readonly ArtifactAnswer[]
 }
 
-/** @returns the answer's JSON text. */
-export function formatAnswer(parts: AnswerParts): string {
+/** @returns the answer's JSON text, in UTF-8. */
+export function formatAnswer(parts: AnswerParts): Bytes {
   const { log, notices, artifacts } = parts
   const bodies = log.entries.flatMap(({ bodyJson }) => (bodyJson === undefined ? [] : [bodyJson]))
-  const logText = `{"checkpoint":${JSON.stringify(log.checkpoint)},"consistency":${hashes(log.consistency)},"indices":${JSON.stringify(log.indices)}` +
-    `,"entries":${texts(log.entries)},"proof":${hashes(log.proof)},"bodies":[${bodies.join(",")}]}`
-  const noticesText = `{"checkpoint":${JSON.stringify(notices.checkpoint)},"from":${notices.from},"entries":${texts(notices.entries)}}`
-  return `{"format":"${EVIDENCE_FORMAT}","log":${logText},"notices":${noticesText},"artifacts":[${artifacts.map(artifactText).join(",")}]}`
+  return Buffer.concat([
+    Buffer.from(`{"format":"${EVIDENCE_FORMAT}","log":{"checkpoint":${JSON.stringify(log.checkpoint)},"consistency":${hashes(log.consistency)},"indices":${JSON.stringify(log.indices)},"entries":[`),
+    ...joined(log.entries.map(({ json }) => json)),
+    Buffer.from(`],"proof":${hashes(log.proof)},"bodies":[`),
+    ...joined(bodies),
+    Buffer.from(`]},"notices":{"checkpoint":${JSON.stringify(notices.checkpoint)},"from":${notices.from},"entries":[`),
+    ...joined(notices.entries.map(({ json }) => json)),
+    Buffer.from(`]},"artifacts":[${artifacts.map(artifactText).join(",")}]}`),
+  ])
 }
 
 function artifactText({ purl, registry, status, code, detail, indices }: ArtifactAnswer): string {
   return JSON.stringify({ purl, registry, status, ...(code === undefined ? {} : { code }), ...(detail === undefined ? {} : { detail }), indices })
 }
 
-function texts(entries: readonly ReadyEntry[]): string {
-  return `[${entries.map(({ json }) => json).join(",")}]`
+const COMMA = Buffer.from(",")
+
+function joined(texts: readonly Bytes[]): Bytes[] {
+  return texts.flatMap((text, i) => (i === 0 ? [text] : [COMMA, text]))
 }
 
 function hashes(list: readonly Bytes[]): string {

@@ -1,19 +1,19 @@
 /**
- * Entries as the answer carries them: JSON strings, made once. An entry never changes, so neither does its spelling.
+ * Entries as the answer carries them: JSON strings in UTF-8, made once. An entry never changes, so neither does its spelling.
  *
  * @packageDocumentation
  */
-import { BY_DIGEST_TYPE, isVouchsafeError, parseOwnEntry, utf8Decode } from "@vouchsafe/core"
+import { BY_DIGEST_TYPE, type Bytes, isVouchsafeError, parseOwnEntry, utf8Decode } from "@vouchsafe/core"
 import type { BlobStore, Log } from "@vouchsafe/ports"
 import { ENTRY_CACHE_LENGTH_MAX } from "../limits.ts"
 
 /** One entry, ready to be put into an answer. */
 export interface ReadyEntry {
-  /** The entry's text as a JSON string, quotes included. */
-  readonly json: string
+  /** The entry's text as a JSON string, quotes included, in UTF-8. */
+  readonly json: Bytes
   /** The full statement of a by-digest entry, likewise. */
-  readonly bodyJson: string | undefined
-  /** Length of both in UTF-8, in bytes. */
+  readonly bodyJson: Bytes | undefined
+  /** Length of both, in bytes. */
   readonly bytes: number
 }
 
@@ -64,11 +64,16 @@ export function createEntryCache(log: Pick<Log, "entries">, blobs: BlobStore, le
 }
 
 async function makeReady(text: string, blobs: BlobStore): Promise<ReadyEntry> {
-  const json = JSON.stringify(text)
+  const json = jsonBytes(text)
   const digest = bodyDigestOf(text)
   const body = digest === undefined ? undefined : await blobs.get(digest)
-  const bodyJson = body === undefined ? undefined : JSON.stringify(utf8Decode(body))
-  return { json, bodyJson, bytes: Buffer.byteLength(json) + (bodyJson === undefined ? 0 : Buffer.byteLength(bodyJson)) }
+  const bodyJson = body === undefined ? undefined : jsonBytes(utf8Decode(body))
+  return { json, bodyJson, bytes: json.length + (bodyJson?.length ?? 0) }
+}
+
+/** Memory of its own: a part of Node's pool would keep its neighbours alive. */
+function jsonBytes(text: string): Bytes {
+  return new Uint8Array(Buffer.from(JSON.stringify(text)))
 }
 
 /** The digest under which a by-digest entry's statement is kept. What is no statement of this log's kinds carries none. */

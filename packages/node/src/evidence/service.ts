@@ -187,12 +187,12 @@ async function compose(lines: readonly Line[], request: EvidenceRequest, head: S
     grows ? log.proveConsistency(request.knownSize, head.size) : [],
   ])
   count(artifacts, options)
-  const text = formatAnswer({
+  const body = formatAnswer({
     log: { checkpoint: head.text, consistency, indices, entries: indices.map((index) => ready.get(index) as ReadyEntry), proof },
     notices: { checkpoint: noticesHead.text, from: request.noticesFrom, entries: notices.entries },
     artifacts,
   })
-  return textAnswer(200, text, { "content-type": "application/json" })
+  return { ...textAnswer(200, "", { "content-type": "application/json" }), body }
 }
 
 /** What is found of an artifact under a head, ascending; nothing unless its observation is. */
