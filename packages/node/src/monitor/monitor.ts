@@ -45,12 +45,17 @@ function viewOfOwn({ own, crypto, clock }: PartContext, role: "log" | "notices",
 /** Reads one log at a time, each at most once in the queue. */
 function createReading(monitor: Monitor, signal: AbortSignal, logger: Logger) {
   const queued = new Map<string, () => MonitoredLog | undefined>()
-  let running: Promise<void> | undefined
+  let isRunning = false
+  let running = Promise.resolve()
 
   const readAll = async (): Promise<void> => {
     for (;;) {
       const [next] = queued
-      if (next === undefined || signal.aborted) return
+      if (next === undefined || signal.aborted) {
+        // In the same turn in which the queue was found empty: whoever asks next begins anew.
+        isRunning = false
+        return
+      }
       const [origin, view] = next
       queued.delete(origin)
       try {
@@ -67,11 +72,11 @@ function createReading(monitor: Monitor, signal: AbortSignal, logger: Logger) {
   return {
     ask(origin: string, view: () => MonitoredLog | undefined): void {
       queued.set(origin, view)
-      running ??= readAll().finally(() => {
-        running = undefined
-      })
+      if (isRunning) return
+      isRunning = true
+      running = readAll()
     },
-    settled: async (): Promise<void> => running,
+    settled: (): Promise<void> => running,
   }
 }
 
