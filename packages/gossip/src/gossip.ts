@@ -5,7 +5,7 @@
  *
  * @packageDocumentation
  */
-import { checkInclusion, type Crypto, isVouchsafeError, leafHashOfText, type MisbehaviorProof, parseMisbehavior, parseNotice, type Roster, type Signer, verifyMisbehavior } from "@vouchsafe/core"
+import { checkInclusion, type Crypto, formatMisbehavior, isVouchsafeError, leafHashOfText, type MisbehaviorProof, parseMisbehavior, parseNotice, type Roster, type Signer, verifyMisbehavior } from "@vouchsafe/core"
 import type { Clock, PeerTransport, Relay } from "@vouchsafe/ports"
 import { type Convictions, keysOf, logOf } from "./authority.ts"
 import { openGossipHead, type OpenedHead } from "./head.ts"
@@ -167,6 +167,7 @@ export async function createGossip(options: GossipOptions): Promise<Gossip> {
 
   const takeProof = async (document: string): Promise<GossipOutcome> => {
     const proof = parseMisbehavior(document)
+    if (formatMisbehavior(proof) !== document) return "malformed"
     const accused = keysOf(roster()).filter(({ key }) => key.name === ("witness" in proof ? proof.witness : proof.origin))
     if (accused.length === 0) return "stranger"
     if (accused.every(({ key }) => convictions.has(key.vkey))) return "known"

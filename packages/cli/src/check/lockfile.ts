@@ -5,6 +5,7 @@ import { escapeForDisplay, formatRefusal, formatWarnings, verdictsExit } from "@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { EXIT } from "../io.ts"
+import { deedOf } from "../logs/proofs.ts"
 import { weighFindings } from "./rules.ts"
 import { checkVersions } from "./versions.ts"
 
@@ -73,8 +74,9 @@ export function formatLockfileReport(report: LockfileReport): string[] {
   if (denied.length > FINDINGS_SHOWN_MAX) lines.push(`  and ${denied.length - FINDINGS_SHOWN_MAX} more like these`)
   for (const finding of findings) if (finding.severity === "warn") lines.push(`  warning ${finding.code}: ${escapeForDisplay(finding.message)}`)
   for (const text of [formatRefusal(result.verdicts), formatWarnings(result.verdicts.filter((verdict) => verdict.ok))]) if (text !== "") lines.push(text)
-  for (const { operator, origin, path } of result.misbehavior) {
-    lines.push(`  LOG_MISBEHAVED: the log ${escapeForDisplay(origin)} of ${operator} showed two histories${path === undefined ? "" : `; the proof is kept in ${path}`}`)
+  for (const { operator, origin, path, proof } of result.misbehavior) {
+    const accused = "witness" in proof ? "witness" : "log"
+    lines.push(`  LOG_MISBEHAVED: the ${accused} ${escapeForDisplay(origin)} of ${operator} ${deedOf(proof)}${path === undefined ? "" : `; the proof is kept in ${path}`}`)
   }
   return [...lines, ...tiedNote(report), sumOf(report, denied.length)]
 }

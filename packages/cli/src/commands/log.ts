@@ -1,9 +1,10 @@
 import { diskState, httpTransport, nodeCrypto, type Project, systemClock } from "@vouchsafe/client/node"
-import { displayName, type Entry, escapeForDisplay, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseEntry, parseMisbehavior, parseNotice, type RosterNode, utf8Decode, verifyMisbehavior, VouchsafeError } from "@vouchsafe/core"
+import { displayName, type Entry, escapeForDisplay, formatMisbehavior, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseEntry, parseMisbehavior, parseNotice, type RosterNode, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
+import { deedOf, fetchProofs, guiltyOf, witnessReports } from "../logs/proofs.ts"
 import { readWholeLog } from "../logs/read.ts"
 import { type LogReport, verifyLog } from "../logs/verify.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
@@ -34,7 +35,7 @@ export const registerLog: Register = (program, io, done) => {
     .action(async (proof: string | undefined, flags: VerifyFlags) => {
       const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
       try {
-        done(proof === undefined ? await verifyLogs(io, project, flags) : checkProofFile(io, project, resolve(io.cwd, proof), flags.json === true))
+        done(proof === undefined ? await verifyLogs(io, project, flags) : await checkProofFile(io, project, resolve(io.cwd, proof), flags.json === true))
       } finally {
         project.close()
       }
@@ -76,7 +77,10 @@ async function verifyLogs(io: CliIo, project: Project, flags: VerifyFlags): Prom
   const transport = httpTransport()
   try {
     const context = { crypto: nodeCrypto, transport, state: diskState(project.stateDir), roster: project.roster, now: Math.floor(systemClock.nowMs() / 1000) }
+    // What others have proven counts here as well, and stays.
+    await fetchProofs(context, project.roster.nodes)
     const reports = (await Promise.all(placesOf(nodesOf(project, flags.operator), flags.from).map(async (node) => [await verifyLog(context, node, "log"), await verifyLog(context, node, "notices")]))).flat()
+    reports.push(...witnessReports(context, nodesOf(project, flags.operator)))
     if (flags.json === true) printJson(io, { logs: reports })
     else printLines(io, table(reports.map((report) => [report.outcome, report.origin, escapeForDisplay(report.detail) + (report.proof === undefined ? "" : `; proof: ${report.proof}`)])))
     return exitOfReports(reports)
@@ -91,8 +95,8 @@ function exitOfReports(reports: readonly LogReport[]): number {
   return reports.every((report) => report.outcome === "verified") ? EXIT.done : EXIT.world
 }
 
-/** Exit 4 when the file convicts a log of the roster, 1 when it convicts nobody. */
-function checkProofFile(io: CliIo, project: Project, path: string, json: boolean): number {
+/** Exit 4 when the file convicts a log or a witness of the roster, which then counts nowhere any more; 1 when it convicts nobody. */
+async function checkProofFile(io: CliIo, project: Project, path: string, json: boolean): Promise<number> {
   let text: string
   try {
     text = readFileSync(path, "utf8")
@@ -101,10 +105,25 @@ function checkProofFile(io: CliIo, project: Project, path: string, json: boolean
   }
   if (text.length > MISBEHAVIOR_LENGTH_MAX) throw new VouchsafeError("MISBEHAVIOR_MALFORMED", `${path} has ${text.length} characters, expected at most ${MISBEHAVIOR_LENGTH_MAX}`)
   const proof = parseMisbehavior(text)
-  const guilty = project.roster.nodes.find((node) => [node.log, node.notices].some((key) => verifyMisbehavior(nodeCrypto, proof, key)))
-  if (json) printJson(io, { proven: guilty !== undefined, kind: proof.kind, origin: proof.origin, operator: guilty?.operator ?? null })
-  else printLines(io, [guilty === undefined ? `the proof convicts no log of the roster (it is about ${escapeForDisplay(proof.origin)})` : `proven: the log ${proof.origin} of ${guilty.operator} showed two histories (${proof.kind})`])
-  return guilty === undefined ? EXIT.refused : EXIT.misbehavior
+  const guilty = guiltyOf(nodeCrypto, project.roster, proof)
+  const accused = "witness" in proof ? { what: "witness", name: proof.witness } : { what: "log", name: proof.origin }
+  if (json) printJson(io, { proven: guilty !== undefined, kind: proof.kind, origin: proof.origin, ...("witness" in proof ? { witness: proof.witness } : {}), operator: guilty?.operator ?? null })
+  else if (guilty === undefined) printLines(io, [`the proof convicts no ${accused.what} of the roster (it is about ${escapeForDisplay(accused.name)})`])
+  else printLines(io, [`proven: the ${accused.what} ${accused.name} of ${guilty.operator} ${deedOf(proof)} (${proof.kind})`])
+  if (guilty === undefined) return EXIT.refused
+  await keepProof(io, project, guilty.key.vkey, formatMisbehavior(proof))
+  return EXIT.misbehavior
+}
+
+/** From here on whoever it convicts counts in no quorum of this user. Where it cannot be kept the proof says the same, but only here. */
+async function keepProof(io: CliIo, project: Project, vkey: string, document: string): Promise<void> {
+  try {
+    const state = diskState(project.stateDir)
+    if (!state.misbehavior().some(({ log }) => log === vkey)) await state.addMisbehavior(vkey, document)
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    say(io, `vouchsafe: the proof could not be kept: ${escapeForDisplay(error.message)}`)
+  }
 }
 
 type Row = Readonly<Record<string, string | number | null>>

@@ -207,7 +207,7 @@ function take(session: Session, line: ShimLine): void {
     case "warning": say(io, `vouchsafe: warning ${line.code}: ${escapeForDisplay(line.message)}`); return
     case "misbehavior":
       misbehavior.push({ origin: line.origin, ...(line.path === undefined ? {} : { path: line.path }) })
-      say(io, `vouchsafe: LOG_MISBEHAVED: the log ${escapeForDisplay(line.origin)} showed two histories${line.path === undefined ? "" : `; the proof is kept in ${escapeForDisplay(line.path)}`}`)
+      say(io, `vouchsafe: LOG_MISBEHAVED: ${escapeForDisplay(line.origin)} is proven to have lied${line.path === undefined ? "" : `; the proof is kept in ${escapeForDisplay(line.path)}`}`)
       return
     case "address": {
       const { name, version } = npmNameOf(line.purl)
