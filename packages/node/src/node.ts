@@ -160,7 +160,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const link = await linkForClients(folder.at("admin.sock"), world.env["XDG_RUNTIME_DIR"], logger)
   closers.push(() => link.remove(), () => listeners.drain(), () => service.beginStop())
   logStart(logger, { operator, url: own.self.url, registries, own })
-  return { operator, listenUrl: listeners.url, data: config.data, rosterPath: own.path, adminSocket: folder.at("admin.sock"), failed: service.failed, rosterChanged: parts.rosterChanged, stop }
+  return { operator, listenUrl: listeners.url, data: config.data, rosterPath: own.path, adminSocket: folder.at("admin.sock"), failed: service.failed, ...(parts.rosterChanged === undefined ? {} : { rosterChanged: parts.rosterChanged }), stop }
 }
 
 function rebuilderOf(world: NodeWorld): readonly string[] {

@@ -5,6 +5,7 @@
  */
 import type { ArtifactReader } from "@vouchsafe/artifacts"
 import type { Crypto } from "@vouchsafe/core"
+import type { GossipStore } from "@vouchsafe/gossip"
 import type { OpenedConvictions } from "@vouchsafe/gossip"
 import type { Clock, HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
 import type { TarballTap } from "./artifacts/tap.ts"
@@ -40,6 +41,10 @@ export interface PartContext {
   readonly timers: Timers
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Numbers from 0 up to 1; the host's by default. */
+  readonly random?: (() => number) | undefined
+  /** Where heads and proofs are kept; by default in the folder. */
+  readonly gossipStore?: GossipStore | undefined
   /** The way to other nodes by peer-to-peer. The part `peers`, which opens first, sets it where it is on and nobody else does; it closes the transport when it stops, which is last. */
   peers?: PeerTransport | undefined
   /** Copies of other nodes' logs. The part `mirror`, which opens right after `peers`, sets it and nobody else does; empty in mode `none`. */
@@ -71,7 +76,7 @@ export interface Parts {
   /** Members of the status document. */
   status(): Readonly<Record<string, unknown>>
   /** Settles when one of them asks for a start under another roster. */
-  readonly rosterChanged: Promise<void>
+  readonly rosterChanged?: Promise<void>
   stop(): Promise<void>
 }
 
