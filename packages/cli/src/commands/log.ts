@@ -5,7 +5,7 @@ import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { deedOf, fetchProofs, guiltyOf, witnessReports } from "../logs/proofs.ts"
-import { readWholeLog } from "../logs/read.ts"
+import { logSources, readAnywhere } from "../logs/sources.ts"
 import { type LogReport, verifyLog } from "../logs/verify.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
 import { placeOf } from "../nodes.ts"
@@ -16,6 +16,7 @@ import type { Register } from "./types.ts"
 interface VerifyFlags {
   readonly operator?: string
   readonly from?: string
+  readonly mirror?: string
   readonly json?: boolean
 }
 
@@ -31,7 +32,7 @@ interface InspectFlags extends VerifyFlags {
 export const registerLog: Register = (program, io, done) => {
   const log = program.command("log").description("read and verify the logs of the roster's nodes")
   log.command("verify").description("recompute whole logs and compare them with what was seen before; or check a proof file that a log lied")
-    .argument("[proof]", "a misbehavior proof to check instead").option("--operator <name>", "only this operator's logs").option("--from <url>", "read this operator's logs there instead: a bucket, a CDN or a front end").option("--json", "one JSON document on stdout")
+    .argument("[proof]", "a misbehavior proof to check instead").option("--operator <name>", "only this operator's logs").option("--from <url>", "read this operator's logs there instead: a bucket, a CDN or a front end").option("--mirror <url>", "read the copies of this node instead; without it copies are read where an origin does not answer").option("--json", "one JSON document on stdout")
     .action(async (proof: string | undefined, flags: VerifyFlags) => {
       const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
       try {
@@ -42,7 +43,7 @@ export const registerLog: Register = (program, io, done) => {
     })
   log.command("inspect").description("list the statements of the roster's logs, each log verified first")
     .option("--operator <name>", "only this operator's log").option("--package <spec>", "only this name, or name@version")
-    .option("--notices", "the notices logs instead").option("--format <format>", "json or csv", "json").option("--fields <names>", "columns, separated by commas")
+    .option("--mirror <url>", "read the copies of this node instead").option("--notices", "the notices logs instead").option("--format <format>", "json or csv", "json").option("--fields <names>", "columns, separated by commas")
     .option("--latest", "only the newest statement of each package").option("--json", "the same as --format json")
     .action(async (flags: InspectFlags) => {
       if (flags.format !== "json" && flags.format !== "csv") throw usage(`--format is "${flags.format}", expected json or csv`)
@@ -76,7 +77,7 @@ function placesOf(nodes: readonly RosterNode[], from: string | undefined): reado
 async function verifyLogs(io: CliIo, project: Project, flags: VerifyFlags): Promise<number> {
   const transport = httpTransport()
   try {
-    const context = { crypto: nodeCrypto, transport, state: diskState(project.stateDir), roster: project.roster, now: Math.floor(systemClock.nowMs() / 1000) }
+    const context = { crypto: nodeCrypto, transport, state: diskState(project.stateDir), roster: project.roster, now: Math.floor(systemClock.nowMs() / 1000), sources: logSources(nodeCrypto, project.roster, flags) }
     // What others have proven counts here as well, and stays.
     await fetchProofs(context, project.roster.nodes)
     const reports = (await Promise.all(placesOf(nodesOf(project, flags.operator), flags.from).map(async (node) => [await verifyLog(context, node, "log"), await verifyLog(context, node, "notices")]))).flat()
@@ -133,12 +134,13 @@ async function inspect(project: Project, flags: InspectFlags): Promise<{ rows: R
   const transport = httpTransport()
   const which = flags.notices === true ? "notices" as const : "log" as const
   const isWanted = packageFilter(flags.package)
+  const sources = logSources(nodeCrypto, project.roster, flags)
   const rows: Row[] = []
   const failures: string[] = []
   try {
     for (const node of nodesOf(project, flags.operator)) {
       try {
-        const log = await readWholeLog(nodeCrypto, transport, { url: `${node.url}${which}/`, key: node[which] })
+        const log = await readAnywhere(nodeCrypto, transport, sources(node, which))
         rows.push(...log.entries.map((entry, index) => rowOf(node.operator, index, utf8Decode(entry), which)).filter(isWanted))
       } catch (error) {
         if (!isVouchsafeError(error)) throw error

@@ -3,7 +3,8 @@ import {
   buildForkProof, type Bytes, type Crypto, equalBytes, formatMisbehavior, headChecker, isVouchsafeError, type MisbehaviorProof, nodeReaderFromLeaves, openCheckpoint, parseMisbehavior, proveFork, type Roster, type RosterNode,
   rootOfLeaves, type VerifierKey, verifyMisbehavior, VouchsafeError,
 } from "@vouchsafe/core"
-import { readWholeLog, type WholeLog } from "./read.ts"
+import type { WholeLog } from "./read.ts"
+import { type FoundLog, type LogSources, readAnywhere } from "./sources.ts"
 
 /** What became of one log. */
 export interface LogReport {
@@ -25,6 +26,7 @@ export interface VerifyContext {
   readonly roster: Roster
   /** Unix seconds. */
   readonly now: number
+  readonly sources: LogSources
 }
 
 /** Other processes of this user that may change the memory of a log between reading and writing it, before this one gives up. */
@@ -37,21 +39,27 @@ export async function verifyLog(context: VerifyContext, node: RosterNode, which:
   try {
     const kept = keptProof(context, key)
     if (kept !== undefined) return { ...about, outcome: "misbehaved", detail: "it was proven to have lied before, and never counts again", ...(kept.path === undefined ? {} : { proof: kept.path }) }
-    const log = await readWholeLog(context.crypto, context.transport, { url: `${node.url}${which}/`, key })
+    const log = await readAnywhere(context.crypto, context.transport, context.sources(node, which))
     const head = headChecker(context.crypto, context.roster, context.now).check(node, key, log.signed)
     const seen = { ...about, size: log.checkpoint.size, cosigned: head.ok }
     // The client keeps the heads of notices logs with the notices.
     for (const remembered of [context.state.head(key.vkey), context.state.notices(key.vkey)?.checkpoint]) {
       const lie = remembered === undefined ? undefined : await compare(context, key, remembered, log)
+      // A copy that is behind is nobody's lie.
+      if (lie?.outcome === "rolled-back" && log.copyOf !== undefined) return { ...seen, outcome: "failed", detail: `${lie.detail}${copyNote(log)}` }
       if (lie !== undefined) return { ...seen, ...lie }
     }
     // Without a quorum the node may go back to an earlier head with one, which must not look like a rollback.
     const lie = head.ok ? await rememberHead(context, key, log) : undefined
-    return { ...seen, outcome: "verified", detail: `${log.checkpoint.size} entries give the signed root${head.ok ? "" : `; not cosigned: ${head.message}`}`, ...lie }
+    return { ...seen, outcome: "verified", detail: `${log.checkpoint.size} entries give the signed root${head.ok ? "" : `; not cosigned: ${head.message}`}${copyNote(log)}`, ...lie }
   } catch (error) {
     if (!isVouchsafeError(error)) throw error
     return { ...about, outcome: "failed", detail: `${error.code}: ${error.message}` }
   }
+}
+
+function copyNote({ copyOf }: FoundLog): string {
+  return copyOf === undefined ? "" : `; read from the copy of ${copyOf}`
 }
 
 function keptProof({ crypto, state }: VerifyContext, key: VerifierKey): { readonly path?: string } | undefined {
