@@ -5,8 +5,7 @@
  */
 import type { ArtifactReader } from "@vouchsafe/artifacts"
 import type { Crypto } from "@vouchsafe/core"
-import type { GossipStore } from "@vouchsafe/gossip"
-import type { OpenedConvictions } from "@vouchsafe/gossip"
+import type { GossipStore, OpenedConvictions } from "@vouchsafe/gossip"
 import type { Clock, HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
 import type { TarballTap } from "./artifacts/tap.ts"
 import type { NodeConfig } from "./config/arguments.ts"

@@ -59,13 +59,13 @@ export const openGossipPart: OpenPart = async (context) => {
   const stopping = new AbortController()
   const gossip = await createGossip({
     transport: context.peers, roster: () => own.roster, convictions, crypto, clock, timers, askConsistency: askByTiles(context, stopping.signal),
-    store: openGossipStore(context.folder.at(GOSSIP_FOLDER), crypto), ...listeners(context),
+    store: context.gossipStore ?? openGossipStore(context.folder.at(GOSSIP_FOLDER), crypto), ...listeners(context),
   })
   takeProofsOfMirrors(context)
   const looked = metrics.counter("vouchsafe_gossip_polls_total", "looks at another node's heads over HTTPS by outcome", "outcome")
   metrics.gauge("vouchsafe_gossip_convicted", "logs and witnesses that are proven to have lied", () => convictions.list().length)
   metrics.gauge("vouchsafe_gossip_untied_heads", "heads that their log does not explain", () => [...gossip.untied().values()].reduce((sum, count) => sum + count, 0))
-  const polls = startPolls({ gossip, nodes: () => own.roster.nodes.filter((node) => node.log.vkey !== own.self.log.vkey), transport, timers, logger, random: Math.random, onRound: looked })
+  const polls = startPolls({ gossip, nodes: () => own.roster.nodes.filter((node) => node.log.vkey !== own.self.log.vkey), transport, timers, logger, random: context.random ?? Math.random, onRound: looked })
   const announcing = startAnnouncing({ gossip, log: services.observations.log, notices: services.notices.log, signer: keys.log, timers, logger })
   return partOf(gossip, convictions, async () => {
     stopping.abort()
