@@ -67,6 +67,7 @@ export function createFallback({ nodes, asker, emit }: FallbackOptions): Fallbac
       emit({ event: "warning", code: "REGISTRY_DOWN", message: printable(`${new URL(registry).host} does not answer (${error.code}): for a while tarballs come from nodes, by the digests that are vouched for`) })
     },
     async fetch({ purl, registry }, known, why) {
+      if (!nodes.covers(registry)) return { tried: "the roster does not list this registry, so nobody is asked" }
       const digest = await allowed({ purl, registry }, known)
       if ("why" in digest) return { tried: digest.why }
       try {

@@ -62,7 +62,7 @@ async function open({ project: dir, host, port, map, token }: Settings, env: Mai
     agents: configuredAgents({ raw: npm.raw, env }),
     cacheDir: join(cacheDirectory(env, project.roster.lineage), "shim"),
     check: (requests) => project.check(requests),
-    nodes: { sources: sourcesOf(project.roster, env), observed: async (artifacts) => commonestDigests((await project.check(artifacts)).evidence) },
+    nodes: { sources: sourcesOf(project.roster, env), registries: new Set(project.roster.registries), observed: async (artifacts) => commonestDigests((await project.check(artifacts)).evidence) },
     ...(exotic === "deny" ? { exoticCode: "EXOTIC_SOURCE" } : {}),
   })
 }

@@ -18,6 +18,8 @@ export type Observed = (artifacts: readonly ArtifactName[]) => Promise<ReadonlyM
 export interface NodesOptions {
   readonly sources: readonly ChunkSource[]
   readonly observed: Observed
+  /** Registries that the roster lists. Nobody is asked about packages of any other, not even by digest (THREATS A8). */
+  readonly registries: ReadonlySet<string>
   readonly store: TarballStore
   readonly clock: ShimClock
   readonly emit: (event: ShimEvent) => void
@@ -28,6 +30,8 @@ export interface NodesOptions {
 export type FromNodes = Extract<Downloaded, { kind: "file" }> & { readonly from: readonly string[] }
 
 export interface Nodes {
+  /** Whether nodes may be asked about packages of this registry. */
+  covers(registry: string): boolean
   /** The digest that most operators observed. */
   observed(artifact: ArtifactName): Promise<string | undefined>
   /** Fetches and verifies into a spool, which the caller discards. Rejects with NOT_FOUND, UNREACHABLE, TIMEOUT, DISK; the message says what each node did. */
@@ -39,7 +43,7 @@ export interface Nodes {
 }
 
 /** @see Nodes */
-export function createNodes({ sources, observed, store, clock, emit, defer = (run) => { setTimeout(run, BATCH_WINDOW_MS) } }: NodesOptions): Nodes {
+export function createNodes({ sources, observed, registries, store, clock, emit, defer = (run) => { setTimeout(run, BATCH_WINDOW_MS) } }: NodesOptions): Nodes {
   const book = createSourceBook(clock)
   const remembered = sources.map((source) => book.remember(source))
   const downUntilMs = new Map<string, number>()
@@ -56,6 +60,7 @@ export function createNodes({ sources, observed, store, clock, emit, defer = (ru
   const isDown = (registry: string): boolean => (downUntilMs.get(registry) ?? 0) > clock.nowMs()
   return {
     isDown,
+    covers: (registry) => registries.has(registry),
     async observed({ purl, registry }) {
       const found = await new Promise<ReadonlyMap<string, string>>((resolve) => {
         waiting.push({ artifact: { purl, registry }, answer: resolve })

@@ -5,14 +5,13 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import type { ChunkSource } from "@vouchsafe/artifacts"
 import { acceptsAbbreviated, parseRegistryRequest, type RegistryRequest } from "@vouchsafe/registry-view"
 import { createAsker } from "./batch.ts"
 import { createDenials, type Denials, ownRefusal, printable } from "./denials.ts"
 import { createFallback } from "./fallback.ts"
 import { createGuard, type GuardRefusal } from "./guard.ts"
 import { REQUEST_KEPT_LENGTH_MAX, REQUESTS_KEPT_MAX, TOKEN_LENGTH_MIN } from "./limits.ts"
-import { createNodes, type Observed } from "./nodes.ts"
+import { createNodes, type NodesOptions } from "./nodes.ts"
 import { createPackuments, type Packuments } from "./packuments.ts"
 import { passThrough, refuseUnknown } from "./passthrough.ts"
 import { sendBytes, sendEncoded, sendFailure, sendJson, sendPackument, sendRefusal, sendTarball } from "./send.ts"
@@ -38,7 +37,7 @@ export interface ShimOptions {
   readonly exoticCode?: string
   readonly agents?: UpstreamOptions["agents"]
   /** Nodes that may have what a registry lost, and which digests operators observed; absent: nobody is asked. */
-  readonly nodes?: { readonly sources: readonly ChunkSource[]; readonly observed: Observed } | undefined
+  readonly nodes?: Pick<NodesOptions, "sources" | "observed" | "registries"> | undefined
   readonly upstreamIdleMs?: number
   /** For tests: when a batch of requests is sent off. */
   readonly defer?: (run: () => void) => void

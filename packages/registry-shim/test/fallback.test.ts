@@ -47,10 +47,10 @@ async function node(held: () => Record<string, Buffer>, lie?: "bytes" | "bytes a
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked }
 }
 
-interface Given extends WorldOptions { readonly lies?: readonly ("bytes" | "bytes and list" | undefined)[]; readonly holds?: boolean }
+interface Given extends WorldOptions { readonly lies?: readonly ("bytes" | "bytes and list" | undefined)[]; readonly holds?: boolean; readonly isListed?: boolean }
 
 /** A shim with nodes that have both packages, whose registry is as it is told. */
-async function start({ lies = [undefined], holds = true, ...options }: Given = {}) {
+async function start({ lies = [undefined], holds = true, isListed = true, ...options }: Given = {}) {
   const held: Record<string, Buffer> = {}
   const nodes = await Promise.all(lies.map((lie) => node(() => held, lie)))
   const transport = httpTransport()
@@ -62,7 +62,7 @@ async function start({ lies = [undefined], holds = true, ...options }: Given = {
   })))
   world = await startWorld({
     ...options, registry: { packages: [GOOD, BIG], ...options.registry },
-    shim: { nodes: { observed, sources: nodes.map(({ url }, i) => httpSource({ name: `node${i}`, url, transport })) }, ...options.shim },
+    shim: { nodes: { observed, registries: { has: () => isListed } as unknown as ReadonlySet<string>, sources: nodes.map(({ url }, i) => httpSource({ name: `node${i}`, url, transport })) }, ...options.shim },
   })
   closers.push(() => (world as World).close())
   if (holds) for (const { name } of [GOOD, BIG]) { const built = world.registry.built(name, "1.0.0"); if (built) held[built.sha512] = Buffer.from(built.tarball) }
@@ -146,6 +146,11 @@ describe("passes nothing on", () => {
     world.network.vouched.clear()
     await nothing(world, await world.get(TGZ), 502, "no operator's statement names its bytes")
     expect(nodes[0]?.asked).toEqual([])
+  })
+  test("A8: of a registry that the roster does not list, whatever an exception allows; no node hears of its digest", async () => {
+    const { world, nodes } = await start({ registries: noRegistry, isListed: false })
+    await nothing(world, await world.get(TGZ), 502, "the roster does not list this registry")
+    expect([nodes[0]?.asked, world.network.asked]).toEqual([[], []])
   })
   test("while the check fails", async () => {
     const { world } = await start({ registries: noRegistry })
