@@ -47,6 +47,8 @@ export interface LogServer {
   readonly log: ServedLog
   readonly notices: ServedLog
   readonly paths: string[]
+  /** Logs of others that this one serves copies of, by the hex SHA-256 of their origin. */
+  readonly copies: Map<string, ServedLog>
 }
 
 export interface LogServers {
@@ -60,11 +62,11 @@ export async function startLogServers(operators: readonly string[]): Promise<Log
   const started = await Promise.all(operators.map(async (operator) => {
     const own = { log: signer(`${operator}.example/log`, 1), notices: signer(`${operator}.example/notices`, 1), witness: signer(`${operator}.example/witness`, 4) }
     const served = (key: Signer): ServedLog => ({ signer: key, entries: [], shownSize: undefined, isCosigned: true, edit: (_path, body) => body })
-    const state = { log: served(own.log), notices: served(own.notices), witnesses: [] as Signer[], paths: [] as string[] }
+    const state = { log: served(own.log), notices: served(own.notices), witnesses: [] as Signer[], paths: [] as string[], copies: new Map<string, ServedLog>() }
     const server = createServer((request, response) => {
-      const [, which = "", path = ""] = /^\/(log|notices)\/(.*)$/.exec(request.url ?? "") ?? []
+      const [, which = "", path = ""] = /^\/(log|notices|mirror\/[0-9a-f]{64})\/(.*)$/.exec(request.url ?? "") ?? []
       state.paths.push(request.url ?? "")
-      const log = which === "log" ? state.log : which === "notices" ? state.notices : undefined
+      const log = which === "log" ? state.log : which === "notices" ? state.notices : state.copies.get(which.slice("mirror/".length))
       const body = log === undefined ? undefined : answer(log, state.witnesses, path)
       const edited = body === undefined || log === undefined ? undefined : log.edit(path, body)
       response.writeHead(edited === undefined ? 404 : 200).end(edited)
@@ -75,7 +77,7 @@ export async function startLogServers(operators: readonly string[]): Promise<Log
   }))
   for (const node of started) node.state.witnesses.push(...started.filter((other) => started.length === 1 || other !== node).map((other) => other.own.witness))
   return {
-    nodes: started.map(({ operator, place, state }) => ({ operator, place, log: state.log, notices: state.notices, paths: state.paths })),
+    nodes: started.map(({ operator, place, state }) => ({ operator, place, log: state.log, notices: state.notices, paths: state.paths, copies: state.copies })),
     rosterText: formatRoster(started.map(({ place }) => place), [REGISTRY]),
     close: async () => { for (const { server } of started) await new Promise((resolve) => { server.close(resolve); server.closeAllConnections() }) },
   }
