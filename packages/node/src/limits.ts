@@ -110,6 +110,11 @@ export const SOCKETS_PER_HOST_MAX = 16
 /** Time added to a gather's deadline for the way there and back, in ms. */
 export const GATHER_GRACE_MS = 5_000
 
+/** How long a gather leaves a node alone that it waited for in vain, in ms. */
+export const GATHER_SILENT_PAUSE_MS = 30_000
+/** A failure that came sooner than this kept nobody waiting, in ms. */
+export const GATHER_SILENCE_MS_MIN = 1_000
+
 /** First and longest pause before a log asks the witnesses again that did not answer, in ms. */
 export const COSIGN_RETRY_MS = { first: 500, longest: 30_000 } as const
 /** Shortest time from one round of cosigning a growing log to the next, in ms: what a package waits at most in a burst of others. */

@@ -6,6 +6,7 @@
 import { nodeCrypto } from "@vouchsafe/client/node"
 import { parseVerifierKey, type Signer, type VouchsafeError } from "@vouchsafe/core"
 import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import { createSilentNodes } from "./admin/silent-nodes.ts"
 import { createAdminGate } from "./auth/gate.ts"
 import { adminKeysById } from "./auth/keys.ts"
 import { remoteAdminRoute } from "./auth/route.ts"
@@ -124,7 +125,7 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
   const socketRoutes = [
     ...options.parts.adminRoutes, backupRoute(options.backupSource, logger),
     ...adminRoutes({
-      attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport },
+      attester, gather: { roster: own.roster, self: own.self, own: evidence, transport: options.transport, silent: createSilentNodes(clock) },
       budgets: () => ({ format: "vouchsafe-budgets/v1", observations: budget.left(), queue: { waiting: observer.queued(), running: observer.running() }, builds: builds?.counts() ?? null }),
     }),
   ]

@@ -14,6 +14,7 @@ import type { EvidenceService } from "../evidence/service.ts"
 import { type Answer, refusal, textAnswer } from "../http/answer.ts"
 import { ADMIN } from "../evidence/budget.ts"
 import { EVIDENCE_ANSWER_BYTES_MAX, GATHER_GRACE_MS } from "../limits.ts"
+import type { SilentNodes } from "./silent-nodes.ts"
 
 const KNOWN_LOGS_MAX = 128
 const ORIGIN_LENGTH_MAX = 512
@@ -35,6 +36,7 @@ export interface GatherOptions {
   readonly self: RosterNode
   readonly own: EvidenceService
   readonly transport: HttpTransport
+  readonly silent: SilentNodes
 }
 
 const read = shapeReader("REQUEST_MALFORMED", "gather request")
@@ -83,10 +85,10 @@ export async function gather(request: GatherRequest, options: GatherOptions, sig
 
 /** One node's answer as JSON text. */
 async function askOne(node: RosterNode, question: EvidenceRequest, options: GatherOptions, signal: AbortSignal): Promise<string> {
-  const answer = node === options.self ? await options.own.answer(question, ADMIN, signal) : await options.transport.request({
+  const answer = node === options.self ? await options.own.answer(question, ADMIN, signal) : await options.silent.ask(node.url, signal, () => options.transport.request({
     method: "POST", url: `${node.url}v1/evidence`, headers: { "content-type": "application/json" }, body: utf8Encode(formatEvidenceRequest(question)),
     timeoutMs: question.deadlineMs + GATHER_GRACE_MS, maxBytes: EVIDENCE_ANSWER_BYTES_MAX, signal,
-  })
+  }))
   const text = utf8Decode(answer.body)
   // Valid JSON as a whole, or it could reach beyond its place in the document around it.
   const value = parseJson("EVIDENCE_MALFORMED", `answer of ${node.operator}`, text)
