@@ -1,4 +1,7 @@
 /** What end-to-end tests and the demo share: real package managers, an installed Vouchsafe, a network of processes, a registry that lies. @packageDocumentation */
+export { startBalancer, type Balancer } from "./balancer.ts"
+export { startDaemon, type Daemon } from "./daemon.ts"
+export { OBJECTS_ACCOUNT, startObjectStore, type ObjectStore } from "./object-store.ts"
 export { cacheFolder, removeFolder, ROOT, temporaryFolder } from "./folders.ts"
 export { openEnvelope, provenanceFaults, summaryFaults, type OpenedStatement } from "./dsse.ts"
 export { makeSigningKey, startGitServer, type GitServer, type Repository, type SigningKey } from "./git-server.ts"
