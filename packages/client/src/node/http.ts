@@ -119,7 +119,9 @@ async function exchange(engine: Engine, request: HttpRequest, url: URL, settings
     outgoing.on("socket", (socket: Socket) => {
       if (!socket.connecting) return
       const limit = settings.connectTimeoutMs
-      connecting = setTimeout(() => fail(new VouchsafeError("UNREACHABLE", `${url.host}: no connection within ${limit} ms`)), limit)
+      const giveUp = (): void => { if (socket.connecting) fail(new VouchsafeError("UNREACHABLE", `${url.host}: no connection within ${limit} ms`)) }
+      // After a look at what has arrived: in a process that was busy for as long, timers come first.
+      connecting = setTimeout(() => setImmediate(giveUp), limit)
       socket.once("connect", () => clearTimeout(connecting))
     })
     outgoing.on("error", (error: NodeJS.ErrnoException) => {
