@@ -127,9 +127,10 @@ export function keepMirrors(options: KeepOptions): Keeper {
         one.isNoted = true
         return
       }
-      const earliestMs = one.endedMs + (one.failures > 0 ? RETRY_MS.first : NOTED_MS)
       const nowMs = clock.nowMs()
-      if (Math.max(nowMs, earliestMs) < one.dueMs) schedule(one, Math.max(0, earliestMs - nowMs))
+      // Not at once: whoever tells of a head often knows it before its cosignatures are together, and seldom tells of one alone.
+      const roundMs = Math.max(nowMs + NOTED_MS, one.failures > 0 ? one.endedMs + RETRY_MS.first : 0)
+      if (roundMs < one.dueMs) schedule(one, roundMs - nowMs)
     },
     async stop() {
       isStopped = true

@@ -33,7 +33,7 @@ export const ROUND_MS = 5 * 60_000
 export const ROUND_JITTER = 0.2
 /** First and longest pause after a round that failed, in ms. */
 export const RETRY_MS = { first: 5_000, longest: 5 * 60_000 } as const
-/** Shortest time from the end of one round of a log to the next that somebody asked for, in ms. */
+/** From the moment at which somebody tells of a new head to the round that looks, in ms. */
 export const NOTED_MS = 2_000
 /** Logs that are copied at the same time. */
 export const ROUNDS_CONCURRENT_MAX = 4

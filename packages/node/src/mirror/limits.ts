@@ -4,3 +4,5 @@ export const NOTICES_ENTRIES_MAX = 1_000_000
 export const MIRROR_PREFIX = "/mirror/"
 /** Folder of all copies in the data folder. */
 export const MIRROR_FOLDER = "mirrors"
+/** How often this node's own witness is asked for what it cosigned, in ms: it sees a log's heads before anybody else. */
+export const WITNESS_LOOK_MS = 5_000

@@ -10,7 +10,7 @@ import { refusal } from "../http/answer.ts"
 import type { Route } from "../http/router.ts"
 import type { NodePart, OpenPart, PartContext } from "../parts.ts"
 import { logRoute } from "../routes/exchange.ts"
-import { MIRROR_FOLDER, MIRROR_PREFIX, NOTICES_ENTRIES_MAX } from "./limits.ts"
+import { MIRROR_FOLDER, MIRROR_PREFIX, NOTICES_ENTRIES_MAX, WITNESS_LOOK_MS } from "./limits.ts"
 import { type MirrorMode, mirrorMode } from "./mode.ts"
 import { createRegistry, type MirroredLog } from "./registry.ts"
 
@@ -91,6 +91,36 @@ function watch({ metrics, clock }: PartContext, logs: readonly MirroredLog[]): v
   metrics.gauge("vouchsafe_mirrors_behind_seconds", "longest time since a source last showed a head of a log", () => Math.max(0, ...statuses().map(({ seenMs }) => (seenMs === null ? 0 : (clock.nowMs() - seenMs) / 1000))))
 }
 
+/** Tells of heads that this node's witness cosigned. Returns how to end that. */
+function followWitness({ services, crypto, timers, logger }: PartContext, logs: readonly MirroredLog[], noteHead: (origin: string) => void): () => Promise<void> {
+  const last = new Map<string, string | undefined>()
+  let cancel = (): void => undefined
+  let isStopped = false
+  const look = async (): Promise<void> => {
+    try {
+      for (const { mirror: { origin } } of logs) {
+        const text = await services.witness.checkpoint(mirrorName(crypto, origin))
+        if (last.has(origin) && text !== last.get(origin)) noteHead(origin)
+        last.set(origin, text)
+      }
+    } catch (error) {
+      if (!isVouchsafeError(error)) throw error
+      logger.warn({ code: error.code, why: error.message }, "the witness's memory could not be read; copies follow in their rounds")
+    }
+    if (!isStopped) cancel = timers.after(WITNESS_LOOK_MS, begin)
+  }
+  let looking = Promise.resolve()
+  const begin = (): void => {
+    looking = look()
+  }
+  begin()
+  return async () => {
+    isStopped = true
+    cancel()
+    await looking
+  }
+}
+
 function statusOf({ operator, role, mirror }: MirroredLog) {
   const { origin, size, pendingSize, headTime, seenMs, forked, failures } = mirror.status()
   return {
@@ -128,6 +158,7 @@ export const openMirrorPart: OpenPart = async (context) => {
   }
   const keeper = keepMirrors({ mirrors: logs.map(({ mirror }) => mirror), clock, timers, random: Math.random, signal: stopping.signal, onRound })
   useNote(keeper.note)
+  const endFollowing = followWitness(context, logs, registry.noteHead)
   watch(context, logs)
   context.mirrors = registry
   const part: NodePart = {
@@ -136,6 +167,7 @@ export const openMirrorPart: OpenPart = async (context) => {
     status: () => ({ mode, logs: logs.map(statusOf) }),
     async stop() {
       stopping.abort()
+      await endFollowing()
       await keeper.stop()
       for (const { mirror } of logs) await mirror.close()
     },
