@@ -2,7 +2,7 @@
 import { openCheckpoint, utf8Decode, utf8Encode } from "@vouchsafe/core"
 import { beforeAll, describe, expect, test } from "vitest"
 import { counted, expectAllowed, expectRefused } from "./support.ts"
-import { sha512Of, packageOf } from "./world/registry.ts"
+import { packageOf, type Published, sha512Of } from "./world/registry.ts"
 import { createWorld, type Person, type World } from "./world/world.ts"
 
 type Json = null | boolean | number | string | Json[] | { [member: string]: Json }
@@ -74,7 +74,7 @@ beforeAll(async () => {
     world.registry.publish(name)
     expectAllowed(await world.install(one, world.registry.published.at(-1) as never))
   }
-  await world.run(alpha.running?.services.attester.withdraw({ ...world.registry.published[0] as never, reason: "an example" }) ?? Promise.reject(new Error("off")))
+  await world.run(alpha.running?.services.attester.withdraw({ ...(world.registry.published[0] as Published), reason: "an example" }) ?? Promise.reject(new Error("off")))
   await world.advance(LATER_MS)
   for (const [log, head] of one.state.heads) before.heads.set(log, head)
   for (const [log, mirror] of one.state.mirrors) before.mirrors.set(log, mirror)

@@ -6,9 +6,10 @@
  */
 import type { IncomingMessage } from "node:http"
 import { type Crypto, isVouchsafeError, NO_UPSTREAM, type Roster, type RosterNode, type Signer, utf8Encode } from "@vouchsafe/core"
-import { createNodeService, openServices, type NodeService, type Services } from "@vouchsafe/node"
-import type { HttpResponse } from "@vouchsafe/ports"
-import type { Fault, SimulatedRequest, Simulation } from "@vouchsafe/testkit"
+import { openConvictions, type OpenedConvictions } from "@vouchsafe/gossip"
+import { createNodeService, type NodeService, openGossipPart, type OpenPart, openParts, openServices, type PartContext, type Services } from "@vouchsafe/node"
+import type { HttpResponse, PeerTransport } from "@vouchsafe/ports"
+import { createRandom, type Fault, type SimulatedRequest, type Simulation } from "@vouchsafe/testkit"
 import { type Distort, REGISTRY, type SimulatedRegistry } from "./registry.ts"
 import { createDisks, forkDisks, type NodeDisks, openStores, type Store } from "./stores.ts"
 
@@ -25,6 +26,9 @@ export interface NodeKeys {
 export interface RunningParts {
   readonly services: Services
   readonly service: NodeService
+  readonly convictions: OpenedConvictions
+  /** The way to its neighbours; undefined on a machine that is on no overlay. */
+  readonly peers: PeerTransport | undefined
 }
 
 /** Answers in place of the honest node, or by it. */
@@ -52,8 +56,8 @@ export interface NodeHost {
   /** The next write of a store fails; what cannot go on then ends by itself and starts again. */
   failNextWrite(store: Store, fault: Fault): void
   handle(request: SimulatedRequest): Promise<HttpResponse>
-  /** A second machine with the same keys and a copy of the disks, which no link leads to: what a fork is made with. */
-  shadow(name: string): NodeHost
+  /** A second machine with the same keys and a copy of the disks, at an address that nobody knows: what a fork is made with. */
+  shadow(name: string, neighbours?: readonly string[]): NodeHost
 }
 
 export interface NodeWorld {
@@ -61,10 +65,14 @@ export interface NodeWorld {
   readonly crypto: Crypto
   readonly registry: SimulatedRegistry
   readonly roster: () => { readonly text: string; readonly roster: Roster }
+  /** Who is beside a host on the overlay; undefined: there is none. */
+  readonly neighboursOf: (host: string) => readonly string[] | undefined
   readonly onError: (operator: string, facts: object, message: string) => void
 }
 
 const RESTART_MS = 1_000
+/** Parts of a node that need neither sockets nor folders. */
+const PARTS: readonly OpenPart[] = [openGossipPart]
 
 const nothing = (): undefined => undefined
 
@@ -107,6 +115,7 @@ async function answer({ service }: RunningParts, request: SimulatedRequest): Pro
 /** A machine that is off. */
 export function createNodeHost(world: NodeWorld, operator: string, place: RosterNode, keys: NodeKeys, disks = createDisks(), host = operator): NodeHost {
   const { simulation, crypto, registry } = world
+  const random = createRandom(`${simulation.seed}/node ${host}`)
   const logger = {
     debug: nothing, info: nothing, warn: nothing,
     error: (facts: object, message: string) => world.onError(operator, facts, message),
@@ -117,22 +126,32 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
     const transport = simulation.httpFor(host)
     const { text, roster } = world.roster()
     const own = { path: "roster.json", text, roster, self: place }
+    const stores = openStores(disks, isAlive, (store, fault) => simulation.time.note(`${host}: a write of ${store} fails, ${fault}`))
+    const folder = { path: "", at: () => "/dev/null/none", release: nothing }
+    const source = registry.sourceFor(transport, () => node.dishonesty.distort)
+    const convictions = await openConvictions(crypto, stores.gossip)
     const services = await openServices({
-      folder: { path: "", at: () => "/dev/null/none", release: nothing }, keys, own, registries: [REGISTRY], transport, crypto, clock, timers, logger,
-      source: registry.sourceFor(transport, () => node.dishonesty.distort),
-      upstream: { verifyUpstream: () => ({ upstream: NO_UPSTREAM, bundles: [], details: [] }) }, onCosigned: nothing,
-      stores: openStores(disks, isAlive, (store, fault) => simulation.time.note(`${host}: a write of ${store} fails, ${fault}`)),
+      folder, keys, own, registries: [REGISTRY], transport, crypto, clock, timers, logger, source, stores, convictions, onCosigned: nothing,
+      upstream: { verifyUpstream: () => ({ upstream: NO_UPSTREAM, bundles: [], details: [] }) },
     })
+    const neighbours = world.neighboursOf(host)
+    const peers = neighbours === undefined ? undefined : simulation.peersFor(host, { operator, neighbours })
+    const context: PartContext = {
+      // No part that runs here has anything to be configured.
+      config: {} as PartContext["config"],
+      folder, keys, own, registries: [REGISTRY], services, convictions, source, transport, crypto, clock, timers, logger, metrics: noMetrics(),
+      random: random.next, gossipStore: stores.gossip, peers,
+    }
+    const parts = await openParts(context, neighbours === undefined ? [] : PARTS)
     const service = await createNodeService({
-      services, own, operator, registries: [REGISTRY], transport, clock, timers, logger, exportKey: keys.export, metrics: noMetrics(), publisherKeys: [],
-      parts: { publicRoutes: [], adminRoutes: [], status: () => ({}), stop: async () => undefined },
+      services, parts, own, operator, registries: [REGISTRY], transport, clock, timers, logger, exportKey: keys.export, metrics: noMetrics(), publisherKeys: [],
       openBuilds: undefined, tokens: undefined, sourceRules: { gitHosts: [], allowHttp: false },
       trust: () => ({ source: "embedded", state: "current", refreshedAt: null, expiresAt: null, failure: null }),
       backupSource: () => {
         throw new Error("no backups here")
       },
-    } as ServiceOptions)
-    return { services, service }
+    })
+    return { services, service, convictions, peers }
   }
 
   const node: NodeHost = {
@@ -165,7 +184,7 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
       }
       return node.dishonesty.intercept === undefined ? honest() : node.dishonesty.intercept(request, honest)
     },
-    shadow: (name) => createNodeHost({ ...world, simulation: { ...simulation, listen: nothing } }, operator, place, keys, forkDisks(disks), name),
+    shadow: (name, neighbours) => createNodeHost({ ...world, simulation: { ...simulation, listen: nothing }, neighboursOf: () => neighbours }, operator, place, keys, forkDisks(disks), name),
   }
   return node
 }

@@ -5,7 +5,7 @@
  */
 import type { CheckResult } from "@vouchsafe/client"
 import type { ArtifactRequest } from "@vouchsafe/core"
-import { FAULTS, type Random } from "@vouchsafe/testkit"
+import { createRandom, FAULTS, type Random } from "@vouchsafe/testkit"
 import { DAY_MS, isVetoed, KINDS, repent, turn } from "./dishonesty.ts"
 import { type Invariants, Violation, watchInvariants } from "./invariants.ts"
 import type { NodeHost } from "./node-host.ts"
@@ -42,6 +42,8 @@ const MINUTE_MS = 60_000
 const FORGIVEN_MS = 5 * MINUTE_MS
 /** Longer than nodes remember that a registry failed, than they wait before they ask a witness again, and than a notices head lasts. */
 const HEALING_MS = 35 * MINUTE_MS
+/** Part of the runs in which nodes gossip: that costs three times as much, and safety must not depend on it. */
+const GOSSIPING = 0.3
 /** Packages of the first steps. */
 const PACKAGES_FIRST = 3
 
@@ -181,7 +183,7 @@ async function converge(run: Run): Promise<void> {
 
 /** One run. Rejects with a {@link Violation} that names the seed and the step. */
 export async function randomRun(seed: string, steps: number, onWorld: (world: World) => void = () => undefined): Promise<RunResult> {
-  const world = await createWorld({ seed, people: 2 })
+  const world = await createWorld({ seed, people: 2, gossip: createRandom(`${seed}/gossip`).chance(GOSSIPING) })
   onWorld(world)
   const { random } = world.simulation
   const invariants = watchInvariants(world)

@@ -4,28 +4,32 @@
  * @packageDocumentation
  */
 import { type Bytes, VouchsafeError } from "@vouchsafe/core"
+import type { GossipStore } from "@vouchsafe/gossip"
 import type { BlobStore, LogStorage, WitnessStore } from "@vouchsafe/ports"
 import { createMemoryLogDisk, createMemoryWitnessDisk, type Fault, type MemoryLogDisk, type MemoryWitnessDisk } from "@vouchsafe/testkit"
 
-export type Store = "log" | "notices" | "witness" | "blobs"
-export const STORES: readonly Store[] = ["log", "notices", "witness", "blobs"]
+export type Store = "log" | "notices" | "witness" | "blobs" | "gossip"
+export const STORES: readonly Store[] = ["log", "notices", "witness", "blobs", "gossip"]
 
 export interface NodeDisks {
   readonly log: MemoryLogDisk
   readonly notices: MemoryLogDisk
   readonly witness: MemoryWitnessDisk
   readonly documents: Map<string, Bytes>
+  /** What gossip keeps: newest heads, and proofs, by verifier key. */
+  readonly heads: Map<string, string>
+  readonly proofs: Map<string, string>
   /** Faults that the next write of a store will have. */
   readonly faults: Map<Store, Fault>
 }
 
 export function createDisks(): NodeDisks {
-  return { log: createMemoryLogDisk(), notices: createMemoryLogDisk(), witness: createMemoryWitnessDisk(), documents: new Map(), faults: new Map() }
+  return { log: createMemoryLogDisk(), notices: createMemoryLogDisk(), witness: createMemoryWitnessDisk(), documents: new Map(), heads: new Map(), proofs: new Map(), faults: new Map() }
 }
 
 /** A copy that goes its own way: what a dishonest operator makes of its disks. */
 export function forkDisks(disks: NodeDisks): NodeDisks {
-  return { log: disks.log.fork(), notices: disks.notices.fork(), witness: disks.witness.fork(), documents: new Map(disks.documents), faults: new Map() }
+  return { log: disks.log.fork(), notices: disks.notices.fork(), witness: disks.witness.fork(), documents: new Map(disks.documents), heads: new Map(disks.heads), proofs: new Map(disks.proofs), faults: new Map() }
 }
 
 /** The stores of one life of a node. */
@@ -51,8 +55,14 @@ export function openStores(disks: NodeDisks, isAlive: () => boolean, onFault: (s
     put: (sha256, bytes) => write("blobs", async () => void disks.documents.set(sha256, Uint8Array.from(bytes))),
     get: async (sha256) => disks.documents.get(sha256),
   }
+  const gossip: GossipStore = {
+    heads: async () => [...disks.heads].map(([vkey, checkpoint]) => ({ vkey, checkpoint })),
+    putHead: (vkey, checkpoint) => write("gossip", async () => void disks.heads.set(vkey, checkpoint)),
+    proofs: async () => [...disks.proofs].map(([vkey, document]) => ({ vkey, document })),
+    addProof: (vkey, document) => write("gossip", async () => void disks.proofs.set(vkey, document)),
+  }
   return {
-    blobs,
+    blobs, gossip,
     openLogStorage: async (role: "log" | "notices"): Promise<LogStorage> => failing(role, await disks[role].open()),
     async openWitnessStore(): Promise<WitnessStore> {
       const inner = await disks.witness.open()

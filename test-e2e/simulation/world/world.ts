@@ -58,6 +58,10 @@ export interface WorldOptions {
   readonly threshold?: number
   /** Whose a machine is; by default an operator has one, and its name. One operator for all makes a roster without witness quorum. */
   readonly operatorOf?: (host: string) => string
+  /** Whether nodes gossip, each with all others as neighbours; so by default. */
+  readonly gossip?: boolean
+  /** More hosts on the overlay, beside every node. */
+  readonly strangers?: readonly string[]
   /** Machines that are on at first; all by default. */
   readonly up?: readonly string[]
 }
@@ -91,7 +95,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const rosterText = rosterOf(places, options.threshold)
   const roster = parseRoster(crypto, rosterText)
   const nodes = places.map((place, i) => createNodeHost({
-    simulation, crypto, registry, roster: () => ({ text: rosterText, roster }), onError: (operator, facts, message) => errors.push(`${operator}: ${message} ${JSON.stringify(facts)}`),
+    simulation, crypto, registry, roster: () => ({ text: rosterText, roster }),
+    neighboursOf: (host) => (options.gossip === false ? undefined : [...operators, ...options.strangers ?? []].filter((name) => name !== host)),
+    onError: (operator, facts, message) => errors.push(`${operator}: ${message} ${JSON.stringify(facts)}`),
   }, operators[i] as string, place, keys.get(operators[i] as string) as NodeKeys))
   const people: Person[] = []
 
