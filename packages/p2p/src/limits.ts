@@ -102,6 +102,8 @@ export const HELLO_TIMEOUT_MS = 10 * SECOND_MS
 export const ROUTING_PER_SECOND = 10
 export const ROUTING_BURST = 200
 export const ROUTING_STREAMS_MAX = 16
+/** Peers of whom it is kept that they announced the service. */
+export const PROVIDERS_MAX = 1_000
 export const SEARCH_TIMEOUT_MS = 10 * SECOND_MS
 /** The service is announced anew this often. */
 export const PROVIDE_EVERY_MS = 6 * HOUR_MS

@@ -15,10 +15,11 @@ export interface MemoryOptions {
   readonly clock: Clock
   readonly rules: AddressRules
   readonly store: KnownPeers | undefined
+  readonly onFailure: (error: unknown) => void
 }
 
 /** @returns a memory of peers; without a store it holds nothing. */
-export function createMemory({ libp2p, clock, rules, store }: MemoryOptions) {
+export function createMemory({ libp2p, clock, rules, store, onFailure }: MemoryOptions) {
   const known = new Map<string, KnownPeer>()
   let savedAtMs = clock.nowMs()
   let saving: Promise<void> | undefined
@@ -42,7 +43,8 @@ export function createMemory({ libp2p, clock, rules, store }: MemoryOptions) {
     if (store === undefined) return
     await saving
     savedAtMs = clock.nowMs()
-    saving = gather().then(() => store.save([...known.values()]))
+    // A peer may go while it is asked about.
+    saving = gather().then(() => store.save([...known.values()])).catch(onFailure)
     await saving
   }
   return {

@@ -100,7 +100,7 @@ export async function startPeers(options: PeersOptions): Promise<Peers> {
     },
     onRefused: (peer, why) => tell({ kind: "unbound", peer, why }),
   })
-  const memory = createMemory({ libp2p, clock, rules, store: options.known })
+  const memory = createMemory({ libp2p, clock, rules, store: options.known, onFailure: (error) => failed("known peers", id, error) })
   for (const peer of await memory.load()) offerAddresses(candidates, rules, id, peer.addresses, "known")
   offerAddresses(candidates, rules, id, options.bootstrap ?? [], "told")
   const search = createSearch({ swarm, candidates, rules, clock, findAddresses: options.findAddresses, onFailure: (what, error) => failed(what, id, error) })
@@ -140,7 +140,7 @@ function createReport({ libp2p }: Swarm, scores: ReturnType<typeof createScores>
   return (peer, fault) => {
     if (peer === libp2p.peerId.toString() || scores.isDenied(peer) || !scores.fault(peer, fault)) return
     tell({ kind: "denied", peer, fault })
-    for (const connection of libp2p.getConnections(peerIdFromString(peer))) connection.abort(new Error("denied"))
+    for (const connection of libp2p.getConnections()) if (connection.remotePeer.toString() === peer) connection.abort(new Error("denied"))
   }
 }
 

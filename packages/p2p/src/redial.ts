@@ -89,7 +89,8 @@ export function startRedial(options: RedialOptions): Redial {
     async stop() {
       ending.abort()
       cancel()
-      await Promise.all([...dialing.values(), searching])
+      // A search ends by itself, and what it finds now is of no use.
+      await Promise.all(dialing.values())
     },
   }
 }

@@ -3,18 +3,13 @@
  *
  * @packageDocumentation
  */
-import { peerIdFromString } from "@libp2p/peer-id"
 import type { Clock } from "@vouchsafe/ports"
 import { type AddressRules, parseAddress, peerOf } from "./addresses.ts"
 import type { Candidates, Origin } from "./candidates.ts"
 import { PROVIDE_EVERY_MS, SEARCH_TIMEOUT_MS } from "./limits.ts"
+import { SERVICE_CID } from "./routing.ts"
 import type { Swarm } from "./swarm.ts"
 
-/**
- * One name for the service as a whole: the SHA-256 multihash of `vouchsafe-service/v1`, in base58. Announcing costs a tenth of a second of work:
- * never one a package.
- */
-export const SERVICE = "QmcZZPWbcrJ6gy6MoMvFTpDmAwEZjdmCsQV8ULomnj9Lx6"
 /** After a try that failed, and while new peers come in. */
 const PROVIDE_AGAIN_MS = 60_000
 /** Peers that one search takes in. */
@@ -43,11 +38,9 @@ export function createSearch(options: SearchOptions) {
   const { swarm: { libp2p }, candidates, rules, clock } = options
   const self = libp2p.peerId.toString()
   const ending = new AbortController()
-  let provideAtMs = 0
-  let providedTo = 0
+  /** The last time the service was announced: when, to how many, and at which addresses. */
+  let provided = { atMs: Number.NEGATIVE_INFINITY, isDone: false, connected: 0, addresses: "" }
   let providing: Promise<void> | undefined
-  // The name of a peer is the one kind of content name that this package can make without another library.
-  const service = peerIdFromString(SERVICE).toCID()
   const deadline = (): AbortSignal => AbortSignal.any([ending.signal, AbortSignal.timeout(SEARCH_TIMEOUT_MS)])
   /** What fails is said, unless it fails because all of this ends. */
   const attempt = async (what: string, work: () => Promise<void>): Promise<boolean> => {
@@ -61,7 +54,7 @@ export function createSearch(options: SearchOptions) {
   }
   const fromRouting = async (): Promise<void> => {
     const seen = new Set<string>()
-    for await (const { id, multiaddrs } of libp2p.contentRouting.findProviders(service, { signal: deadline() })) {
+    for await (const { id, multiaddrs } of libp2p.contentRouting.findProviders(SERVICE_CID, { signal: deadline() })) {
       seen.add(id.toString())
       offerAddresses(candidates, rules, self, rules.read(multiaddrs.map(String)).map((address) => (peerOf(address) === id.toString() ? address.toString() : `${address.toString()}/p2p/${id.toString()}`)), "found")
       if (seen.size >= FOUND_MAX) return
@@ -76,15 +69,16 @@ export function createSearch(options: SearchOptions) {
       if (libp2p.getConnections().length > 0) await attempt("search", fromRouting)
       return candidates.all().some(({ id }) => !before.has(id))
     },
-    /** Announces the service when it is time to, or when there are more to tell than last time. */
+    /** Announces the service when it is time to, when there are more to tell than last time, and when there is something new to tell. */
     provide(connected: number): void {
-      const nowMs = clock.nowMs()
-      if (providing !== undefined || connected === 0 || (nowMs < provideAtMs && (connected <= providedTo || nowMs < provideAtMs - PROVIDE_EVERY_MS + PROVIDE_AGAIN_MS))) return
-      providing = attempt("announce", async () => {
-        await libp2p.contentRouting.provide(service, { signal: deadline() })
-      }).then((done) => {
-        provideAtMs = clock.nowMs() + (done ? PROVIDE_EVERY_MS : PROVIDE_AGAIN_MS)
-        providedTo = connected
+      const addresses = libp2p.getMultiaddrs().map(String).sort().join(" ")
+      // Whoever has no address yet, such as a peer that waits for a relay, would be announced as nowhere and not kept.
+      if (providing !== undefined || connected === 0 || addresses === "") return
+      const sinceMs = clock.nowMs() - provided.atMs
+      const isNews = !provided.isDone || connected > provided.connected || addresses !== provided.addresses
+      if (sinceMs < (isNews ? PROVIDE_AGAIN_MS : PROVIDE_EVERY_MS)) return
+      providing = attempt("announce", () => libp2p.contentRouting.provide(SERVICE_CID, { signal: deadline() })).then((isDone) => {
+        provided = { atMs: clock.nowMs(), isDone, connected, addresses }
         providing = undefined
       })
     },

@@ -9,7 +9,7 @@ import { dcutr } from "@libp2p/dcutr"
 import { type GossipSub, gossipsub, StrictNoSign } from "@libp2p/gossipsub"
 import { identify, identifyPush } from "@libp2p/identify"
 import type { ComponentLogger, ConnectionGater, Libp2p, PeerId } from "@libp2p/interface"
-import { type KadDHT, kadDHT } from "@libp2p/kad-dht"
+import type { KadDHT } from "@libp2p/kad-dht"
 import { noise } from "@libp2p/noise"
 import { ping } from "@libp2p/ping"
 import { tcp } from "@libp2p/tcp"
@@ -19,9 +19,8 @@ import { type Bytes, VouchsafeError } from "@vouchsafe/core"
 import { createLibp2p } from "libp2p"
 import { type AddressRules, CIRCUIT, isRelayed } from "./addresses.ts"
 import * as limit from "./limits.ts"
+import { replacing, routing } from "./routing.ts"
 
-/** Protocol of the routing table: its own, so that whoever is in it is a node. */
-export const ROUTING_PROTOCOL = "/vouchsafe/kad/1"
 const NAME = "vouchsafe"
 
 /** What the library is started with. */
@@ -93,36 +92,6 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   } catch (cause) {
     throw new VouchsafeError("UNREACHABLE", `peers cannot be listened for at ${options.listen.join(", ")}: ${cause instanceof Error ? cause.message : "unknown"}`, { cause })
   }
-}
-
-/**
- * The routing table. It asks little of a peer; one that asks much is cut off, so that it cannot fill this node's memory with records. The
- * library's own way to put something before a handler (`use`) adds the handler to every later stream, those that this side opens too.
- */
-function routing({ rules, mayRoute }: SwarmOptions): ReturnType<typeof kadDHT> {
-  const create = kadDHT({
-    protocol: ROUTING_PROTOCOL, clientMode: true, maxInboundStreams: limit.ROUTING_STREAMS_MAX, maxOutboundStreams: limit.ROUTING_STREAMS_MAX,
-    peerInfoMapper: (peer) => ({ ...peer, multiaddrs: peer.multiaddrs.filter(rules.isAllowed).slice(0, limit.ADDRESSES_MAX) }),
-  })
-  return (components) => {
-    const { registrar } = components
-    const limited: typeof registrar.handle = (protocol, handler, more) => registrar.handle(protocol, (stream, connection) => {
-      if (mayRoute(connection.remotePeer.toString())) return handler(stream, connection)
-      return stream.abort(new Error("too many requests"))
-    }, more)
-    return create(replacing(components, "registrar", replacing(registrar, "handle", limited)))
-  }
-}
-
-/** An object with one member of another value; methods still see the object itself. */
-function replacing<T extends object, K extends keyof T>(target: T, name: K, value: T[K]): T {
-  return new Proxy(target, {
-    get(_, key): unknown {
-      if (key === name) return value
-      const member: unknown = Reflect.get(target, key, target)
-      return typeof member === "function" ? member.bind(target) as unknown : member
-    },
-  })
 }
 
 function gossipOptions({ scoreOf }: SwarmOptions): Parameters<typeof gossipsub>[0] {

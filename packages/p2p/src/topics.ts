@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { type GossipSub, type GossipsubMessage, TopicValidatorResult } from "@libp2p/gossipsub"
+import { VouchsafeError } from "@vouchsafe/core"
 import type { Clock, PeerFault, PeerMessage, PeerTransport, Relay } from "@vouchsafe/ports"
 import { createBudget } from "./budget.ts"
 import { MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT_MS, MESSAGES_BURST, MESSAGES_PER_FAULT, MESSAGES_PER_SECOND, MESSAGES_RUNNING_MAX } from "./limits.ts"
@@ -56,17 +57,20 @@ export function createTopics(options: TopicsOptions): Pick<PeerTransport, "publi
   const onMessage = (event: CustomEvent<GossipsubMessage>): void => {
     const { propagationSource, msgId, msg } = event.detail
     const from = propagationSource.toString()
-    // `decide` never rejects.
     void decide(msg.topic, { from, bytes: msg.data }).then((relay) => {
       if (relay === "reject") options.report(from, "malformed");
       (pubsub as unknown as Validating).reportMessageValidationResult(msgId, from, RESULT[relay])
-    })
+    }).catch((error: unknown) => options.onFailure(msg.topic, error))
   }
   pubsub.addEventListener("gossipsub:message", onMessage)
   return {
     async publish(topic, bytes) {
       if (bytes.length > MESSAGE_BYTES_MAX) throw new RangeError(`a message has at most ${MESSAGE_BYTES_MAX} bytes`)
-      await pubsub.publish(topic, bytes)
+      try {
+        await pubsub.publish(topic, bytes)
+      } catch (cause) {
+        throw new VouchsafeError("UNREACHABLE", `nothing can be published: ${cause instanceof Error ? cause.message : "unknown"}`, { cause })
+      }
     },
     subscribe(topic, handle) {
       if (handlers.has(topic)) throw new TypeError(`topic ${topic} has a handler already`)

@@ -11,6 +11,7 @@ import type { NodeConfig } from "../config/arguments.ts"
 import type { Logger } from "../logger.ts"
 import type { NodePart, OpenPart, PartContext } from "../parts.ts"
 import { nodeNameOf } from "../state/keys.ts"
+import { RELAYED } from "./addresses.ts"
 import { loadOrCreatePeerKey } from "./key.ts"
 import { knownFile } from "./known-file.ts"
 import { addressesOfNodes } from "./roster-addresses.ts"
@@ -54,6 +55,7 @@ async function openPeers(context: PartContext, listen: readonly string[]): Promi
   metrics.gauge("vouchsafe_peers_connected", "peers connected now", () => peers.peers().length)
   metrics.gauge("vouchsafe_peers_bound", "peers connected now that are nodes of the roster", () => peers.peers().filter(({ operator }) => operator !== undefined).length)
   logger.info({ peer: peers.id, addresses: peers.addresses(), relay: config.p2pRelay ?? false }, "peer-to-peer is on")
+  if (peers.addresses().length === 0 && !listen.includes(RELAYED)) logger.warn({ listen }, `no address that others can dial: say one with --p2p-announce, or listen at ${RELAYED} too`)
   return {
     name: "peers",
     status() {
