@@ -5,6 +5,7 @@ import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { deedOf, fetchProofs, guiltyOf, witnessReports } from "../logs/proofs.ts"
+import { readReports } from "../logs/reports.ts"
 import { logSources, readAnywhere } from "../logs/sources.ts"
 import { type LogReport, verifyLog } from "../logs/verify.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
@@ -58,6 +59,31 @@ export const registerLog: Register = (program, io, done) => {
         project.close()
       }
     })
+  log.command("reports").description("what the monitors among the roster's nodes found; exit 4 when a report's proof convicts a log")
+    .argument("[url]", "one node that monitors; all of the roster otherwise").option("--json", "one JSON document on stdout")
+    .action(async (url: string | undefined, flags: { readonly json?: boolean }) => {
+      const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
+      try {
+        done(await showReports(io, project, url, flags.json === true))
+      } finally {
+        project.close()
+      }
+    })
+}
+
+async function showReports(io: CliIo, project: Project, url: string | undefined, json: boolean): Promise<number> {
+  const transport = httpTransport()
+  try {
+    const { reports, monitors, failures } = await readReports(nodeCrypto, transport, project.roster, url)
+    if (json) printJson(io, { monitors, reports })
+    else printLines(io, table(reports.map(({ by, kind, operator, subject, detail, active, proven }) => [by, kind, operator, subject, `${detail}${active ? "" : "; over"}${proven ? "; proven" : ""}`])))
+    for (const failure of failures) say(io, `vouchsafe: ${escapeForDisplay(failure)}`)
+    if (monitors.length === 0 && failures.length === 0) say(io, "vouchsafe: no node of the roster monitors")
+    if (reports.some(({ proven }) => proven)) return EXIT.misbehavior
+    return failures.length === 0 ? EXIT.done : EXIT.world
+  } finally {
+    transport.close()
+  }
 }
 
 function nodesOf(project: Project, operator: string | undefined): readonly RosterNode[] {
