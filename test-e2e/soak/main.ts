@@ -17,6 +17,7 @@ const KILLS = "200"
 const SEQUENCER_KILLS = "50"
 const SIMULATION = { steps: "10000", seeds: "1001..1200" }
 const LARGE_LOG_ENTRIES = "1000000"
+const LAGGARD_ENTRIES = "100000"
 const vitest = (folder: string, ...files: string[]): Pick<Part, "command" | "cwd"> => ({
   command: [join(ROOT, "node_modules/.bin/vitest"), "run", "--config", "../config/vitest.config.ts", "--root", ".", "--testTimeout", String(PART_MS_MAX), ...files], cwd: join(ROOT, "packages", folder),
 })
@@ -24,12 +25,14 @@ const vitest = (folder: string, ...files: string[]): Pick<Part, "command" | "cwd
 const PARTS: Readonly<Record<string, readonly Part[]>> = {
   kills: [
     { ...vitest("log", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
+    { ...vitest("mirror", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
     { ...vitest("storage", "test/cluster.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: SEQUENCER_KILLS } },
     { ...vitest("node", "test/kill.test.ts"), env: { VOUCHSAFE_SOAK_KILLS: KILLS } },
   ],
   "large-log": ["log/bench/large.ts", "node/bench/lookups.ts", "node/bench/cosigned.ts"].map((script) => (
     { command: [process.execPath, "--conditions=source", join("packages", script), LARGE_LOG_ENTRIES], cwd: ROOT, env: { VOUCHSAFE_LARGE_LOG_BARS: "1" } }
   )),
+  laggard: [{ command: ["node", "--conditions=source", "packages/mirror/bench/laggard.ts", LAGGARD_ENTRIES], cwd: ROOT, env: { VOUCHSAFE_MIRROR_BARS: "1" } }],
   properties: ["core", "log", "client", "attester"].map((folder) => ({ ...vitest(folder), env: { SLOW: "1" } })),
   simulation: [{ command: [process.execPath, "--conditions=source", join(ROOT, "test-e2e/simulation/random-seeds.ts"), SIMULATION.steps, SIMULATION.seeds], cwd: ROOT, env: {} }],
   memory: [{ command: [process.execPath, "--conditions=source", join(ROOT, "test-e2e/bench/shim-install.ts")], cwd: ROOT, env: {} }],

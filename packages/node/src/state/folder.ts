@@ -8,6 +8,8 @@
  * lock.db            held exclusively while a process runs
  * log/ notices/ witness/ blobs/    one service each
  * artifacts/                       tarballs by digest, and what is pinned
+ * mirrors/<sha256 of origin>/      copies of other nodes' logs; may be removed, they are copied again
+ * monitor.sqlite                    what a monitor read and reports; may be removed, the logs are read again
  * builds/                          queue, logs and folders of builds, where this node rebuilds
  * trust/                           roots of trust and TUF's metadata, where a mirror is asked
  * peers.json                       peers known from before, with keys/peer.key; in no backup
