@@ -1,12 +1,12 @@
 // ATTACKS row 1: a registry that lost a version, or is gone, stops no install; and no node can bring other bytes.
-import { cpSync, existsSync, readFileSync } from "node:fs"
+import { cpSync, readFileSync } from "node:fs"
 import { createServer, request as httpRequest, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
 import { commandIn, describeRun, findPackage, getManager, openWorld, policyFiles, runOk, type Manager, type ManagerId, type Sandbox, type World } from "../support/index.ts"
 
-const NPMS = ["npm10", "npm11", "npm12"] as const satisfies readonly ManagerId[]
+const MANAGERS = ["npm10", "npm11", "npm12", "pnpm10"] as const satisfies readonly ManagerId[]
 const DEPENDENCIES = { "zz-good": "1.0.0", "is-odd": "3.0.1" }
 
 let world: World
@@ -21,20 +21,23 @@ function account(): Sandbox {
   return world.sandbox(`a${accounts++}`, { npmrc: ["fetch-retries=0"] })
 }
 
+const LOCKFILE = { npm: "package-lock.json", pnpm: "pnpm-lock.yaml", yarn: "yarn.lock" } as const
+const FROZEN = { npm: ["npm", "ci"], pnpm: ["pnpm", "install", "--frozen-lockfile"], yarn: ["yarn", "install", "--immutable"] } as const
+
 async function install(manager: Manager, dependencies: Readonly<Record<string, string>>): Promise<string> {
   const sandbox = account()
   const project = sandbox.project("project", { "package.json": { name: "project", version: "1.0.0", private: true, dependencies }, ...policyFiles(world) })
-  const ran = await commandIn(world, sandbox, manager, project)("vouchsafe", "run", "--", "npm", "install")
+  const ran = await commandIn(world, sandbox, manager, project)("vouchsafe", "run", "--", manager.family, "install")
   expect(ran.status, describeRun(ran)).toBe(0)
   return project
 }
 
-/** `npm ci` of somebody else, on another machine, from the lockfile of `from`. */
+/** An install of somebody else, on another machine, from the lockfile of `from` and from nothing else. */
 async function ci(manager: Manager, from: string, roster?: string) {
   const sandbox = account()
   const project = sandbox.project("project", policyFiles(world, undefined, roster))
-  for (const file of ["package.json", "package-lock.json"]) cpSync(join(from, file), join(project, file))
-  return { project, ran: await commandIn(world, sandbox, manager, project)("vouchsafe", "run", "--", "npm", "ci") }
+  for (const file of ["package.json", LOCKFILE[manager.family]]) cpSync(join(from, file), join(project, file))
+  return { project, ran: await commandIn(world, sandbox, manager, project)("vouchsafe", "run", "--", ...FROZEN[manager.family]) }
 }
 
 /** A node's public address that passes everything on, and changes the bytes of every artifact. */
@@ -69,7 +72,7 @@ async function poisonedRoster(count: number) {
 
 beforeAll(async () => {
   world = await openWorld("artifacts", { packages: [{ name: "zz-lost", version: "1.0.0", files: { "index.js": "module.exports = 'lost'\n" } }] })
-  for (const id of NPMS) installed.set(id, await install(await getManager(id), DEPENDENCIES))
+  for (const id of MANAGERS) installed.set(id, await install(await getManager(id), DEPENDENCIES))
   installed.set("lost", await install(await getManager("npm11"), { "zz-lost": "1.0.0" }))
   return async () => {
     for (const server of servers) {
@@ -106,12 +109,13 @@ test("row 1: a version that was unpublished still installs, and the person is to
 describe("with the registry stopped, on a machine with empty caches", () => {
   beforeAll(async () => { await world.registry.close() })
 
-  test.each(NPMS)("`vouchsafe run -- npm ci` installs a lockfile: %s", async (id) => {
+  test.each(MANAGERS)("`vouchsafe run` installs a lockfile: %s", async (id) => {
     const { project, ran } = await ci(await getManager(id), projectOf(id))
     expect(ran.status, describeRun(ran)).toBe(0)
     expect(ran.output).toContain("REGISTRY_DOWN")
-    for (const name of ["zz-good", "zz-leaf", "is-odd", "is-number"]) expect(existsSync(join(project, "node_modules", name, "package.json")), name).toBe(true)
-    expect(readFileSync(join(project, "package-lock.json"), "utf8")).toBe(readFileSync(join(projectOf(id), "package-lock.json"), "utf8"))
+    for (const name of ["zz-good", "zz-leaf", "is-odd", "is-number"]) expect(findPackage(project, name), describeRun(ran)).toContainEqual(expect.stringMatching(new RegExp(`node_modules/${name}/package\\.json$`)))
+    const { family } = await getManager(id)
+    expect(readFileSync(join(project, LOCKFILE[family]), "utf8")).toBe(readFileSync(join(projectOf(id), LOCKFILE[family]), "utf8"))
   })
   test("a poisoned node does no harm", async () => {
     const roster = await poisonedRoster(1)
