@@ -79,13 +79,15 @@ export const MESSAGE_TIMEOUT_MS = 4 * SECOND_MS
 /** Messages a second from one peer, and how many at once. Those beyond are ignored; a peer far beyond is held to account. */
 export const MESSAGES_PER_SECOND = 40
 export const MESSAGES_BURST = 400
-/** How many ignored messages make one fault. */
-export const MESSAGES_PER_FAULT = 100
+/** How many messages or requests beyond a budget make one fault. */
+export const OVER_BUDGET_PER_FAULT = 100
 
-/** Requests of one peer a second, at once, and running at the same time for one protocol. */
-export const REQUESTS_PER_SECOND = 20
-export const REQUESTS_BURST = 200
-export const REQUEST_STREAMS_MAX = 16
+/** Requests of one peer a second, and at once: the tarballs of a whole lockfile may come from one. */
+export const REQUESTS_PER_SECOND = 100
+export const REQUESTS_BURST = 2_000
+/** Requests of one protocol that run at the same time on one connection, and how many this side starts: an ended one may still count over there. */
+export const REQUEST_STREAMS_MAX = 32
+export const REQUESTS_RUNNING_MAX = 12
 /** Time in which a request has to have arrived, and an answer to have left. */
 export const SERVE_TIMEOUT_MS = 60 * SECOND_MS
 /** Largest request or answer that any protocol may ask for. */

@@ -90,7 +90,7 @@ export async function startPeers(options: PeersOptions): Promise<Peers> {
   const report = createReport(swarm, scores, tell)
   const failed = (what: string, peer: string, error: unknown): void => tell({ kind: "failed", peer, why: `${what}: ${error instanceof Error ? error.message : "unknown"}` })
 
-  const requests = createRequests({ libp2p, timers, budget: createBudget(clock, REQUESTS_PER_SECOND, REQUESTS_BURST), onFlood: (peer) => report(peer, "flooded"), onFailure: failed })
+  const requests = createRequests({ libp2p, timers, budget: createBudget(clock, REQUESTS_PER_SECOND, REQUESTS_BURST), report, onFailure: failed })
   const topics = createTopics({ pubsub: libp2p.services.pubsub, clock, timers, report, onFailure: (topic, error) => failed(topic, id, error) })
   const hello = createHello({
     id, transport: requests, signer: options.signer, members: options.members, crypto: options.crypto, clock, report,

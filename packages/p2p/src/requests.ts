@@ -6,19 +6,20 @@
 import { type Connection, type Libp2p, type Stream } from "@libp2p/interface"
 import { peerIdFromString } from "@libp2p/peer-id"
 import { type Bytes, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import type { AbortSignalLike, PeerTransport } from "@vouchsafe/ports"
+import type { AbortSignalLike, PeerFault, PeerTransport } from "@vouchsafe/ports"
 import { type Budget } from "./budget.ts"
 import { readFrame, writeFrame } from "./frames.ts"
-import { DIAL_TIMEOUT_MS, FRAME_BYTES_MAX, REQUEST_STREAMS_MAX, SERVE_TIMEOUT_MS } from "./limits.ts"
+import { DIAL_TIMEOUT_MS, FRAME_BYTES_MAX, REQUEST_STREAMS_MAX, REQUESTS_RUNNING_MAX, SERVE_TIMEOUT_MS } from "./limits.ts"
+import { createOverflow } from "./overflow.ts"
 import type { PeerTimers } from "./timers.ts"
+import { createTurns } from "./turns.ts"
 
 /** What requests work with. */
 export interface RequestsOptions {
   readonly libp2p: Libp2p
   readonly timers: PeerTimers
   readonly budget: Budget
-  /** A peer that asks for more than its share. */
-  readonly onFlood: (peer: string) => void
+  readonly report: (peer: string, fault: PeerFault) => void
   /** What an answer failed with, for the log. */
   readonly onFailure: (protocol: string, peer: string, error: unknown) => void
 }
@@ -27,11 +28,15 @@ export interface RequestsOptions {
 export function createRequests(options: RequestsOptions): Pick<PeerTransport, "request" | "serve"> & { stop(): Promise<void> } {
   const { libp2p, timers } = options
   const served: string[] = []
+  const overflow = createOverflow(options.report)
+  const turns = createTurns(REQUESTS_RUNNING_MAX)
   return {
     async request(peer, protocol, body, { bytesMax, timeoutMs, signal }) {
       checkSizes(bytesMax, body.length)
       const deadline = openDeadline(timers, timeoutMs, signal)
+      let end = (): void => undefined
       try {
+        end = await turns.take(`${peer} ${protocol}`, deadline.signal)
         const connection = await connectionTo(libp2p, peer, deadline.signal)
         return await ask(connection, protocol, body, bytesMax, deadline.signal)
       } catch (error) {
@@ -39,6 +44,7 @@ export function createRequests(options: RequestsOptions): Pick<PeerTransport, "r
         if (isVouchsafeError(error)) throw error
         throw new VouchsafeError("UPSTREAM_FAILED", `peer ${peer} answered ${protocol} with nothing`, { cause: error })
       } finally {
+        end()
         deadline.end()
       }
     },
@@ -49,7 +55,7 @@ export function createRequests(options: RequestsOptions): Pick<PeerTransport, "r
         const from = connection.remotePeer.toString()
         if (!options.budget.take(from)) {
           stream.abort(new Error("too many requests"))
-          options.onFlood(from)
+          overflow(from)
           return
         }
         void reply({ stream, from, bytesMax, handle, timers }).catch((error: unknown) => {
@@ -83,7 +89,7 @@ async function connectionTo(libp2p: Libp2p, peer: string, signal: AbortSignal): 
 }
 
 async function ask(connection: Connection, protocol: string, body: Bytes, bytesMax: number, signal: AbortSignal): Promise<Bytes> {
-  const stream = await connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: REQUEST_STREAMS_MAX * 4 })
+  const stream = await connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: REQUEST_STREAMS_MAX })
   const cut = (): void => stream.abort(new Error("timeout"))
   signal.addEventListener("abort", cut, { once: true })
   try {

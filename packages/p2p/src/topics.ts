@@ -7,7 +7,8 @@ import { type GossipSub, type GossipsubMessage, TopicValidatorResult } from "@li
 import { VouchsafeError } from "@vouchsafe/core"
 import type { Clock, PeerFault, PeerMessage, PeerTransport, Relay } from "@vouchsafe/ports"
 import { createBudget } from "./budget.ts"
-import { MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT_MS, MESSAGES_BURST, MESSAGES_PER_FAULT, MESSAGES_PER_SECOND, MESSAGES_RUNNING_MAX } from "./limits.ts"
+import { MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT_MS, MESSAGES_BURST, MESSAGES_PER_SECOND, MESSAGES_RUNNING_MAX } from "./limits.ts"
+import { createOverflow } from "./overflow.ts"
 import type { PeerTimers } from "./timers.ts"
 
 /** What topics work with. */
@@ -41,7 +42,10 @@ export function createTopics(options: TopicsOptions): Pick<PeerTransport, "publi
     if (handle === undefined) return "ignore"
     if (message.bytes.length > MESSAGE_BYTES_MAX) return "reject"
     // Not the peer's fault when all handlers are busy: whoever floods has run out of its own budget before.
-    if (!budget.take(message.from)) return overflow.count(message.from)
+    if (!budget.take(message.from)) {
+      overflow(message.from)
+      return "ignore"
+    }
     if (running >= MESSAGES_RUNNING_MAX) return "ignore"
     running += 1
     try {
@@ -91,24 +95,5 @@ async function firstOf(timers: PeerTimers, work: Promise<Relay>): Promise<Relay>
     return await Promise.race([work, late])
   } finally {
     cancel()
-  }
-}
-
-/** Messages beyond a peer's budget are nobody's fault one by one; many of them are. */
-function createOverflow(report: (peer: string, fault: PeerFault) => void): { count(peer: string): Relay } {
-  const counts = new Map<string, number>()
-  return {
-    count(peer) {
-      const count = (counts.get(peer) ?? 0) + 1
-      if (count < MESSAGES_PER_FAULT) {
-        // Peers come and go: what is counted of those that went does not stay.
-        if (counts.size > 1_024) counts.clear()
-        counts.set(peer, count)
-        return "ignore"
-      }
-      counts.delete(peer)
-      report(peer, "flooded")
-      return "ignore"
-    },
   }
 }

@@ -101,6 +101,8 @@ describe("requests", () => {
     const ask = (protocol: string, size: number, more: { bytesMax?: number; timeoutMs?: number; peer?: string } = {}) => asker.run({ do: "request", peer: server.id, protocol, size, bytesMax: 2_000_000, timeoutMs: 20_000, ...more })
     expect(await ask("/test/echo/1", 1_500_000)).toEqual({ size: 1_500_000, isSame: true })
     expect(await ask("/test/echo/1", 0)).toEqual({ size: 0, isSame: true })
+    // More at once than streams are allowed: they wait for each other.
+    expect(await Promise.all(Array.from({ length: 100 }, () => ask("/test/echo/1", 10_000)))).toEqual(Array.from({ length: 100 }, () => ({ size: 10_000, isSame: true })))
     const refused: readonly (readonly [string, () => Promise<unknown>, string])[] = [
       ["a request that is too large", () => ask("/test/echo/1", 2_000_001), "UPSTREAM_FAILED"],
       ["an answer that is too large", () => ask("/test/echo/1", 1_000, { bytesMax: 999 }), "UPSTREAM_FAILED"],
