@@ -60,7 +60,8 @@ function storesOver(kept: NodeStorage, { logger, signal, onStandby }: StoresCont
         onWait({ code, message }) {
           if (message === told) return
           told = message
-          logger.info({ log: role, storage: kept.shown, code, why: message }, "standing by")
+          if (code === "STATE_UNSAFE") logger.info({ log: role, storage: kept.shown, why: message }, "standing by")
+          else logger.warn({ log: role, storage: kept.shown, code, why: message }, "the storage cannot be reached; trying again")
           onStandby(message)
         },
       })
