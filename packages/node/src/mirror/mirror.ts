@@ -41,13 +41,13 @@ type Opened = MirroredLog & { readonly wanted: Wanted }
 
 /** Opens one copy; a folder that cannot be used costs this log its copy, not the node its start. */
 async function openOne(context: PartContext, wanted: Wanted, onProof: ReturnType<typeof createRegistry>["registry"]["reportProof"]): Promise<Opened | undefined> {
-  const { own, folder, transport, crypto, clock, logger } = context
+  const { own, convictions, folder, transport, crypto, clock, logger } = context
   const { node, role, key } = wanted
   try {
     const mirror = await openMirror({
       directory: folder.at(MIRROR_FOLDER, mirrorName(crypto, key.name)), key, transport, crypto, clock,
       sources: () => sourcesOf(context, wanted),
-      check: (signed) => headChecker(crypto, own.roster, Math.floor(clock.nowMs() / 1000)).check(node, key, signed),
+      check: (signed) => headChecker(crypto, convictions.counted(own.roster), Math.floor(clock.nowMs() / 1000)).check(node, key, signed),
       entriesMax: role === "notices" ? NOTICES_ENTRIES_MAX : MIRROR_ENTRIES_MAX,
       onProof(proof) {
         logger.error({ origin: key.name, operator: node.operator, kind: proof.kind }, "a log signed two histories; its copy keeps the older one")
@@ -156,7 +156,7 @@ export const openMirrorPart: OpenPart = async (context) => {
     }
     tellRound(log)
   }
-  const keeper = keepMirrors({ mirrors: logs.map(({ mirror }) => mirror), clock, timers, random: Math.random, signal: stopping.signal, onRound })
+  const keeper = keepMirrors({ mirrors: logs.map(({ mirror }) => mirror), clock, timers, random: context.random ?? Math.random, signal: stopping.signal, onRound })
   useNote(keeper.note)
   const endFollowing = followWitness(context, logs, registry.noteHead)
   watch(context, logs)

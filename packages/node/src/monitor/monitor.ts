@@ -30,10 +30,10 @@ function viewOfMirror({ operator, role, key, mirror }: MirroredLog): MonitoredLo
 }
 
 /** This node's own log: what others say is compared with it, and it is judged like theirs. */
-function viewOfOwn({ own, crypto, clock }: PartContext, role: "log" | "notices", log: Log): MonitoredLog | undefined {
+function viewOfOwn({ own, convictions, crypto, clock }: PartContext, role: "log" | "notices", log: Log): MonitoredLog | undefined {
   const head = log.cosigned()
   if (head === undefined) return undefined
-  const checked = headChecker(crypto, own.roster, Math.floor(clock.nowMs() / 1000)).check(own.self, own.self[role], head.text)
+  const checked = headChecker(crypto, convictions.counted(own.roster), Math.floor(clock.nowMs() / 1000)).check(own.self, own.self[role], head.text)
   if (!checked.ok) return undefined
   return {
     operator: own.self.operator, role, key: own.self[role], head, headTime: checked.head.timeSeconds,
