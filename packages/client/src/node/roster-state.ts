@@ -38,7 +38,7 @@ export function requireSameGenesis(env: Env, configPath: string, genesis: string
   const path = genesisPath(env, configPath)
   const known = readTextIfPresent(path)
   if (known === undefined || known === genesis) return
-  throw new VouchsafeError("ROSTER_REFUSED", `${configPath} names ${genesis === undefined ? "no genesis" : `genesis ${genesis}`}, expected ${known}, which this project followed`, { hint: `if it is meant, remove ${path}` })
+  throw new VouchsafeError("ROSTER_REFUSED", `${configPath} names genesis ${genesis ?? "none"}, expected ${known}, which this project followed`, { hint: `if it is meant, remove ${path}` })
 }
 
 /**
@@ -61,8 +61,8 @@ export function rosterOf(policy: Policy, floor: Roster, configPath: string, env:
   const { expires, roster: rosterText } = kept
   if (kept.genesis !== genesis || typeof expires !== "number" || typeof rosterText !== "string") throw damaged(path)
   // Written so that a time that is no number is over, too.
-  if (!(nowMs < expires * 1000)) throw new VouchsafeError("ROSTER_EXPIRED", "the verified roster is over", { hint: HINT })
+  if (!(nowMs < expires * 1000)) throw new VouchsafeError("ROSTER_EXPIRED", "verified roster is over", { hint: HINT })
   const roster = parseRoster(nodeCrypto, rosterText)
-  if (roster.version < floor.version) throw new VouchsafeError("ROSTER_REFUSED", `verified roster has version ${roster.version}, expected at least the committed ${floor.version}`, { hint: HINT })
+  if (roster.version < floor.version) throw new VouchsafeError("ROSTER_REFUSED", `verified roster has version ${roster.version}, expected the committed ${floor.version} or higher`, { hint: HINT })
   return roster
 }

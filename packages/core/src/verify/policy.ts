@@ -1,9 +1,8 @@
 import { DAY_SECONDS, dayMember } from "./calendar.ts"
 import { sha512Member } from "./members.ts"
 import { type LevelRule, levelsMember, type PublisherRule, publishersMember, type SignerRule, signersMember } from "./policy-names.ts"
-import { isRegistryId } from "./registry-id.ts"
 import { HEX_SHA256, shapeReader } from "./shape.ts"
-import { artifactPurl } from "./statement-text.ts"
+import { artifactPurl, registryMember } from "./statement-text.ts"
 import { type Severity, VERDICT_CODES, type VerdictCode } from "./verdict.ts"
 
 export const POLICY_FORMAT = "vouchsafe-policy/v1"
@@ -118,10 +117,7 @@ function parseGovernance(value: unknown, at: string): Governance {
   const { genesis, sources } = read.object(value, at, ["genesis", "sources"])
   return {
     genesis: read.pattern(genesis, `${at}.genesis`, HEX_SHA256, "a SHA-256 in hexadecimal"),
-    sources: read.array(sources, `${at}.sources`, SOURCES_MAX).map((source, i) => {
-      const url = read.string(source, `${at}.sources[${i}]`, PATH_LENGTH_MAX)
-      return isRegistryId(url) ? url : read.fail(`${at}.sources[${i}]`, "an http or https URL in its one spelling, with a trailing slash", url)
-    }),
+    sources: read.array(sources, `${at}.sources`, SOURCES_MAX).map((source, i) => registryMember(source, `${at}.sources[${i}]`, read)),
   }
 }
 

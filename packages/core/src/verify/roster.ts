@@ -5,8 +5,8 @@ import { isVouchsafeError, shown, VouchsafeError } from "../errors.ts"
 import { parseTlogPolicy, quorumSatisfied, type TlogPolicy } from "../policy-text.ts"
 import { KEY_TYPE, parseVerifierKey, type VerifierKey } from "../vkey.ts"
 import { quorumsIntersect } from "./quorum.ts"
-import { isRegistryId } from "./registry-id.ts"
 import { shapeReader } from "./shape.ts"
+import { registryMember } from "./statement-text.ts"
 
 export const ROSTER_FORMAT = "vouchsafe-roster/v1"
 /** Longest roster in UTF-16 code units. */
@@ -17,7 +17,6 @@ export const ROSTER_REGISTRIES_MAX = 64
 export const RETIRED_LOGS_MAX = 16
 
 const OPERATOR = /^[a-z0-9][a-z0-9-]{0,62}$/
-const NODE_URL_LENGTH_MAX = 512
 const VKEY_LENGTH_MAX = 512
 const POLICY_TEXT_LENGTH_MAX = 262_144
 const FINAL_LENGTH_MAX = 65_536
@@ -82,10 +81,7 @@ export function parseRoster(crypto: Crypto, text: string): Roster {
   const nodes = read.array(document["nodes"], "nodes", ROSTER_NODES_MAX).map((node, i) => parseNode(crypto, node, `nodes[${i}]`))
   if (nodes.length === 0) read.fail("nodes", "at least one node", "empty")
   const policy = inRoster("policy", () => parseTlogPolicy(read.string(document["policy"], "policy", POLICY_TEXT_LENGTH_MAX)))
-  const registries = read.array(document["registries"], "registries", ROSTER_REGISTRIES_MAX).map((registry, i) => {
-    const id = read.string(registry, `registries[${i}]`, NODE_URL_LENGTH_MAX)
-    return isRegistryId(id) ? id : read.fail(`registries[${i}]`, "a registry URL in its one spelling, with a trailing slash", id)
-  })
+  const registries = read.array(document["registries"], "registries", ROSTER_REGISTRIES_MAX).map((registry, i) => registryMember(registry, `registries[${i}]`, read))
   const operators = [...new Set(nodes.map((node) => node.operator))]
   const majority = Math.floor(operators.length / 2) + 1
   const threshold = document["threshold"] === undefined ? majority : read.integer(document["threshold"], "threshold", 1, operators.length)
@@ -104,8 +100,7 @@ export function parseRoster(crypto: Crypto, text: string): Roster {
 
 function parseNode(crypto: Crypto, value: unknown, at: string): RosterNode {
   const node = read.object(value, at, ["operator", "url", "log", "notices", "witness"], ["retired"])
-  const url = read.string(node["url"], `${at}.url`, NODE_URL_LENGTH_MAX)
-  if (!isRegistryId(url)) read.fail(`${at}.url`, "an http or https URL in its one spelling, with a trailing slash", url)
+  const url = registryMember(node["url"], `${at}.url`, read)
   return {
     operator: read.pattern(node["operator"], `${at}.operator`, OPERATOR, "a name of a-z, 0-9 and hyphens"),
     url,

@@ -65,10 +65,10 @@ export function artifactPurl(value: unknown, at: string, reader: ShapeReader): s
   return spelled === text ? text : reader.fail(at, spelled, text)
 }
 
-/** Reads a registry id. */
+/** Reads a registry id; the URLs of nodes and of rosters' sources have the same one spelling. */
 export function registryMember(value: unknown, at: string, reader: ShapeReader): string {
   const id = reader.string(value, at, URL_LENGTH_MAX)
-  return isRegistryId(id) ? id : reader.fail(at, "a registry URL in its one spelling", id)
+  return isRegistryId(id) ? id : reader.fail(at, "an http or https URL in its one spelling, with a trailing slash", id)
 }
 
 /** Reads a dirhash. */
