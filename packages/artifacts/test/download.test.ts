@@ -115,7 +115,7 @@ describe("slow and dead sources are passed by", () => {
     const time = manualTime()
     const stuck = memorySource("stuck", BYTES, { read: () => never<Uint8Array>() })
     const { given, path } = options([stuck, memorySource("quick", BYTES)], { timers: time.timers })
-    expect((await time.drive(downloadArtifact(given))).from).toEqual(["quick"])
+    expect((await time.drive(downloadArtifact(given), 5)).from).toEqual(["quick"])
     expect(time.clock.nowMs()).toBeLessThan(1_700_000_000_000 + 30_000)
     expect(sha512(readFileSync(path))).toBe(DIGEST)
     expect(time.pending()).toBe(0)
@@ -124,7 +124,7 @@ describe("slow and dead sources are passed by", () => {
     const time = manualTime()
     const mute = memorySource("mute", BYTES, { chunks: () => never() })
     const { given } = options([mute, memorySource("quick", BYTES)], { timers: time.timers })
-    expect((await time.drive(downloadArtifact(given))).from).toEqual(["quick"])
+    expect((await time.drive(downloadArtifact(given), 5)).from).toEqual(["quick"])
     expect(time.clock.nowMs()).toBeLessThan(1_700_000_000_000 + 10_000)
   })
   test("one that answers late helps out where the first has died", async () => {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
+import { stat } from "node:fs/promises"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { request as httpRequest } from "node:http"
@@ -170,11 +171,15 @@ export function manualTime(startMs = 1_700_000_000_000) {
   return {
     timers, clock: { nowMs: () => nowMs }, pending: () => due.size,
     /** Lets time pass until something has come to its end, however long the disk takes meanwhile. */
-    async drive<T>(work: Promise<T>): Promise<T> {
+    async drive<T>(work: Promise<T>, stepMs = 50): Promise<T> {
       let isOver = false
       const end = (): void => { isOver = true }
       work.then(end, end)
-      for (let step = 0; !isOver && step < 100_000; step++) await this.advance(50)
+      for (let step = 0; !isOver && step < 100_000; step++) {
+        // The disk gets its turn before time goes on.
+        await stat(tmpdir())
+        await this.advance(stepMs)
+      }
       return work
     },
     async advance(ms: number): Promise<void> {
