@@ -27,7 +27,7 @@ export async function underGovernance(config: NodeConfig, folder: HeldFolder, wo
   if (governance === undefined) return config
   const transport = httpTransport({ userAgent: "vouchsafe-node" })
   try {
-    const { current, failures } = await followOnce(governance, { transport, clock: world.clock ?? systemClock, timers: world.timers ?? systemTimers })
+    const { current, failures } = await followOnce(governance, { transport, clock: world.clock ?? systemClock, timers: world.timers ?? systemTimers, stopping: world.stopping })
     if (current === undefined) throw failures[0]?.error ?? new VouchsafeError("ROSTER_EXPIRED", "no roster was ever verified")
     requireListed(config.data, current.text)
     const roster = folder.at(GOVERNANCE_FOLDER, "roster.json")
