@@ -49,8 +49,8 @@ export const DEADLINE_MS_MAX = 60_000
 export const EVIDENCE_REQUESTS_MAX = 256
 /** Largest evidence answer, in bytes before compression. */
 export const EVIDENCE_ANSWER_BYTES_MAX = 64 * MIB
-/** Answers below this are not worth compressing, in bytes. */
-export const GZIP_BYTES_MIN = 1 * KIB
+/** Answers below this are not worth compressing, in bytes: TCP sends as many before it waits for anybody, and compressing takes longer than making them. */
+export const GZIP_BYTES_MIN = 14 * KIB
 /** Compressed answers are kept below this many in preparation at once; others go out as they are. */
 export const GZIP_CONCURRENT_MAX = 8
 
