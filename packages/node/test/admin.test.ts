@@ -11,7 +11,11 @@ import { evidence, fixture, place } from "./network.ts"
 import { startRegistry } from "@vouchsafe/testkit/registry"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { ask, type Ask, type Reply } from "./support.ts"
+import type { IncomingMessage } from "node:http"
+import { Readable } from "node:stream"
+import { createBudget } from "../src/evidence/budget.ts"
+import { type PublicOptions, publicRoutes } from "../src/routes/public.ts"
+import { ask, type Ask, manualTime, type Reply } from "./support.ts"
 
 const TOKEN = "admin-token-0123456789"
 const NOBODYS = "canary-token-9876543210"
@@ -347,6 +351,26 @@ describe("a node does not start", () => {
       rmSync(folder, { recursive: true, force: true })
     }
   })
+})
+
+test("an address that hands in too many checkpoints hears 429, before anything of them is read; another address does not", async () => {
+  const asked: Uint8Array[] = []
+  const { clock } = manualTime()
+  const routes = publicRoutes({
+    witness: { addCheckpoint: async (body: Uint8Array) => {
+      asked.push(body)
+      return { status: 403, contentType: "text/plain", body: new Uint8Array(0) }
+    }, monitor: async () => ({ status: 404, contentType: "text/plain", body: new Uint8Array(0) }) },
+    witnessBudget: createBudget(clock, { burst: 2, perSecond: 0.5 }, { burst: 100, perSecond: 100 }),
+    log: undefined, notices: undefined, evidence: undefined, releases: undefined, blobs: undefined, metrics: undefined, rosterText: "", status: () => ({}), unhealthy: () => undefined,
+  } as unknown as PublicOptions)
+  const route = routes.find(({ path }) => path === "/witness/add-checkpoint")
+  const hand = async (from: string): Promise<number | undefined> => {
+    const request = Object.assign(Readable.from([Buffer.from("x")]), { headers: {}, rawHeaders: [] }) as unknown as IncomingMessage
+    return (await route?.post?.({ request, path: "/witness/add-checkpoint", from, signal: new AbortController().signal }))?.status
+  }
+  expect([await hand("192.0.2.1"), await hand("192.0.2.1"), await hand("192.0.2.1"), await hand("192.0.2.2")]).toEqual([403, 403, 429, 403])
+  expect(asked).toHaveLength(3)
 })
 
 test("a nonce is forgotten when it has expired, never to make room", () => {

@@ -10,7 +10,9 @@ import { startFront } from "../src/storage/front.ts"
 import { keepApart } from "../src/storage/stores.ts"
 import { holdFolder } from "../src/state/folder.ts"
 import { loadOrCreateKeys } from "../src/state/keys.ts"
-import { askEvidence, evidence, freePorts, place, registryOf, start, type Place } from "./network.ts"
+import { startPostgresProxy } from "@vouchsafe/testkit"
+import { FRONT_STALE_MS } from "../src/storage/limits.ts"
+import { askEvidence, evidence, freePorts, place, registryOf, spawnBin, spawnDaemon, start, type Place } from "./network.ts"
 import { openStorageWorld, type StorageWorld, withKeysOf } from "./storage-world.ts"
 import { ask, cleanup, tempFolder } from "./support.ts"
 
@@ -164,6 +166,51 @@ describe("two processes with one node's keys", () => {
     const again = await start(at)
     expect((await evidence(again.listenUrl, { artifacts: [{ purl: "pkg:npm/zz-0@1.0.0", registry: registry.url }] })).artifacts[0]?.status).toBe("observed")
   }, 60_000)
+})
+
+describe("what cannot be reached", () => {
+  test("a front end whose database is gone serves what it read, and says that it is stale", async () => {
+    const name = newName()
+    const registry = await registryOf(1)
+    const folder = tempFolder()
+    const node = await start(shared(name, join(folder, "a"), registry.url))
+    const proxy = await startPostgresProxy(world.postgres.port)
+    cleanup(() => proxy.close())
+    const storage = world.storage(name).replace(`:${world.postgres.port}/`, `:${proxy.port}/`)
+    let shiftMs = 0
+    const lines: string[] = []
+    const front = await startFront(place(join(folder, "f"), { roster: node.rosterPath, storage, objects: world.objectsAt(name) }).config, { env: world.env, writeLog: (line) => lines.push(line), clock: { nowMs: () => Date.now() + shiftMs } })
+    cleanup(() => front.stop())
+    const before = await ask(front.listenUrl, { path: "/log/checkpoint" })
+    await proxy.close()
+    await until(() => lines.some((line) => line.includes("the logs could not be read")))
+    expect((await ask(front.listenUrl, { path: "/-/healthz" })).status).toBe(200)
+    shiftMs = FRONT_STALE_MS + 1
+    const health = await ask(front.listenUrl, { path: "/-/healthz" })
+    expect([health.status, health.body]).toEqual([503, expect.stringMatching(/could not be read for 3\d s/)])
+    expect((await ask(front.listenUrl, { path: "/log/checkpoint" })).body).toBe(before.body)
+    expect(JSON.parse((await ask(front.listenUrl, { path: "/v1/status" })).body)).toMatchObject({ format: "vouchsafe-front/v1", failure: expect.stringMatching(/^(?:UNREACHABLE|TIMEOUT)$/) as string })
+  }, 30_000)
+
+  test("a node whose database is not there yet waits for it, and says so", async () => {
+    const at = place(join(tempFolder(), "a"), { storage: "postgres://u@127.0.0.1:9/d", objects: world.objectsAt(newName()) }, { ...world.env, npm_config_registry: "https://registry.example/" })
+    const stopping = new AbortController()
+    const ended = expect(startNode(at.config, { ...at.world, stopping: stopping.signal })).rejects.toMatchObject({ code: "TIMEOUT" })
+    await Promise.race([ended, until(() => at.lines.some((line) => line.includes("the storage cannot be reached")))])
+    expect(at.lines.some((line) => line.includes('"standing by"'))).toBe(false)
+    stopping.abort()
+    await ended
+  }, 30_000)
+
+  test("the drivers are loaded by a node that names a storage, and by no other", async () => {
+    const watch = "import{registerHooks}from'node:module';registerHooks({resolve(s,c,n){if(/^(@vouchsafe.storage|pg.*|aws4fetch)$/.test(s))process.stderr.write(`LOADED ${s}\\n`);return n(s,c)}})"
+    const env = { ...world.env, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(watch)}`, npm_config_registry: "https://registry.example/" }
+    const embedded = await spawnDaemon(["--data", join(tempFolder(), "a"), "--listen", "127.0.0.1:0"], env)
+    embedded.child.kill("SIGTERM")
+    expect([await embedded.ended, embedded.stderr().includes("LOADED")]).toEqual([0, false])
+    const shared = spawnBin(["--data", join(tempFolder(), "b"), "--listen", "127.0.0.1:0", "--storage", "postgres://u@127.0.0.1:9/d", "--objects", "s3://bucket/x?nonsense=1"], env)
+    expect([await shared.ended, shared.stderr().includes("LOADED @vouchsafe/storage")]).toEqual([2, true])
+  }, 30_000)
 })
 
 describe("one key, one history", () => {

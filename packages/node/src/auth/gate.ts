@@ -11,9 +11,8 @@ import { createBudget } from "../evidence/budget.ts"
 import { type Answer, refusal } from "../http/answer.ts"
 import { readBody } from "../http/body.ts"
 import type { Exchange } from "../http/router.ts"
-import { ADMIN_BODY_BYTES_MAX } from "../limits.ts"
 import type { Logger } from "../logger.ts"
-import { ADMIN_DENIALS_GLOBAL, ADMIN_DENIALS_PER_ADDRESS, ADMIN_GLOBAL, ADMIN_PER_CALLER, CLOCK_AHEAD_SECONDS_MAX, SIGNATURE_SECONDS_MAX } from "./limits.ts"
+import { ADMIN_DENIALS_GLOBAL, ADMIN_DENIALS_PER_ADDRESS, ADMIN_GLOBAL, ADMIN_PER_CALLER, CLOCK_AHEAD_SECONDS_MAX, SIGNATURE_SECONDS_MAX, SIGNED_BODY_BYTES_MAX } from "./limits.ts"
 import { createNonces } from "./nonces.ts"
 import { ACCEPT_SIGNATURE, claimsSignature, headerValues, readSignature, type ReadSignature, signatureBase } from "./signature.ts"
 
@@ -88,7 +87,7 @@ export function createAdminGate(options: AdminGateOptions): AdminGate {
     if (nonce === "full") return { code: "RATE_LIMITED", why: "too many signed requests are not yet expired", keyId }
     const by = `key ${key.name}`
     if (callers.take(by) !== "granted") return { code: "RATE_LIMITED", why: "this key has sent too many requests", keyId }
-    const body = await readBody(request, ADMIN_BODY_BYTES_MAX)
+    const body = await readBody(request, SIGNED_BODY_BYTES_MAX)
     if (!body.ok) return body.answer
     const digest = createHash("sha256").update(body.bytes).digest()
     return equalBytes(digest, read.digest) ? { by } : { code: "UNAUTHENTICATED", why: "the body is not the one that content-digest names", keyId }

@@ -10,7 +10,7 @@ import type { Logger } from "../logger.ts"
 import type { AdminGate } from "./gate.ts"
 
 /** What may be asked from elsewhere. Nothing that writes files where it is told, or that speaks for the machine. */
-const REMOTE: ReadonlySet<string> = new Set(["withdraw", "reverse", "recheck", "pin", "budgets"])
+const REMOTE: ReadonlySet<string> = new Set(["withdraw", "reverse", "recheck", "pin", "unpin", "budgets"])
 const PREFIX = "/v1/admin/"
 
 /**
