@@ -104,6 +104,10 @@ export const HELLO_TIMEOUT_MS = 10 * SECOND_MS
 export const ROUTING_PER_SECOND = 10
 export const ROUTING_BURST = 200
 export const ROUTING_STREAMS_MAX = 16
+/** Connected peers that are asked for theirs at one time, and the addresses that one of them may tell. */
+export const EXCHANGE_ASKED_MAX = 3
+export const EXCHANGED_MAX = 60
+export const EXCHANGE_TIMEOUT_MS = 5 * SECOND_MS
 /** Peers of whom it is kept that they announced the service. */
 export const PROVIDERS_MAX = 1_000
 export const SEARCH_TIMEOUT_MS = 10 * SECOND_MS

@@ -48,6 +48,7 @@ export function createMemory({ libp2p, clock, rules, store, onFailure }: MemoryO
     await saving
   }
   return {
+    addressesOf,
     async load(): Promise<readonly KnownPeer[]> {
       for (const peer of await store?.load() ?? []) known.set(peer.id, peer)
       return [...known.values()]

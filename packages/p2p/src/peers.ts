@@ -11,6 +11,7 @@ import { createAddressRules, isRelayed } from "./addresses.ts"
 import type { Member } from "./binding.ts"
 import { createBudget } from "./budget.ts"
 import { createCandidates } from "./candidates.ts"
+import { createExchange } from "./exchange.ts"
 import { createHello } from "./hello.ts"
 import type { KnownPeers } from "./known.ts"
 import { PEER_LIMITS, type PeerLimits, REQUESTS_BURST, REQUESTS_PER_SECOND, ROUTING_BURST, ROUTING_PER_SECOND } from "./limits.ts"
@@ -103,7 +104,8 @@ export async function startPeers(options: PeersOptions): Promise<Peers> {
   const memory = createMemory({ libp2p, clock, rules, store: options.known, onFailure: (error) => failed("known peers", id, error) })
   for (const peer of await memory.load()) offerAddresses(candidates, rules, id, peer.addresses, "known")
   offerAddresses(candidates, rules, id, options.bootstrap ?? [], "told")
-  const search = createSearch({ swarm, candidates, rules, clock, findAddresses: options.findAddresses, onFailure: (what, error) => failed(what, id, error) })
+  const askPeers = createExchange({ libp2p, transport: requests, addressesOf: memory.addressesOf, random, onFailure: (peer, error) => failed("peers", peer, error) })
+  const search = createSearch({ swarm, candidates, rules, clock, findAddresses: options.findAddresses, askPeers, onFailure: (what, error) => failed(what, id, error) })
 
   const stopWatching = watch(swarm, tell, (connection) => {
     if (connection.direction === "outbound") void hello.greet(connection.remotePeer.toString())

@@ -1,5 +1,5 @@
 /**
- * Where more peers come from: what the roster's nodes say of themselves, and who else announced the service (spec/peers.md, "Finding").
+ * Where more peers come from: what the roster's nodes say of themselves, whom others are connected to, and who announced the service (spec/peers.md, "Finding").
  *
  * @packageDocumentation
  */
@@ -22,6 +22,8 @@ export interface SearchOptions {
   readonly rules: AddressRules
   readonly clock: Clock
   readonly findAddresses: (() => Promise<readonly string[]>) | undefined
+  /** Asks connected peers for theirs. Never rejects. */
+  readonly askPeers: () => Promise<readonly string[]>
   readonly onFailure: (what: string, error: unknown) => void
 }
 
@@ -64,10 +66,13 @@ export function createSearch(options: SearchOptions) {
     /** True when there is somebody new. */
     async find(): Promise<boolean> {
       const before = new Set(candidates.all().map(({ id }) => id))
+      const isSomebodyNew = (): boolean => candidates.all().some(({ id }) => !before.has(id))
       const { findAddresses } = options
       if (findAddresses !== undefined) await attempt("roster", async () => offerAddresses(candidates, rules, self, await findAddresses(), "told"))
-      if (libp2p.getConnections().length > 0) await attempt("search", fromRouting)
-      return candidates.all().some(({ id }) => !before.has(id))
+      offerAddresses(candidates, rules, self, await options.askPeers(), "found")
+      // The routing table costs more to ask than all else: only when nobody else knows more.
+      if (!isSomebodyNew() && libp2p.getConnections().length > 0) await attempt("search", fromRouting)
+      return isSomebodyNew()
     },
     /** Announces the service when it is time to, when there are more to tell than last time, and when there is something new to tell. */
     provide(connected: number): void {
