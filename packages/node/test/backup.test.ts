@@ -60,6 +60,18 @@ describe("a backup of a stopped node", () => {
     expect((await restore(plain, join(folder, "again"), "--keys", join(data, "keys"))).status).toBe(0)
   })
 
+  test("proofs that somebody lied go along, and are there after a restore", async () => {
+    const { folder, data } = await stopped()
+    const name = "ab".repeat(32)
+    for (const [path, text] of [[`${name}.json`, "a proof"], [`${name}.vkey`, "a key"], [`${name}.json.new`, "half a pro"]] as const) writeFileSync(join(data, "gossip", "proofs", path), text)
+    const to = join(folder, "plain")
+    expect((await run(["backup", "--data", data, "--to", to])).status).toBe(0)
+    const restored = join(folder, "again")
+    expect((await restore(to, restored, "--keys", join(data, "keys"))).status).toBe(0)
+    expect(readdirSync(join(restored, "gossip", "proofs")).sort()).toEqual([`${name}.json`, `${name}.vkey`])
+    expect(readFileSync(join(restored, "gossip", "proofs", `${name}.json`), "utf8")).toBe("a proof")
+  })
+
   test("backup refuses a place that is taken, one inside the data folder, and a folder that is none", async () => {
     const { folder, data } = await stopped()
     mkdirSync(join(folder, "there"))

@@ -31,7 +31,7 @@ export type KeptKey = (typeof KEPT_KEYS)[number]
 /** Every file that a backup may hold. Nothing else of a manifest becomes a path. */
 const FILE_PATHS = [
   /^(?:log|notices)\/log\.sqlite$/, /^(?:log|notices)\/tile\/(?:entries|[0-9]{1,2})\/(?:x[0-9]{3}\/){0,5}[0-9]{3}$/, /^witness\/witness\.sqlite$/,
-  /^blobs\/[0-9a-f]{2}\/[0-9a-f]{64}$/, /^(?:node|roster)\.json$/, /^keys\/(?:log|notices|export)\.key$/,
+  /^blobs\/[0-9a-f]{2}\/[0-9a-f]{64}$/, /^gossip\/proofs\/[0-9a-f]{64}\.(?:json|vkey)$/, /^(?:node|roster)\.json$/, /^keys\/(?:log|notices|export)\.key$/,
 ]
 
 /** One file of a backup. */

@@ -68,7 +68,7 @@ export async function takeBackup(source: BackupSource, request: BackupRequest, o
   try {
     const databases = await copyDatabases(source, partial)
     const sizes = { log: signedSize(partial, "log"), notices: signedSize(partial, "notices") }
-    const paths = [...tilesOf("log", sizes.log), ...tilesOf("notices", sizes.notices), ...await blobsOf(data), ...["node.json", "roster.json"].filter((name) => existsSync(join(data, name)))]
+    const paths = [...tilesOf("log", sizes.log), ...tilesOf("notices", sizes.notices), ...await blobsOf(data), ...await proofsOf(data), ...["node.json", "roster.json"].filter((name) => existsSync(join(data, name)))]
     if (request.withKeys) paths.push(...KEPT_KEYS.map((role) => `keys/${role}.key`))
     let done = 0
     const copied = await inParallel(paths, async (path) => {
@@ -136,6 +136,13 @@ async function blobsOf(data: string): Promise<string[]> {
   if (!existsSync(join(data, "blobs"))) return []
   const found = await readdir(join(data, "blobs"), { recursive: true })
   return found.map((path) => `blobs/${path}`).filter((path) => HEX_SHA256.test(path.slice("blobs/xx/".length)))
+}
+
+/** Proofs that somebody lied are kept for ever. Whom one convicts is written beside it before it is; a proof that is being written is left out. */
+async function proofsOf(data: string): Promise<string[]> {
+  const folder = join(data, "gossip", "proofs")
+  const names = existsSync(folder) ? await readdir(folder) : []
+  return names.filter((name) => /^[0-9a-f]{64}\.json$/.test(name)).flatMap((name) => [`gossip/proofs/${name}`, `gossip/proofs/${name.replace(/json$/, "vkey")}`])
 }
 
 async function copyDurably(from: string, target: string, path: string): Promise<void> {

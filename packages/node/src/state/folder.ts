@@ -12,7 +12,7 @@
  * monitor.sqlite                    what a monitor read and reports; may be removed, the logs are read again
  * builds/                          queue, logs and folders of builds, where this node rebuilds
  * trust/                           roots of trust and TUF's metadata, where a mirror is asked
- * gossip/                          newest heads of other logs, and proofs that somebody lied; in no backup
+ * gossip/                          newest heads of other logs; proofs that somebody lied
  * peers.json                       peers known from before, with keys/peer.key; in no backup
  * admin.sock         0600
  * ```
