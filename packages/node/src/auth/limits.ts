@@ -19,4 +19,4 @@ export const ADMIN_DENIALS_PER_ADDRESS = { burst: 20, perSecond: 0.1 } as const
 /** The same for all addresses together. */
 export const ADMIN_DENIALS_GLOBAL = { burst: 1_000, perSecond: 10 } as const
 /** Body of a signed request, in bytes: what the largest of them, a lockfile's pins, may have. Each route has a limit of its own below it. */
-export const SIGNED_BODY_BYTES_MAX = 1_048_576
+export const SIGNED_BODY_BYTES_MAX = 2_097_152
