@@ -87,7 +87,7 @@ describe("one person alone", () => {
 })
 
 function snapshotOf(folder: string): Record<string, string> {
-  return Object.fromEntries(readdirSync(join(dir, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && !entry.name.startsWith("lock.")).map((entry) => [join(entry.parentPath, entry.name), readFileSync(join(entry.parentPath, entry.name), "utf8")]))
+  return Object.fromEntries(readdirSync(join(dir, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => [join(entry.parentPath, entry.name), readFileSync(join(entry.parentPath, entry.name), "utf8")]))
 }
 
 test("show prints keyholders, thresholds, ends and nodes", async () => {

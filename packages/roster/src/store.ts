@@ -68,7 +68,7 @@ export function rosterStore({ directory, genesis, crypto, withLock }: RosterStor
       const text = formatChain(genesis, chain)
       // The chain first: what clients read is never ahead of it.
       if (text !== now.chainText && chain.size > 0) writeWhole(chainPath, text)
-      if (current !== undefined) writeWhole(currentPath, formatCurrent(genesis, current))
+      if (current !== undefined && (current.text !== now.current?.text || current.expires !== now.current.expires)) writeWhole(currentPath, formatCurrent(genesis, current))
       return true
     }),
   }

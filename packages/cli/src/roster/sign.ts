@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { nodeCrypto, systemClock, withLock } from "@vouchsafe/client/node"
+import { nodeCrypto, rosterFolder, systemClock, withLock } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
 import {
   checkDraft, differenceOf, type Draft, formatTime, progressOf, type Proposal, type Published, publishProposal, type PublishOptions, readProposal, renewTimestamp, type Requirement, signDraft, verifyChain, writeSignatures,
@@ -86,7 +86,8 @@ async function publishOptions(io: CliIo, command: string, flags: PublishFlags): 
   if (flags.repository === undefined || flags.onlineKey === undefined) throw usage(`${command} needs --repository DIR and --online-key FILE`)
   const online = await openKeyFile(resolve(io.cwd, flags.onlineKey), () => passphraseOf(io, flags.passphraseFile))
   return {
-    folder: resolve(io.cwd, flags.repository), online, crypto: nodeCrypto, nowMs: systemClock.nowMs(), timestampLifeMs: daysOf("--days", flags.days), withLock: (directory, action) => withLock(directory, action),
+    folder: resolve(io.cwd, flags.repository), online, crypto: nodeCrypto, nowMs: systemClock.nowMs(), timestampLifeMs: daysOf("--days", flags.days), // Not in the repository: all of that is served.
+    withLock: (_, action) => withLock(rosterFolder(io.env, "publishing"), action),
   }
 }
 
