@@ -1,8 +1,9 @@
+import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import {
   buildForkProof, buildWitnessProof, type Bytes, cosign, formatCheckpoint, formatMisbehavior, formatNote, formatSignatureLine, leafHash, type MisbehaviorProof,
-  nodeReaderFromLeaves, parseMisbehavior, proveFork, rootOfLeaves, type Signer, signNote, unlessRefused, utf8Encode, verifierKeyOf, verifyMisbehavior,
+  nodeReaderFromLeaves, parseMisbehavior, parseVerifierKey, proveFork, rootOfLeaves, type Signer, signNote, unlessRefused, utf8Encode, verifierKeyOf, verifyMisbehavior,
 } from "../../src/index.ts"
 import { crypto, makeWorld, NOW } from "./world.ts"
 
@@ -161,5 +162,18 @@ describe("one spelling", () => {
       expect(verifyMisbehavior(crypto, parsed, key), `position ${i}`).toBe(false)
     }
     expect(read).toBeGreaterThan(500)
+  })
+})
+
+describe("vectors", () => {
+  const { keys, cases } = JSON.parse(readFileSync(new URL("../../../spec/vectors/own/misbehavior.json", import.meta.url), "utf8")) as {
+    readonly keys: readonly string[]
+    readonly cases: readonly { readonly name: string; readonly document: string; readonly expect: string }[]
+  }
+  test.each(cases)("$name", ({ document, expect: says }) => {
+    const proof = unlessRefused(() => parseMisbehavior(document))
+    const guilty = proof === undefined ? ["malformed"] : keys.filter((vkey) => verifyMisbehavior(crypto, proof, parseVerifierKey(vkey)))
+    expect(guilty).toEqual(says === "nobody" ? [] : [says])
+    if (proof !== undefined) expect(formatMisbehavior(proof)).toBe(document)
   })
 })
