@@ -206,6 +206,9 @@ test("A8: bytes that a credential brought are the node's user's own: nobody else
   // Pinning makes it no more public.
   expect((await admin(node.adminSocket, "/v1/pin", { artifacts: [{ ...artifact, sha512: digest }] })).lines[0]).toMatchObject({ pinned: { from: "store" } })
   expect((await get(url, digest)).status).toBe(404)
+  // What the registry does not give is not asked of anybody: not even the digest of a private package leaves.
+  const [lost] = (await admin(node.adminSocket, "/v1/pin", { artifacts: [{ purl: "pkg:npm/zz-none@1.0.0", registry: artifact.registry, sha512: "ab".repeat(64) }] })).lines
+  expect(lost).toMatchObject({ failed: { code: "NOT_FOUND", message: expect.stringContaining("nobody else is asked") } })
   const own = await ask("http://localhost/", { path: `/v1/artifact/${digest}`, socketPath: node.adminSocket })
   expect([own.status, sha512(own.bytes)]).toEqual([200, digest])
   expect(JSON.parse((await have("http://localhost/", [digest], node.adminSocket)).body)).toMatchObject({ have: [0] })

@@ -49,6 +49,8 @@ export async function pinOne(options: PinningOptions, pin: Pin, signal: AbortSig
 async function fetchOne(options: PinningOptions, pin: Pin, signal: AbortSignal): Promise<string> {
   const why = await fromRegistry(options, pin, signal)
   if (why === undefined) return "registry"
+  // Nobody else would give it, and a digest of a private package is nobody else's business (THREATS A8).
+  if (options.audienceOf(pin.registry) === "owner") throw new VouchsafeError("NOT_FOUND", `registry: ${why}; it is asked with a credential, so nobody else is asked about its packages`)
   const { store, timers, bandwidth, book, logger } = options
   try {
     const from = await store.fetch({
