@@ -111,13 +111,13 @@ export async function createGossip(options: GossipOptions): Promise<Gossip> {
     const log = logOf(roster(), message.origin)
     if (log === undefined) return "stranger"
     if (convictions.has(log.key.vkey)) return "convicted"
+    if (ledgerOf(log).has(message.checkpoint)) return "known"
     const opened = open(log, message.checkpoint)
     return typeof opened === "string" ? opened : await keepHead(log, opened, from)
   }
 
   const keepHead = async (log: RosterKey, { head, counts }: Exclude<OpenedHead, string>, from: string): Promise<GossipOutcome> => {
     const ledger = ledgerOf(log)
-    if (ledger.newest()?.signed === head.signed) return "known"
     await convictAll(ledger.proofs(head))
     if (convictions.has(log.key.vkey)) return "convicted"
     if (!origins.take(`head ${log.key.vkey} ${from}`)) return "limited"

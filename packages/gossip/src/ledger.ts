@@ -18,6 +18,8 @@ export interface Ledger {
   readonly newest: () => GossipHead | undefined
   /** Heads that nothing ties to the newest one yet. */
   readonly untied: () => readonly GossipHead[]
+  /** Whether exactly this text is the newest head or tied to it: its signatures need no second look. One that waits may count by now. */
+  has(signed: string): boolean
   /** What a head shows together with one of those known: against the log, against witnesses. */
   proofs(head: GossipHead): MisbehaviorProof[]
   /** Takes in a head that its log signed. One that does not count is compared and waits to be tied, and never becomes the newest. */
@@ -48,8 +50,9 @@ export function createLedger(crypto: Crypto, roster: () => Roster, key: Verifier
     key,
     newest: () => newest,
     untied: () => untied,
+    has: (signed) => newest?.signed === signed || [...remembered.values()].some((other) => other.signed === signed),
     proofs: (head) => all().flatMap((other) => [
-      ...other.size === head.size ? forkProofs(crypto, roster(), key, other, head, []) : [],
+      ...other.size === head.size && !equalBytes(other.root, head.root) ? forkProofs(crypto, roster(), key, other, head, []) : [],
       ...rollbackProofs(crypto, roster(), key, other, head),
     ]),
     place(head, counts) {

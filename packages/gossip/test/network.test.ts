@@ -122,6 +122,17 @@ test("a head of the same tree brings later cosignatures, and never loses one", a
   expect(await offer(one.gossip.heads()[0]?.signed ?? "")).toBe("known")
 })
 
+test("a head that was cosigned ahead of this clock counts once its time has come", async () => {
+  const time = virtualTime()
+  const one = await makeNode("alpha", { time })
+  const offer = () => one.gossip.offer("head", "peer", { kind: "head", origin, checkpoint: trunk.head(5, ["alpha", "bravo"], NOW + 400) })
+  expect(await offer()).toBe("uncounted")
+  expect(one.gossip.heads()).toEqual([])
+  time.clock.ms += 200_000
+  expect(await offer()).toBe("accepted")
+  expect(one.gossip.heads().map(({ size }) => size)).toEqual([5])
+})
+
 test("restart keeps proofs and heads; what a damaged disk holds convicts nobody", async () => {
   const disk = memoryDisk()
   const first = await makeNode("alpha", { disk })
