@@ -6,7 +6,7 @@
 import type { Libp2p } from "@libp2p/interface"
 import { type Bytes, parseJson, shapeReader, utf8Decode, utf8Encode } from "@vouchsafe/core"
 import type { PeerTransport } from "@vouchsafe/ports"
-import { ADDRESS_LENGTH_MAX, EXCHANGE_ASKED_MAX, EXCHANGE_TIMEOUT_MS, EXCHANGED_MAX } from "./limits.ts"
+import { ADDRESS_LENGTH_MAX, EXCHANGE_TIMEOUT_MS, EXCHANGED_MAX } from "./limits.ts"
 
 const PROTOCOL = "/vouchsafe/peers/1"
 /** As many addresses as there may be, with quotes and commas. */
@@ -21,6 +21,7 @@ export interface ExchangeOptions {
   /** Addresses of a connected peer that others may dial. */
   readonly addressesOf: (peer: string) => Promise<readonly string[]>
   readonly random: () => number
+  readonly askedMax: number
   readonly onFailure: (peer: string, error: unknown) => void
 }
 
@@ -51,7 +52,7 @@ export function createExchange(options: ExchangeOptions): () => Promise<readonly
       return []
     }
   }
-  return async () => (await Promise.all(someone().slice(0, EXCHANGE_ASKED_MAX).map(ask))).flat()
+  return async () => (await Promise.all(someone().slice(0, options.askedMax).map(ask))).flat()
 }
 
 function shuffled(items: string[], random: () => number): string[] {

@@ -20,6 +20,8 @@ export interface PeerLimits {
   /** The longest of these waits, and the longest while nobody is connected. */
   readonly searchEveryMs: number
   readonly searchSoonMs: number
+  /** Connected peers that are asked for theirs at one time. */
+  readonly exchangeAskedMax: number
   /** How long a peer that did too much is not spoken to; doubles each time up to {@link deniedMsMax}. */
   readonly deniedMs: number
   readonly deniedMsMax: number
@@ -35,6 +37,7 @@ export const PEER_LIMITS: PeerLimits = {
   searchFirstMs: 2 * SECOND_MS,
   searchEveryMs: 10 * MINUTE_MS,
   searchSoonMs: 30 * SECOND_MS,
+  exchangeAskedMax: 3,
   deniedMs: 15 * MINUTE_MS,
   deniedMsMax: 24 * HOUR_MS,
   // The library's own 128 KiB end a tarball in its middle, without an error at either end.
@@ -104,8 +107,7 @@ export const HELLO_TIMEOUT_MS = 10 * SECOND_MS
 export const ROUTING_PER_SECOND = 10
 export const ROUTING_BURST = 200
 export const ROUTING_STREAMS_MAX = 16
-/** Connected peers that are asked for theirs at one time, and the addresses that one of them may tell. */
-export const EXCHANGE_ASKED_MAX = 3
+/** Addresses that one peer may tell of those that it is connected to. */
 export const EXCHANGED_MAX = 60
 export const EXCHANGE_TIMEOUT_MS = 5 * SECOND_MS
 /** Peers of whom it is kept that they announced the service. */

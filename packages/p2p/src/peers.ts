@@ -104,7 +104,7 @@ export async function startPeers(options: PeersOptions): Promise<Peers> {
   const memory = createMemory({ libp2p, clock, rules, store: options.known, onFailure: (error) => failed("known peers", id, error) })
   for (const peer of await memory.load()) offerAddresses(candidates, rules, id, peer.addresses, "known")
   offerAddresses(candidates, rules, id, options.bootstrap ?? [], "told")
-  const askPeers = createExchange({ libp2p, transport: requests, addressesOf: memory.addressesOf, random, onFailure: (peer, error) => failed("peers", peer, error) })
+  const askPeers = createExchange({ libp2p, transport: requests, addressesOf: memory.addressesOf, random, askedMax: limits.exchangeAskedMax, onFailure: (peer, error) => failed("peers", peer, error) })
   const search = createSearch({ swarm, candidates, rules, clock, findAddresses: options.findAddresses, askPeers, onFailure: (what, error) => failed(what, id, error) })
 
   const stopWatching = watch(swarm, tell, (connection) => {

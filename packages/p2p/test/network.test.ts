@@ -123,7 +123,9 @@ describe("peers that nobody can dial", () => {
   test("find each other through a relay and exchange a megabyte; a relay that ends early is noticed", { timeout: 180_000 }, async () => {
     const relay = await at("alpha", { relay: true })
     const bootstrap = relay.addresses
-    const [beta, gamma] = await Promise.all([at("beta", { bootstrap, listen: BEHIND_A_DOOR }), at("gamma", { bootstrap, listen: BEHIND_A_DOOR })])
+    // They ask nobody but the routing table.
+    const limits = { exchangeAskedMax: 0 }
+    const [beta, gamma] = await Promise.all([at("beta", { bootstrap, listen: BEHIND_A_DOOR, limits }), at("gamma", { bootstrap, listen: BEHIND_A_DOOR, limits })])
     await Promise.all([untilBound(beta, "alpha", "gamma"), untilBound(gamma, "alpha", "beta")])
     expect((await beta.status()).connected.find(({ operator }) => operator === "gamma")).toMatchObject({ path: "relayed", address: expect.stringContaining("/p2p-circuit") })
     expect(await beta.run({ do: "request", peer: gamma.id, protocol: "/test/echo/1", size: 1_000_000, bytesMax: 1_000_000, timeoutMs: 30_000 })).toEqual({ size: 1_000_000, isSame: true })
