@@ -223,3 +223,12 @@ test("what only another role needs may be over; the roster is followed all the s
   expect(refusal).toBeUndefined()
   expect(warnings).toEqual([expect.stringContaining("recipes metadata expired")])
 })
+
+test.each(["2020-02-02T00:00:00Z", "2040-02-02T00:00:00Z"])("one clock judges, and it is the one that is given: %s", async (day) => {
+  const nowMs = Date.parse(day)
+  const folder = temporaryFolder()
+  const { genesis: other } = await genesisIn(folder, {}, nowMs)
+  const at = async (ms: number) => (await verifySource({ genesis: other, known: new Map(), fetch: memorySource(filesOf(folder)), nowMs: ms })).refusal
+  expect(await at(nowMs)).toBeUndefined()
+  expect(await at(nowMs + 6 * DAY_MS)).toMatchObject({ code: "ROSTER_EXPIRED" })
+})
