@@ -26,7 +26,7 @@ export const MIRROR_ENTRIES_MAX = 100_000_000
 /** Verified full tiles above level 0 that are held while copying, 8 KiB each. */
 export const TILES_HELD_MAX = 64
 /** Memory of one mirror's reader for hash tiles, and for bundles, in bytes: a node has many mirrors. */
-export const READER_CACHE_BYTES = 4 * 1024 * 1024
+export const READER_CACHE_BYTES = 1024 * 1024
 /** From one round to the next, in ms. */
 export const ROUND_MS = 5 * 60_000
 /** Share of that by which rounds are spread, so that mirrors of one log do not come at once. */

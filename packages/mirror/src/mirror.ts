@@ -109,15 +109,17 @@ class LogMirror implements Mirror {
   async #round(signal: AbortSignalLike | undefined): Promise<SyncResult> {
     const { transport, clock } = this.#options
     if (this.#proof !== undefined) throw this.#forked()
-    const before = this.#store.stored()?.size ?? 0
+    const before = this.#store.stored()
     const failures: SourceFailure[] = []
     let first: VouchsafeError | undefined
     try {
-      for (const source of this.#options.sources()) {
+      for (const [i, source] of this.#options.sources().entries()) {
         try {
           await this.#from(readSource(source, { transport, clock, deadlineMs: clock.nowMs() + SOURCE_MS_MAX, signal }))
-          const size = this.#store.stored()?.size ?? 0
-          return { size, grewBy: size - before, source: source.name }
+          const { size, text } = this.#store.stored() as MirroredHead
+          // A copy that shows what is known already says nothing about whether its log still lives.
+          if (i === 0 || text !== before?.text) this.#seenMs = clock.nowMs()
+          return { size, grewBy: size - (before?.size ?? 0), source: source.name }
         } catch (error) {
           if (!isVouchsafeError(error) || FINAL_CODES.has(error.code)) throw error
           failures.push({ source: source.name, code: error.code, message: error.message })
@@ -137,7 +139,6 @@ class LogMirror implements Mirror {
     if (known !== undefined && seen.size < known.size) return this.#behind(source, seen, known)
     const target = await this.#newer(source, seen, known)
     await this.#complete(source, target)
-    this.#seenMs = this.#options.clock.nowMs()
   }
 
   /** The log's own word, cosigned or not. @throws VouchsafeError NOTE_*, CHECKPOINT_MALFORMED. */

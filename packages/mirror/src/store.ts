@@ -71,7 +71,7 @@ function inTransaction(database: DatabaseSync, work: () => void): void {
 function openDatabase(file: string): DatabaseSync {
   const database = new DatabaseSync(file)
   try {
-    database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON")
+    database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON; PRAGMA cache_size=-256")
     inTransaction(database, () => {
       const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"])
       if (version === 0) database.exec(`${TABLES} PRAGMA user_version=${SCHEMA_VERSION}`)

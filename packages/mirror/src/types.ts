@@ -52,7 +52,7 @@ export interface MirrorStatus {
   readonly pendingSize: number | null
   /** When a quorum had cosigned the stored head, Unix seconds. */
   readonly headTime: number | null
-  /** When a source last showed a head that counts and is not behind, ms since the epoch. */
+  /** When the first source last showed a head that counts and is not behind, or another one that was new, ms since the epoch. */
   readonly seenMs: number | null
   readonly forked: boolean
   /** Of the last round; empty when it went well with its first source. */

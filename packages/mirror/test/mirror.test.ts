@@ -68,6 +68,27 @@ describe("copying", () => {
     await expectSame(mirror, log)
   })
 
+  test("a log has been seen when its origin shows a head, or a copy a new one; not when copies show the known one", async () => {
+    const log = await newLog(10)
+    const origin = sourceOf("origin", log)
+    const copy = sourceOf("copy", log)
+    let nowMs = 1_000_000
+    const mirror = await mirrorOf(await newDirectory(), [origin, copy], { clock: { nowMs: () => nowMs } })
+    const seenAfter = async (ms: number): Promise<number | null> => {
+      nowMs = ms
+      await mirror.sync()
+      return mirror.status().seenMs
+    }
+    expect(mirror.status().seenMs).toBeNull()
+    expect(await seenAfter(1_000_000)).toBe(1_000_000)
+    expect(await seenAfter(2_000_000)).toBe(2_000_000)
+    origin.tamper = unreachable
+    expect(await seenAfter(3_000_000)).toBe(2_000_000)
+    await grow(log, 11)
+    expect(await seenAfter(4_000_000)).toBe(4_000_000)
+    expect(await seenAfter(5_000_000)).toBe(4_000_000)
+  })
+
   test("a source that breaks off is taken over by the next, which sends only what is missing", async () => {
     const log = await newLog(20_000)
     const broken = sourceOf("broken", log)

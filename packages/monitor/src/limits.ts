@@ -16,7 +16,7 @@ export const REPORT_ENTRIES_MAX = 4
 export const DETAIL_LENGTH_MAX = 500
 /** How much older than one before it an observation may be, in s: observations are made side by side and wait for registries. */
 export const BACKWARDS_SECONDS_MAX = 3_600
-/** A log of which no source showed a valid head for this long has stopped, in s. */
+/** A log whose origin showed no valid head for this long, and nobody a new one, has stopped, in s. */
 export const UNSEEN_SECONDS_MAX = 3_600
 /** A notices head whose cosignatures are older than this has stopped, in s: nodes have it cosigned every 30 min, clients refuse it after 24 h. */
 export const NOTICES_AGE_SECONDS_MAX = 2 * 3_600

@@ -30,7 +30,7 @@ export interface HeadState {
   readonly role: "log" | "notices"
   /** When a quorum had cosigned the stored head, Unix seconds; null before the first. */
   readonly headTime: number | null
-  /** When a source last showed a valid head, ms since the epoch; null when none did since the start. */
+  /** When the log's origin last showed a valid head, or anybody a new one, ms since the epoch; null when nobody did since the start. */
   readonly seenMs: number | null
 }
 
@@ -74,7 +74,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   const whyStopped = ({ role, headTime, seenMs }: HeadState): string | undefined => {
     const unseenSeconds = Math.floor((clock.nowMs() - Math.max(seenMs ?? 0, startedMs)) / 1000)
-    if (unseenSeconds > UNSEEN_SECONDS_MAX) return `nobody showed a valid head for ${unseenSeconds} s, expected one at least every ${UNSEEN_SECONDS_MAX} s`
+    if (unseenSeconds > UNSEEN_SECONDS_MAX) return `its origin showed no valid head for ${unseenSeconds} s, and nobody a new one, expected one at least every ${UNSEEN_SECONDS_MAX} s`
     const ageSeconds = nowSeconds() - (headTime ?? nowSeconds())
     if (role === "notices" && ageSeconds > NOTICES_AGE_SECONDS_MAX) return `its newest cosignatures are ${ageSeconds} s old, expected at most ${NOTICES_AGE_SECONDS_MAX} s`
     return undefined
