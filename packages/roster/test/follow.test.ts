@@ -119,3 +119,10 @@ test.each([
   writeFileSync(join(directory, name), text)
   await expect(follow({ [HERE]: first })).rejects.toThrow(VouchsafeError)
 })
+
+test("a chain is stored onto the one that it was made from, and onto no other", async () => {
+  const based = store.load()
+  expect(await store.store(based, new Map([["1.root.json", first.get("1.root.json") as string]]), undefined)).toBe(true)
+  expect(await store.store(based, first, undefined)).toBe(false)
+  expect([...store.load().chain.keys()]).toEqual(["1.root.json"])
+})
