@@ -14,7 +14,7 @@ import { checkFork, checkInclusion, leafHash } from "../merkle.ts"
 import { ENTRY_BYTES_MAX } from "../tile.ts"
 import { KEY_TYPE, type VerifierKey } from "../vkey.ts"
 import { parseOwnEntry } from "./entry.ts"
-import { documentMembers, type Members, objectMember, textMember, wholeMember, wordMember } from "./members.ts"
+import { documentMembers, type Members, objectMember, textMember, wholeMember } from "./members.ts"
 import { shapeReader } from "./shape.ts"
 
 export const MISBEHAVIOR_FORMAT = "vouchsafe-misbehavior/v1"
@@ -129,20 +129,23 @@ const checkpoint = /* @__PURE__ */ textMember(CHECKPOINT_LENGTH_MAX)
 const entry = /* @__PURE__ */ objectMember<ProvenEntry>({ index: wholeMember, entry: /* @__PURE__ */ textMember(ENTRY_BYTES_MAX), proof: hashes })
 const heads = { older: checkpoint, newer: checkpoint }
 
+/** The table was looked up by it. */
+const kind = (value: unknown): never => value as never
+
 /** Members of each kind, in the order in which they are written. */
 const KINDS: { readonly [K in MisbehaviorProof["kind"]]: Members<Extract<MisbehaviorProof, { kind: K }>> } = {
-  fork: { kind: /* @__PURE__ */ wordMember(["fork"]), origin: name, ...heads, consistency: hashes },
-  equivocation: { kind: /* @__PURE__ */ wordMember(["equivocation"]), origin: name, checkpoint, first: entry, second: entry },
-  "witness-fork": { kind: /* @__PURE__ */ wordMember(["witness-fork"]), origin: name, witness: name, ...heads, consistency: hashes },
-  "witness-rollback": { kind: /* @__PURE__ */ wordMember(["witness-rollback"]), origin: name, witness: name, ...heads },
+  fork: { kind, origin: name, ...heads, consistency: hashes },
+  equivocation: { kind, origin: name, checkpoint, first: entry, second: entry },
+  "witness-fork": { kind, origin: name, witness: name, ...heads, consistency: hashes },
+  "witness-rollback": { kind, origin: name, witness: name, ...heads },
 }
 
 /** Reads a proof document; it proves nothing until `verifyMisbehavior` says so. @throws VouchsafeError MISBEHAVIOR_MALFORMED. */
 export function parseMisbehavior(text: string): MisbehaviorProof {
   const value = read.json(text, MISBEHAVIOR_LENGTH_MAX)
-  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined
+  const word = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined
   // A table is looked up by a foreign word.
-  const members = KINDS[read.oneOf(kind, "kind", Object.keys(KINDS) as MisbehaviorProof["kind"][])] as Members<MisbehaviorProof>
+  const members = KINDS[read.oneOf(word, "kind", Object.keys(KINDS) as MisbehaviorProof["kind"][])] as Members<MisbehaviorProof>
   const proof = documentMembers(value, read, MISBEHAVIOR_FORMAT, members)
   // The older kinds were written before there was one spelling.
   return "witness" in proof && formatMisbehavior(proof) !== text ? read.fail("document", "the one spelling of its content", "another") : proof
