@@ -59,6 +59,8 @@ export const DIAL_TIMEOUT_MS = 10 * SECOND_MS
 export const STREAMS_MAX = 256
 /** Between two signs of life on one connection. */
 export const PING_EVERY_MS = 20 * SECOND_MS
+/** A peer that takes longer is gone: a machine under load must not lose all of them. */
+export const PING_TIMEOUT_MS_MIN = 10 * SECOND_MS
 
 /** Peers that are remembered, and addresses of each. */
 export const CANDIDATES_MAX = 500

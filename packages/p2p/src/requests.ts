@@ -7,6 +7,7 @@ import { type Connection, type Libp2p, type Stream } from "@libp2p/interface"
 import { peerIdFromString } from "@libp2p/peer-id"
 import { type Bytes, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, PeerFault, PeerTransport } from "@vouchsafe/ports"
+import { peerOf } from "./addresses.ts"
 import { type Budget } from "./budget.ts"
 import { readFrame, writeFrame } from "./frames.ts"
 import { DIAL_TIMEOUT_MS, FRAME_BYTES_MAX, REQUEST_STREAMS_MAX, REQUESTS_RUNNING_MAX, SERVE_TIMEOUT_MS } from "./limits.ts"
@@ -82,7 +83,12 @@ async function connectionTo(libp2p: Libp2p, peer: string, signal: AbortSignal): 
     const id = peerIdFromString(peer)
     const open = libp2p.getConnections(id).filter(({ status }) => status === "open")
     // One that has no limits, where there is one.
-    return open.find(({ limits }) => limits === undefined) ?? open[0] ?? await libp2p.dial(id, { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) })
+    const best = open.find(({ limits }) => limits === undefined) ?? open[0]
+    if (best !== undefined) return best
+    // By its addresses, not by its name: the library would ask the routing table, and wait for one.
+    const { addresses } = await libp2p.peerStore.get(id)
+    const full = addresses.map(({ multiaddr }) => (peerOf(multiaddr) === peer ? multiaddr : multiaddr.encapsulate(`/p2p/${peer}`)))
+    return await libp2p.dial(full, { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]) })
   } catch (cause) {
     throw new VouchsafeError("UNREACHABLE", `peer ${peer} cannot be reached`, { cause })
   }

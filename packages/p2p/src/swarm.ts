@@ -78,7 +78,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
         // Names under /dnsaddr lead to anybody's list of addresses.
         resolvers: {},
       },
-      connectionMonitor: { pingInterval: limit.PING_EVERY_MS },
+      connectionMonitor: { pingInterval: limit.PING_EVERY_MS, pingTimeout: { minTimeout: limit.PING_TIMEOUT_MS_MIN } },
       services: {
         identify: identify(), identifyPush: identifyPush(), ping: ping(), dcutr: dcutr(),
         dht: routing(options),
