@@ -118,6 +118,7 @@ describe("refused when it is published", () => {
   test("an edited target, an edited version", async () => {
     const one = await draft({ targets: next(2) })
     expect(() => checkDraft(crypto, { ...one, targets: next(2, "alpha", "bravo", "mallory") }, NOW_MS)).toThrow("is not the file that its metadata names")
+    expect(() => checkDraft(crypto, { ...one, targets: new Map([["roster.json", rosterText(2).replace("alpha.example", "alphq.example")]]) }, NOW_MS)).toThrow("is not the file that its metadata names")
     expect(() => checkDraft(crypto, { ...one, staged: new Map([...one.staged].map(([role, part]) => [role, { ...part, version: 5 }])) }, NOW_MS)).toThrow("has version 5, expected 2")
   })
 })
@@ -206,6 +207,10 @@ describe("a proposal as a folder", () => {
     ["a target gone", (path: string) => rmSync(join(path, "targets", "roster.json")), "ROSTER_REFUSED"],
     ["base of another genesis", (path: string) => writeFileSync(join(path, "base.json"), readFileSync(join(path, "base.json"), "utf8").replace(/"genesis":"./, '"genesis":"_')), "ROSTER_REFUSED"],
     ["a path out of the folder", (path: string) => writeFileSync(join(path, "proposal.json"), readFileSync(join(path, "proposal.json"), "utf8").replace('"roster.json"', '"../../secret.json"')), "ROSTER_REFUSED"],
+    ["a target of a role that is not proposed", (path: string) => {
+      writeFileSync(join(path, "targets", "recipes.json"), "{}")
+      writeFileSync(join(path, "proposal.json"), readFileSync(join(path, "proposal.json"), "utf8").replace('"roster.json"', '"roster.json", "recipes.json"'))
+    }, "ROSTER_REFUSED"],
     ["a signature file under another name", (path: string) => writeFileSync(join(path, "signatures", "a.json"), '{"format":"vouchsafe-roster-signature/v1","keyid":"b","signatures":{}}'), "ROSTER_REFUSED"],
     ["a huge signature file", (path: string) => { mkdirSync(join(path, "signatures"), { recursive: true }); writeFileSync(join(path, "signatures", "a.json"), "x".repeat(70_000)) }, "ROSTER_REFUSED"],
   ])("refused: %s", async (_, breakIt, code) => {
