@@ -34,9 +34,9 @@ function fresh(): string {
   return `zz-apart-${names++}`
 }
 
-/** All managers at once, each with a package of its own. */
-async function installAll(nameFor: (id: ManagerId) => string, check: (outcome: { ran: Ran; project: string; name: string }) => void, budget?: string): Promise<void> {
-  const outcomes = await Promise.all(IDS.map(async (id) => {
+/** Several managers at once, each with a package of its own. */
+async function installAll(nameFor: (id: ManagerId) => string, check: (outcome: { ran: Ran; project: string; name: string }) => void, budget?: string, ids: readonly (typeof IDS)[number][] = IDS): Promise<void> {
+  const outcomes = await Promise.all(ids.map(async (id) => {
     const name = nameFor(id)
     return { name, project: people[id].project, ran: await people[id].install(name, budget) }
   }))
@@ -70,10 +70,12 @@ test("with all links whole, installs go on", async () => {
   }, expectThere)
 })
 
-describe.each(OPERATORS)("with the node of %s gone", (operator) => {
+describe.each([
+  { operator: "alpha", ids: IDS }, { operator: "beta", ids: ["npm11"] }, { operator: "gamma", ids: ["pnpm10"] }, { operator: "delta", ids: ["yarn4"] },
+] as const)("with the node of $operator gone", ({ operator, ids }) => {
   test("installs go on, also of what nobody had seen", async () => {
     world.segment.cut(operator)
-    await installAll(fresh, expectThere)
+    await installAll(fresh, expectThere, undefined, ids)
   })
 })
 
