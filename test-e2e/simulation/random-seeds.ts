@@ -10,39 +10,58 @@ import { randomRun } from "./world/steps.ts"
 
 const WORKER = "--worker"
 
-async function runAll(steps: number, seeds: readonly string[]): Promise<number> {
-  let failures = 0
-  for (const seed of seeds) {
-    const startedMs = performance.now()
-    try {
-      const { accepted, digest } = await randomRun(seed, steps)
-      process.stdout.write(`seed ${seed}: ${steps} steps, ${accepted.artifacts} installs allowed, ${accepted.refusals} refused, ${accepted.heads} heads accepted, trace ${digest.slice(0, 16)}, ${Math.round(performance.now() - startedMs)} ms\n`)
-    } catch (error) {
-      failures += 1
-      process.stdout.write(`seed ${seed}: FAILED: ${error instanceof Error ? error.message : String(error)}\n`)
-    }
-  }
-  return failures
+/** What a run came to, for people. */
+interface Told {
+  readonly line: string
+  readonly isSound: boolean
 }
 
-function shareOut(steps: string, seeds: readonly string[]): Promise<boolean[]> {
-  const workers = Math.max(1, Math.min(availableParallelism(), seeds.length))
-  const shares = Array.from({ length: workers }, (_, i) => seeds.filter((_seed, at) => at % workers === i))
-  return Promise.all(shares.map((share) => new Promise<boolean>((resolve) => {
-    const child = fork(fileURLToPath(import.meta.url), [WORKER, steps, ...share], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
-    child.once("error", () => resolve(false)).once("exit", (code) => resolve(code === 0))
-    // Where this process is ended, its workers end with it: their channel closes.
-  })))
+async function runOne(seed: string, steps: number): Promise<Told> {
+  const startedMs = performance.now()
+  try {
+    const { accepted, digest } = await randomRun(seed, steps)
+    const ms = Math.round(performance.now() - startedMs)
+    return { isSound: true, line: `seed ${seed}: ${steps} steps, ${accepted.artifacts} installs allowed, ${accepted.refusals} refused, ${accepted.heads} heads accepted, trace ${digest.slice(0, 16)}, ${ms} ms` }
+  } catch (error) {
+    return { isSound: false, line: `seed ${seed}: FAILED: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+/** A process that runs what it is sent, one seed after the other, and ends with whoever started it. */
+function work(steps: number): void {
+  process.on("message", (seed: string) => void runOne(seed, steps).then((told) => process.send?.(told)))
+  process.once("disconnect", () => process.exit(0))
+}
+
+/** Hands out seeds to workers as these get free. Resolves to false when a run was unsound or a worker died. */
+function shareOut(steps: string, seeds: readonly string[]): Promise<boolean> {
+  const left = [...seeds]
+  const workers = Array.from({ length: Math.max(1, Math.min(availableParallelism(), seeds.length)) }, () => new Promise<boolean>((resolve) => {
+    const child = fork(fileURLToPath(import.meta.url), [WORKER, steps], { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+    let isSound = true
+    const next = (): void => {
+      const seed = left.shift()
+      if (seed !== undefined) return void child.send(seed)
+      resolve(isSound)
+      child.disconnect()
+    }
+    child.on("message", (told: Told) => {
+      process.stdout.write(`${told.line}\n`)
+      isSound &&= told.isSound
+      next()
+    })
+    child.once("error", () => resolve(false)).once("exit", () => resolve(false))
+    next()
+  }))
+  return Promise.all(workers).then((all) => all.every(Boolean))
 }
 
 const [first = "1000", ...rest] = process.argv.slice(2)
-if (first === WORKER) {
-  process.once("disconnect", () => process.exit(1))
-  const [steps, ...share] = rest
-  process.exit(await runAll(Number(steps), share) === 0 ? 0 : 1)
+if (first === WORKER) work(Number(rest[0]))
+else {
+  const seeds = rest.flatMap((seed) => {
+    const range = /^(\d+)\.\.(\d+)$/.exec(seed)
+    return range === null ? [seed] : Array.from({ length: Number(range[2]) - Number(range[1]) + 1 }, (_, i) => String(Number(range[1]) + i))
+  })
+  process.exitCode = await shareOut(first, seeds) ? 0 : 1
 }
-const seeds = rest.flatMap((seed) => {
-  const range = /^(\d+)\.\.(\d+)$/.exec(seed)
-  return range === null ? [seed] : Array.from({ length: Number(range[2]) - Number(range[1]) + 1 }, (_, i) => String(Number(range[1]) + i))
-})
-process.exitCode = (await shareOut(first, seeds)).every(Boolean) ? 0 : 1

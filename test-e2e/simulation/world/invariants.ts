@@ -50,6 +50,10 @@ export function watchInvariants(world: World): Invariants {
     return known
   }
 
+  /** Which histories a log has, and which of them a head is of: for whoever looks into a failure. */
+  const describeHistories = (origin: string, size: number, root: Uint8Array): string => (histories.get(origin) ?? [])
+    .map((history) => `${history.name} (${history.entries.length}${history.rootAt(size) === Buffer.from(root).toString("hex") ? ", has it" : ""})`).join(", ")
+
   /** Reads what is durable, whether the machine is on or off. */
   const follow = ({ node, histories: own }: (typeof machines)[number], role: Role): void => {
     const { signed, entries, files } = node.disks[role].kept
@@ -73,7 +77,7 @@ export function watchInvariants(world: World): Invariants {
     for (const head of node.disks.witness.heads.values()) {
       const agreement = agreementOf(byWitness, `${node.operator} ${head.origin}`, head.origin)
       if (head.size < agreement.sizeMax) fail(`witness ${node.operator} went back from ${agreement.sizeMax} to ${head.size} of ${head.origin}`)
-      if (!agreement.accept(head.size, Buffer.from(head.root).toString("hex"))) fail(`witness ${node.operator} cosigned two histories of ${head.origin}`)
+      if (!agreement.accept(head.size, Buffer.from(head.root).toString("hex"))) fail(`witness ${node.operator} cosigned two histories of ${head.origin}, the last at size ${head.size}; there are ${describeHistories(head.origin, head.size, head.root)}; dishonest: ${[...invariants.dishonest].join(", ")}`)
     }
   }
 

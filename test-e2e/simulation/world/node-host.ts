@@ -154,19 +154,31 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
     return { services, service, convictions, peers }
   }
 
+  /** As a service manager does with a process that ended. */
+  const restart = (): void => {
+    node.crash()
+    simulation.time.after(RESTART_MS, host, `restart ${host}`, () => void node.boot())
+  }
+
   const node: NodeHost = {
     operator, host, place, keys, disks, running: undefined, dishonesty: {},
     async boot() {
       if (node.running !== undefined) return
       const life = simulation.life(host)
-      const running = await open()
+      let running: RunningParts
+      try {
+        running = await open()
+      } catch (error) {
+        if (!isVouchsafeError(error)) throw error
+        // Its disk failed while it recovered: it ends, and starts again like any other process.
+        simulation.time.note(`${host} does not start: ${error.message}`)
+        if (life.isAlive()) restart()
+        return
+      }
       if (!life.isAlive()) return
       node.running = running
       running.service.failed.then(() => {
-        if (node.running !== running) return
-        // As a service manager does with a process that ended.
-        node.crash()
-        simulation.time.after(RESTART_MS, host, `restart ${host}`, () => void node.boot())
+        if (node.running === running) restart()
       }, nothing)
       simulation.listen(host, new URL(place.url).origin, (request) => node.handle(request))
     },
