@@ -11,7 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { KEY_TYPE, openCheckpoint, parseVerifierKey, signerFromSeed, VouchsafeError } from "@vouchsafe/core"
-import { openLog } from "@vouchsafe/log"
+import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, openLog } from "@vouchsafe/log"
 import type { HttpTransport } from "@vouchsafe/ports"
 import { fastCrypto } from "@vouchsafe/testkit"
 import { openMirror } from "../src/index.ts"
@@ -43,7 +43,7 @@ async function copy(directory: string, url: string): Promise<void> {
   process.stdout.write(`${JSON.stringify({ size, memoryBytes: process.resourceUsage().maxRSS * 1024 })}\n`)
 }
 
-/** Runs the copying in a process of its own; `killAfter` requests it is killed. */
+/** Runs the copying in a process of its own, which is killed when `kill` resolves. */
 async function child(directory: string, url: string, kill?: Promise<void>): Promise<{ readonly ms: number; readonly memoryBytes: number }> {
   const started = performance.now()
   const process_ = spawn(process.execPath, ["--conditions=source", "--disable-warning=ExperimentalWarning", fileURLToPath(import.meta.url), "--copy", directory, url], { stdio: ["ignore", "pipe", "inherit"] })
@@ -59,8 +59,9 @@ async function main(entries: number, entryBytes: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "vs-laggard-"))
   try {
     const log = await openLog({ directory: join(folder, "log"), origin: signer.verifier.name, signer, crypto: fastCrypto })
+    const batchMax = Math.min(BATCH_ENTRIES_MAX, Math.floor(BATCH_BYTES_MAX / entryBytes))
     for (let made = 0; made < entries; made = log.size) {
-      await log.append(Array.from({ length: Math.min(1024, entries - made) }, (_, i) => ({ bytes: Buffer.from(`${made + i} `.padEnd(entryBytes, "x")), keys: [] })))
+      await log.append(Array.from({ length: Math.min(batchMax, entries - made) }, (_, i) => ({ bytes: Buffer.from(`${made + i} `.padEnd(entryBytes, "x")), keys: [] })))
     }
     const halfWay = Math.ceil(entries / 256 / 2)
     let requests = 0

@@ -8,7 +8,7 @@ import {
   rootOfLeaves, TILE_WIDTH, tileCounts, tilePath, tilesBetween, tileWidth, unlessRefused, VouchsafeError,
 } from "@vouchsafe/core"
 import type { LogFile, LogFiles, TreeHead } from "@vouchsafe/ports"
-import { FLUSH_BYTES, FLUSH_FILES, PARALLEL_MAX, TILES_HELD_MAX } from "./limits.ts"
+import { FLUSH_BYTES, FLUSH_FILES, IN_FLIGHT_BYTES, PARALLEL_MAX, TILES_HELD_MAX } from "./limits.ts"
 import { type SourceReader, wrongTile } from "./source.ts"
 import type { Edge } from "./store.ts"
 
@@ -119,19 +119,19 @@ async function readBundle({ crypto, source, files }: CopyOptions, index: number,
   return [{ path, bytes: there ?? formatEntryBundle(entries) }, { path: tilePath(0, index), bytes: concatBytes(...leaves) }]
 }
 
-/** Runs `task` for each number from `first` to before `end`, a few at a time. After one fails no new one starts; all that run are waited for. */
-async function inParallel(first: number, end: number, task: (i: number) => Promise<void>): Promise<void> {
-  let next = first
-  const worker = async (): Promise<void> => {
-    try {
-      while (next < end) await task(next++)
-    } catch (error) {
-      next = end
-      throw error
-    }
+/** Runs `task` for each number from `first` to before `end`, `limit()` at a time. After one fails no new one starts; all that run are waited for. */
+async function inParallel(first: number, end: number, limit: () => number, task: (i: number) => Promise<void>): Promise<void> {
+  const running = new Set<Promise<void>>()
+  let failure: { readonly reason: unknown } | undefined
+  for (let i = first; i < end && failure === undefined; i++) {
+    const work = task(i).catch((reason: unknown) => {
+      failure ??= { reason }
+    }).finally(() => running.delete(work))
+    running.add(work)
+    while (running.size >= limit()) await Promise.race(running)
   }
-  const settled = await Promise.allSettled(Array.from({ length: Math.min(PARALLEL_MAX, end - first) }, worker))
-  for (const one of settled) if (one.status === "rejected") throw one.reason
+  await Promise.all(running)
+  if (failure !== undefined) throw failure.reason
 }
 
 /**
@@ -141,13 +141,21 @@ async function inParallel(first: number, end: number, task: (i: number) => Promi
 export async function copyFull(options: CopyOptions, fromSize: number, head: TreeHead, edge: Edge): Promise<void> {
   const tiles = checkedTiles(options, head.size, edge)
   const writer = createWriter(options)
+  // Until one has been seen, bundles may be of any size.
+  let largest = IN_FLIGHT_BYTES / 2
+  let isSeen = false
+  const limit = (): number => Math.max(1, Math.min(PARALLEL_MAX, Math.floor(IN_FLIGHT_BYTES / largest)))
   try {
-    await inParallel(Math.floor(fromSize / TILE_WIDTH), Math.floor(head.size / TILE_WIDTH), async (i) => {
+    await inParallel(Math.floor(fromSize / TILE_WIDTH), Math.floor(head.size / TILE_WIDTH), limit, async (i) => {
       const above = await tiles.tile(1, Math.floor(i / TILE_WIDTH))
-      await writer.add(await readBundle(options, i, above[i % TILE_WIDTH] as Bytes), true)
+      const files = await readBundle(options, i, above[i % TILE_WIDTH] as Bytes)
+      const bytes = (files[0] as LogFile).bytes.length
+      largest = isSeen ? Math.max(largest, bytes) : bytes
+      isSeen = true
+      await writer.add(files, true)
     })
     const places = tilesBetween(fromSize, head.size).filter(({ level, width }) => level !== 0 && width === TILE_WIDTH)
-    await inParallel(0, places.length, async (i) => {
+    await inParallel(0, places.length, () => PARALLEL_MAX, async (i) => {
       const { level, index } = places[i] as { level: number; index: number }
       await writer.add([{ path: tilePath(level, index), bytes: concatBytes(...await tiles.tile(level, index)) }], false)
     })

@@ -15,8 +15,10 @@ export const BUNDLE_BYTES_MAX = TILE_WIDTH * (2 + ENTRY_BYTES_MAX)
 export const REQUEST_MS_MAX = 15_000
 /** One source in one round, in ms. What it brought until then is kept. */
 export const SOURCE_MS_MAX = 120_000
-/** Requests under way to one source. With bundles of the largest size these are 100 MB. */
+/** Requests under way to one source. */
 export const PARALLEL_MAX = 6
+/** Bytes of bundles under way, judged by the largest one so far: of the largest that there can be, one at a time. */
+export const IN_FLIGHT_BYTES = 24 * 1024 * 1024
 /** Verified files that wait to be written together: a sync of a directory serves them all. */
 export const FLUSH_FILES = 64
 /** The same in bytes. */
