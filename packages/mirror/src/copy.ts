@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, concatBytes, type Crypto, emptyRoot, entriesPath, equalBytes, formatEntryBundle, HASH_BYTES, leafHash, parseEntryBundle, rootFromTiles,
+  type Bytes, concatBytes, type Crypto, emptyRoot, entriesPath, equalBytes, HASH_BYTES, leafHash, parseEntryBundle, rootFromTiles,
   rootOfLeaves, TILE_WIDTH, tileCounts, tilePath, tilesBetween, tileWidth, unlessRefused, VouchsafeError,
 } from "@vouchsafe/core"
 import type { LogFile, LogFiles, TreeHead } from "@vouchsafe/ports"
@@ -34,7 +34,7 @@ export async function readEdge({ crypto, source }: Pick<CopyOptions, "crypto" | 
   if (head.size === 0) return { tail: [], rows: [] }
   const counts = tileCounts(head.size)
   const tailWidth = counts[0]?.partial ?? 0
-  const tail = tailWidth === 0 ? [] : await source.bundle(counts[0]?.full ?? 0, tailWidth)
+  const tail = tailWidth === 0 ? [] : (await source.bundle(counts[0]?.full ?? 0, tailWidth)).entries
   const leaves = tail.map((entry) => leafHash(crypto, entry))
   const rows: Bytes[][] = []
   for (const [level, { full, partial }] of counts.entries()) {
@@ -109,14 +109,14 @@ function createWriter({ files, onStored }: CopyOptions) {
 async function readBundle({ crypto, source, files }: CopyOptions, index: number, expected: Bytes): Promise<LogFile[]> {
   const path = entriesPath(index)
   const there = await files.readFile(path)
-  const entries = there === undefined ? await source.bundle(index, TILE_WIDTH) : unlessRefused(() => parseEntryBundle(there, TILE_WIDTH))
+  const found = there === undefined ? await source.bundle(index, TILE_WIDTH) : { bytes: there, entries: unlessRefused(() => parseEntryBundle(there, TILE_WIDTH)) }
+  const { bytes, entries } = found
   const leaves = (entries ?? []).map((entry) => leafHash(crypto, entry))
   if (entries === undefined || !equalBytes(leaves.length === 0 ? emptyRoot(crypto) : rootOfLeaves(crypto, leaves), expected)) {
     if (there === undefined) throw wrongTile(source.name, path, "does not hold the entries under the log's signed head")
     throw new VouchsafeError("LOG_BROKEN", `${path} of the mirror is damaged`, { details: { path }, hint: "remove the mirror's folder; it is copied again" })
   }
-  // Written back from the entries, so that one spelling is stored whatever the source sent.
-  return [{ path, bytes: there ?? formatEntryBundle(entries) }, { path: tilePath(0, index), bytes: concatBytes(...leaves) }]
+  return [{ path, bytes }, { path: tilePath(0, index), bytes: concatBytes(...leaves) }]
 }
 
 /** Runs `task` for each number from `first` to before `end`, `limit()` at a time. After one fails no new one starts; all that run are waited for. */

@@ -25,8 +25,8 @@ export interface SourceReader extends TileReader {
   checkpoint(): Promise<string>
   /** A hash tile, cut to `width` hashes. */
   tile(level: number, index: number, width: number): Promise<Bytes>
-  /** A bundle of `width` entries. */
-  bundle(index: number, width: number): Promise<Bytes[]>
+  /** A bundle of `width` entries. `bytes` are those that came: of a full bundle, the one spelling that these entries have. */
+  bundle(index: number, width: number): Promise<{ readonly bytes: Bytes; readonly entries: Bytes[] }>
 }
 
 /** What reading a source needs. */
@@ -85,7 +85,7 @@ export function readSource(source: MirrorSource, { transport, clock, deadlineMs,
         throw wrongTile(source.name, path, cause.message, cause)
       }
       if (entries.length !== width && entries.length !== TILE_WIDTH) throw wrongTile(source.name, path, `holds ${entries.length} entries, expected ${width}`)
-      return entries.slice(0, width)
+      return { bytes, entries: entries.slice(0, width) }
     },
   }
 }
