@@ -1,6 +1,6 @@
 /** What nodes tell each other, over simulated peers: proofs reach everybody, floods and rubbish reach nobody. */
 import { hexEncode, nobleCrypto, parseMisbehavior, utf8Encode, verifyMisbehavior } from "@vouchsafe/core"
-import { TOPICS } from "@vouchsafe/gossip"
+import { formatMessage, TOPICS } from "@vouchsafe/gossip"
 import { describe, expect, test } from "vitest"
 import { counted, expectAllowed } from "./support.ts"
 import { cosignAnything } from "./world/dishonesty.ts"
@@ -36,6 +36,10 @@ describe("proofs", () => {
     await installed(world, "fourth", ...more)
     const { purl, registry } = world.registry.publish("other")
     await world.run(second.running?.services.attester.observe({ purl, registry }) ?? Promise.reject(new Error("off")))
+    const { log, cosigner } = second.running?.services.observations ?? {}
+    await world.run(cosigner?.reached(4) ?? Promise.reject(new Error("off")))
+    // A careful liar says nothing of it to those who know the other history.
+    await second.running?.peers?.publish(TOPICS.head, formatMessage({ kind: "head", origin: alpha.place.log.name, checkpoint: log?.cosigned()?.text ?? "" }))
     return { world, alpha, gamma, second }
   }
 

@@ -125,7 +125,7 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
     const { clock, timers, isAlive } = simulation.life(host)
     const transport = simulation.httpFor(host)
     const { text, roster } = world.roster()
-    const own = { path: "roster.json", text, roster, self: place }
+    const own = { path: "roster.json", text, roster, self: roster.nodes.find(({ log }) => log.vkey === place.log.vkey) ?? place }
     const stores = openStores(disks, isAlive, (store, fault) => simulation.time.note(`${host}: a write of ${store} fails, ${fault}`))
     const folder = { path: "", at: () => "/dev/null/none", release: nothing }
     const source = registry.sourceFor(transport, () => node.dishonesty.distort)
