@@ -1,6 +1,5 @@
 import { VouchsafeError } from "@vouchsafe/core"
-import type { AbortSignalLike, Clock } from "@vouchsafe/ports"
-import type { Timers } from "./timers.ts"
+import type { AbortSignalLike, Clock, Timers } from "@vouchsafe/ports"
 
 /** A bucket that fills with so many bytes a second. What is larger than the bucket is let through once it is not empty, and paid off afterwards. */
 export interface Bandwidth {

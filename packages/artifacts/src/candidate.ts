@@ -5,13 +5,13 @@
  */
 import type { FileHandle } from "node:fs/promises"
 import { isVouchsafeError } from "@vouchsafe/core"
+import type { Timers } from "@vouchsafe/ports"
 import type { Bandwidth } from "./bandwidth.ts"
 import { type ChunkList, chunkRange, sha256Hex } from "./chunks.ts"
 import { onDisk, readAll, writeAll } from "./files.ts"
 import { type Party, reasonOf } from "./gathering.ts"
 import type { DownloadLimits } from "./limits.ts"
 import { timed } from "./timed.ts"
-import type { Timers } from "./timers.ts"
 
 /** What a candidate is fetched with. */
 export interface Fetching {

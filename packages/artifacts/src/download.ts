@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto"
 import type { FileHandle } from "node:fs/promises"
 import { HEX_SHA512, VouchsafeError } from "@vouchsafe/core"
-import type { AbortSignalLike } from "@vouchsafe/ports"
+import type { AbortSignalLike, Timers } from "@vouchsafe/ports"
 import type { Bandwidth } from "./bandwidth.ts"
 import { chunksOnDisk, fetchCandidate } from "./candidate.ts"
 import { type ChunkList, chunkRange } from "./chunks.ts"
@@ -16,7 +16,14 @@ import { type Files, onDisk, openPart, readAll, systemFiles } from "./files.ts"
 import { type Gathering, gatherLists, type Party } from "./gathering.ts"
 import { DOWNLOAD_LIMITS, type DownloadLimits } from "./limits.ts"
 import type { ChunkSource } from "./sources.ts"
-import { systemTimers, type Timers } from "./timers.ts"
+
+/** Timers of a program that has nothing else to wait for: a download alone ends with it. */
+const HOST_TIMERS: Timers = {
+  after(ms, run) {
+    const timer = setTimeout(run, ms).unref()
+    return () => clearTimeout(timer)
+  },
+}
 
 /** What a source said that the verified bytes, or its own, do not bear out. */
 export interface Lie {
@@ -54,7 +61,7 @@ export interface Downloaded {
  * @throws VouchsafeError NOT_FOUND (all answered, none has it), UNREACHABLE (no source could give the whole; the message says what each did), TIMEOUT, DISK; what `admit` throws.
  */
 export async function downloadArtifact(options: DownloadOptions): Promise<Downloaded> {
-  const { sha512, sources, timers = systemTimers, files = systemFiles } = options
+  const { sha512, sources, timers = HOST_TIMERS, files = systemFiles } = options
   if (!HEX_SHA512.test(sha512)) throw new TypeError("an artifact is named by 128 lower-case hex digits")
   const limits = { ...DOWNLOAD_LIMITS, ...options.limits }
   const stop = new AbortController()

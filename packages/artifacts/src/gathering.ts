@@ -4,12 +4,12 @@
  * @packageDocumentation
  */
 import { isVouchsafeError } from "@vouchsafe/core"
+import type { Timers } from "@vouchsafe/ports"
 import { pause } from "./bandwidth.ts"
 import { type ChunkList, listKey } from "./chunks.ts"
 import type { DownloadLimits } from "./limits.ts"
 import type { ChunkSource } from "./sources.ts"
 import { timed } from "./timed.ts"
-import type { Timers } from "./timers.ts"
 
 /** One source of one download, and what became of it. */
 export interface Party {

@@ -1,5 +1,5 @@
 import { VouchsafeError } from "@vouchsafe/core"
-import type { Timers } from "./timers.ts"
+import type { Timers } from "@vouchsafe/ports"
 
 interface Timing {
   readonly timers: Timers

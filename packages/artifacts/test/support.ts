@@ -8,8 +8,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach } from "vitest"
 import { VouchsafeError } from "@vouchsafe/core"
-import type { HttpTransport, PeerFault, PeerTransport } from "@vouchsafe/ports"
-import { CHUNK_BYTES, type ChunkList, type ChunkSource, formatChunkList, hashArtifact, type Timers } from "../src/index.ts"
+import type { HttpTransport, PeerFault, PeerTransport, Timers } from "@vouchsafe/ports"
+import { CHUNK_BYTES, type ChunkList, type ChunkSource, formatChunkList, hashArtifact } from "../src/index.ts"
 
 const cleanups: (() => unknown)[] = []
 

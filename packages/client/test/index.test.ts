@@ -7,7 +7,7 @@ test("what the package exports", async () => {
   ])
   expect(Object.keys(await import("../src/node/index.ts")).sort()).toEqual([
     "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "cacheDirectory", "commonestDigests", "credentialsUnder", "diskCache", "diskState", "findConfig", "findDaemonSocket", "genesisPath", "hashFunction",
-    "httpTransport", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "stateDirectory", "systemClock", "systemLockWorld", "userConfigPath",
+    "httpTransport", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "stateDirectory", "systemClock", "systemLockWorld", "systemTimers", "userConfigPath",
     "withLock", "yarnRegistries",
   ])
 })

@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 import { checkInclusion, type Crypto, formatMisbehavior, isVouchsafeError, leafHashOfText, type MisbehaviorProof, parseMisbehavior, parseNotice, type Roster, type Signer, verifyMisbehavior } from "@vouchsafe/core"
-import type { Clock, PeerTransport, Relay } from "@vouchsafe/ports"
+import type { Clock, PeerTransport, Relay, Timers } from "@vouchsafe/ports"
 import { type Convictions, keysOf, logOf } from "./authority.ts"
 import { openGossipHead, type OpenedHead } from "./head.ts"
 import { createLedger, type Ledger } from "./ledger.ts"
@@ -14,7 +14,7 @@ import { MESSAGES_PER_ORIGIN, MESSAGES_PER_PEER, NOTICES_REMEMBERED_MAX, ORIGINS
 import { formatMessage, type GossipMessage, isAnnouncedBy, parseMessage, signAnnouncement, TOPICS } from "./messages.ts"
 import { createBudget } from "./rate.ts"
 import { createTies } from "./ties.ts"
-import { type Announcement, type AskConsistency, type Conviction, GOSSIP_KINDS, type GossipHead, type GossipKind, type GossipOutcome, type GossipStore, type GossipTimers, type ProvenNotice, type RosterKey } from "./types.ts"
+import { type Announcement, type AskConsistency, type Conviction, GOSSIP_KINDS, type GossipHead, type GossipKind, type GossipOutcome, type GossipStore, type ProvenNotice, type RosterKey } from "./types.ts"
 
 /** What gossip works with. */
 export interface GossipOptions {
@@ -25,7 +25,7 @@ export interface GossipOptions {
   readonly convictions: Convictions
   readonly crypto: Crypto
   readonly clock: Clock
-  readonly timers: GossipTimers
+  readonly timers: Timers
   readonly store: Pick<GossipStore, "heads" | "putHead">
   readonly askConsistency: AskConsistency
   /** Counts; labels are closed sets. */

@@ -4,6 +4,6 @@ export { createGossip, type Gossip, type GossipOptions, SELF } from "./gossip.ts
 export * from "./limits.ts"
 export { announcedText, formatMessage, GOSSIP_FORMAT, type GossipMessage, parseMessage, signAnnouncement, STATEMENTS_CONTEXT, TOPICS } from "./messages.ts"
 export {
-  type Announcement, type AskConsistency, type Conviction, GOSSIP_KINDS, GOSSIP_OUTCOMES, type GossipHead, type GossipKind, type GossipOutcome, type GossipStore, type GossipTimers,
+  type Announcement, type AskConsistency, type Conviction, GOSSIP_KINDS, GOSSIP_OUTCOMES, type GossipHead, type GossipKind, type GossipOutcome, type GossipStore,
   type KeyRole, type ProvenNotice, type RosterKey,
 } from "./types.ts"

@@ -4,17 +4,18 @@
  * @packageDocumentation
  */
 import type { Crypto, MisbehaviorProof, Roster } from "@vouchsafe/core"
+import type { Timers } from "@vouchsafe/ports"
 import type { Convictions } from "./authority.ts"
 import { forkProofs, type Ledger } from "./ledger.ts"
 import { TIE_RETRY_MS } from "./limits.ts"
-import type { AskConsistency, GossipHead, GossipTimers } from "./types.ts"
+import type { AskConsistency, GossipHead } from "./types.ts"
 
 /** What looking works with. */
 export interface TiesOptions {
   readonly crypto: Crypto
   readonly roster: () => Roster
   readonly convictions: Convictions
-  readonly timers: GossipTimers
+  readonly timers: Timers
   readonly askConsistency: AskConsistency
   readonly convict: (proofs: readonly MisbehaviorProof[]) => Promise<void>
   readonly onFailure?: (what: string, error: unknown) => void

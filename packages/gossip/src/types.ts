@@ -5,12 +5,6 @@
  */
 import type { HeadRelation, KnownHead, MisbehaviorProof, Notice, RosterNode, VerifierKey } from "@vouchsafe/core"
 
-/** Timers as an argument, so that tests move time instead of waiting for it. */
-export interface GossipTimers {
-  /** Calls `run` once after `ms`; the returned function takes that back. */
-  after(ms: number, run: () => void): () => void
-}
-
 /** Where a node keeps what it must not forget. Resolving means durable. Rejections are VouchsafeErrors: DISK, STATE_UNSAFE. */
 export interface GossipStore {
   /** Newest head of each log, by the log's verifier key. What is read is verified again. */

@@ -5,7 +5,7 @@
  */
 import { nodeCrypto } from "@vouchsafe/client/node"
 import { parseVerifierKey, type Signer, type VouchsafeError } from "@vouchsafe/core"
-import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import type { Clock, HttpTransport, Timers } from "@vouchsafe/ports"
 import { createSilentNodes } from "./admin/silent-nodes.ts"
 import { createAdminGate } from "./auth/gate.ts"
 import { adminKeysById } from "./auth/keys.ts"
@@ -35,7 +35,6 @@ import type { Parts } from "./parts.ts"
 import type { CosignedLog, Services } from "./services.ts"
 import type { OwnRoster } from "./state/roster.ts"
 import { createStatus } from "./status.ts"
-import type { Timers } from "./timers.ts"
 
 /** What the service works with. */
 export interface NodeServiceOptions {

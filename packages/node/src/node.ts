@@ -6,9 +6,9 @@
  *
  * @packageDocumentation
  */
-import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClock } from "@vouchsafe/client/node"
+import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClock, systemTimers } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
-import type { Clock } from "@vouchsafe/ports"
+import type { Clock, Timers } from "@vouchsafe/ports"
 import { createTarballTap } from "./artifacts/tap.ts"
 import { linkForClients } from "./admin/socket.ts"
 import { sourceOf } from "./backup/commands.ts"
@@ -36,7 +36,6 @@ import { keepApart, prepareStorage } from "./storage/stores.ts"
 import { holdFolder, type HeldFolder } from "./state/folder.ts"
 import { checkOperatorName, loadOrCreateKeys, operatorOfKeys } from "./state/keys.ts"
 import { ensureOwnRoster, loadRoster, type OwnRoster, registriesOf } from "./state/roster.ts"
-import { systemTimers, type Timers } from "./timers.ts"
 import { VERSION } from "./version.ts"
 
 /** What a node takes from its surroundings; tests give their own. */

@@ -6,7 +6,7 @@
 import type { ArtifactReader } from "@vouchsafe/artifacts"
 import type { Crypto } from "@vouchsafe/core"
 import type { GossipStore, OpenedConvictions } from "@vouchsafe/gossip"
-import type { Clock, HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
+import type { Clock, HttpTransport, PeerTransport, RegistrySource, Timers } from "@vouchsafe/ports"
 import type { TarballTap } from "./artifacts/tap.ts"
 import type { NodeConfig } from "./config/arguments.ts"
 import type { Route } from "./http/router.ts"
@@ -17,7 +17,6 @@ import type { Services } from "./services.ts"
 import type { HeldFolder } from "./state/folder.ts"
 import type { NodeKeys } from "./state/keys.ts"
 import type { OwnRoster } from "./state/roster.ts"
-import type { Timers } from "./timers.ts"
 
 /** What a part may work with. */
 export interface PartContext {

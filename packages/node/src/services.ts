@@ -6,7 +6,7 @@
 import { type Attester, createAttester } from "@vouchsafe/attester"
 import { type Crypto, eligibleWitnesses, quorumSatisfied, VouchsafeError } from "@vouchsafe/core"
 import { collectCosignatures, type Cosigners, openLog, openSqliteStorage } from "@vouchsafe/log"
-import type { BlobStore, Clock, HttpTransport, Log, LogStorage, RegistrySource, StatementLog, WitnessStore } from "@vouchsafe/ports"
+import type { BlobStore, Clock, HttpTransport, Log, LogStorage, RegistrySource, StatementLog, Timers, WitnessStore } from "@vouchsafe/ports"
 import type { EdgeOwner, PublishedEdge } from "@vouchsafe/storage"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { openSqliteWitnessStore, openWitness, type Witness } from "@vouchsafe/witness"
@@ -23,7 +23,6 @@ import { createBlobStore } from "./state/blobs.ts"
 import type { HeldFolder } from "./state/folder.ts"
 import type { NodeKeys } from "./state/keys.ts"
 import type { OwnRoster } from "./state/roster.ts"
-import type { Timers } from "./timers.ts"
 
 /** A log and what keeps it cosigned. */
 export interface CosignedLog {

@@ -1,17 +1,4 @@
-/** Timers as an argument, so that tests move time instead of waiting for it. */
-export interface Timers {
-  /** Calls `run` once after `ms`; the returned function takes that back. A timer alone does not keep the process alive. */
-  after(ms: number, run: () => void): () => void
-}
-
-/** The host's timers. */
-export const systemTimers: Timers = {
-  after(ms, run) {
-    const timer = setTimeout(run, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
-}
+import type { Timers } from "@vouchsafe/ports"
 
 /** Waits for `work`, at most `ms` and no longer than all of `signals` allow. False when it did not come in time. Rejects as `work` does. */
 export async function within(timers: Timers, ms: number, work: Promise<unknown>, signals: readonly AbortSignal[] = []): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { createAttester } from "@vouchsafe/attester"
-import { nodeCrypto } from "@vouchsafe/client/node"
+import { nodeCrypto, systemTimers } from "@vouchsafe/client/node"
 import {
   type ArtifactName, checkConsistency, checkMulti, cosign, type EvidenceAnswer, type EvidenceRequest, formatEvidenceAnswer, leafHash, openCheckpoint, parseEvidenceAnswer,
   parseEvidenceRequest, parseNotice, parseObservation, rootOfLeaves, utf8Decode, utf8Encode,
@@ -20,7 +20,6 @@ import { createRegistrySource } from "../src/registry/source.ts"
 import { upstreamVerifierFor } from "../src/registry/upstream.ts"
 import { createBlobStore } from "../src/state/blobs.ts"
 import { loadOrCreateKeys } from "../src/state/keys.ts"
-import { systemTimers } from "../src/timers.ts"
 import { cleanup, quiet, tempFolder } from "./support.ts"
 import { join } from "node:path"
 

@@ -4,8 +4,8 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach } from "vitest"
+import type { Timers } from "@vouchsafe/ports"
 import type { Logger } from "../src/logger.ts"
-import type { Timers } from "../src/timers.ts"
 
 const cleanups: (() => unknown)[] = []
 

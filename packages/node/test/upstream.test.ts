@@ -1,6 +1,6 @@
 import { sharedPath } from "@vouchsafe/config/shared"
 import { ATTESTATIONS_BYTES_MAX } from "@vouchsafe/sigstore"
-import { systemClock } from "@vouchsafe/client/node"
+import { systemClock, systemTimers } from "@vouchsafe/client/node"
 import { startRegistry } from "@vouchsafe/testkit/registry"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,7 +10,6 @@ import { createGuardedFetch } from "../src/registry/guarded-fetch.ts"
 import { resolveBySystem } from "../src/registry/resolve.ts"
 import { createRegistrySource } from "../src/registry/source.ts"
 import { upstreamVerifierFor } from "../src/registry/upstream.ts"
-import { systemTimers } from "../src/timers.ts"
 
 let closers: (() => unknown)[] = []
 afterEach(async () => { for (const close of closers.splice(0)) await close() })

@@ -6,7 +6,7 @@
 import type { Connection } from "@libp2p/interface"
 import { peerIdFromString } from "@libp2p/peer-id"
 import type { Bytes, Crypto, Signer } from "@vouchsafe/core"
-import type { Clock, Peer, PeerFault, PeerTransport } from "@vouchsafe/ports"
+import type { Clock, Peer, PeerFault, PeerTransport, Timers } from "@vouchsafe/ports"
 import { createAddressRules, isRelayed } from "./addresses.ts"
 import type { Member } from "./binding.ts"
 import { createBudget } from "./budget.ts"
@@ -21,7 +21,6 @@ import { createRequests } from "./requests.ts"
 import { createScores } from "./score.ts"
 import { createSearch, offerAddresses } from "./search.ts"
 import { startSwarm, type Swarm } from "./swarm.ts"
-import type { PeerTimers } from "./timers.ts"
 import { createTopics } from "./topics.ts"
 
 /** What happened, for a log. Names of peers and addresses are theirs to choose: they are shown escaped or not at all. */
@@ -51,7 +50,7 @@ export interface PeersOptions {
   readonly isPrivateAllowed: boolean
   readonly crypto: Crypto
   readonly clock: Clock
-  readonly timers: PeerTimers
+  readonly timers: Timers
   /** From 0 to below 1; the host's by default. */
   readonly random?: (() => number) | undefined
   readonly limits?: Partial<PeerLimits> | undefined

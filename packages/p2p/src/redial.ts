@@ -4,19 +4,18 @@
  * @packageDocumentation
  */
 import { multiaddr } from "@multiformats/multiaddr"
-import type { Clock } from "@vouchsafe/ports"
+import type { Clock, Timers } from "@vouchsafe/ports"
 import { isRelayed } from "./addresses.ts"
 import type { Candidate, Candidates } from "./candidates.ts"
 import { DIAL_TIMEOUT_MS, DIALS_PARALLEL_MAX, OUTBOUND_MIN, type PeerLimits, PEERS_WANTED } from "./limits.ts"
 import type { Swarm } from "./swarm.ts"
-import type { PeerTimers } from "./timers.ts"
 
 /** What the loop works with. */
 export interface RedialOptions {
   readonly swarm: Swarm
   readonly candidates: Candidates
   readonly clock: Clock
-  readonly timers: PeerTimers
+  readonly timers: Timers
   readonly random: () => number
   readonly limits: PeerLimits
   readonly isDenied: (peer: string) => boolean

@@ -6,19 +6,18 @@
 import { type Connection, type Libp2p, type Stream } from "@libp2p/interface"
 import { peerIdFromString } from "@libp2p/peer-id"
 import { type Bytes, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import type { AbortSignalLike, PeerFault, PeerTransport } from "@vouchsafe/ports"
+import type { AbortSignalLike, PeerFault, PeerTransport, Timers } from "@vouchsafe/ports"
 import { peerOf } from "./addresses.ts"
 import { type Budget } from "./budget.ts"
 import { readFrame, writeFrame } from "./frames.ts"
 import { DIAL_TIMEOUT_MS, FRAME_BYTES_MAX, REQUEST_STREAMS_MAX, REQUESTS_RUNNING_MAX, SERVE_TIMEOUT_MS } from "./limits.ts"
 import { createOverflow } from "./overflow.ts"
-import type { PeerTimers } from "./timers.ts"
 import { createTurns } from "./turns.ts"
 
 /** What requests work with. */
 export interface RequestsOptions {
   readonly libp2p: Libp2p
-  readonly timers: PeerTimers
+  readonly timers: Timers
   readonly budget: Budget
   readonly report: (peer: string, fault: PeerFault) => void
   /** What an answer failed with, for the log. */
@@ -117,7 +116,7 @@ interface Reply {
   readonly from: string
   readonly bytesMax: number
   readonly handle: (from: string, body: Bytes) => Promise<Bytes>
-  readonly timers: PeerTimers
+  readonly timers: Timers
 }
 
 async function reply({ stream, from, bytesMax, handle, timers }: Reply): Promise<void> {
@@ -134,7 +133,7 @@ async function reply({ stream, from, bytesMax, handle, timers }: Reply): Promise
 }
 
 /** A signal that comes after `ms`, or with the caller's own. */
-function openDeadline(timers: PeerTimers, ms: number, signal: AbortSignalLike | undefined): { readonly signal: AbortSignal; end(): void } {
+function openDeadline(timers: Timers, ms: number, signal: AbortSignalLike | undefined): { readonly signal: AbortSignal; end(): void } {
   const controller = new AbortController()
   const abort = (): void => controller.abort()
   const cancel = timers.after(ms, abort)

@@ -5,17 +5,16 @@
  */
 import { type GossipSub, type GossipsubMessage, TopicValidatorResult } from "@libp2p/gossipsub"
 import { VouchsafeError } from "@vouchsafe/core"
-import type { Clock, PeerFault, PeerMessage, PeerTransport, Relay } from "@vouchsafe/ports"
+import type { Clock, PeerFault, PeerMessage, PeerTransport, Relay, Timers } from "@vouchsafe/ports"
 import { createBudget } from "./budget.ts"
 import { MESSAGE_BYTES_MAX, MESSAGE_TIMEOUT_MS, MESSAGES_BURST, MESSAGES_PER_SECOND, MESSAGES_RUNNING_MAX } from "./limits.ts"
 import { createOverflow } from "./overflow.ts"
-import type { PeerTimers } from "./timers.ts"
 
 /** What topics work with. */
 export interface TopicsOptions {
   readonly pubsub: GossipSub
   readonly clock: Clock
-  readonly timers: PeerTimers
+  readonly timers: Timers
   readonly report: (peer: string, fault: PeerFault) => void
   readonly onFailure: (topic: string, error: unknown) => void
 }
@@ -86,7 +85,7 @@ export function createTopics(options: TopicsOptions): Pick<PeerTransport, "publi
 }
 
 /** What the handler says, or nothing's fault when it takes longer than the overlay keeps the message. */
-async function firstOf(timers: PeerTimers, work: Promise<Relay>): Promise<Relay> {
+async function firstOf(timers: Timers, work: Promise<Relay>): Promise<Relay> {
   let cancel = (): void => undefined
   const late = new Promise<Relay>((resolve) => {
     cancel = timers.after(MESSAGE_TIMEOUT_MS, () => resolve("ignore"))

@@ -1,6 +1,6 @@
 /** Interfaces of the outside world. The comment of a method is its contract. @packageDocumentation */
 export { createAddressCheck, type AddressTools, type NetworkSet } from "./addresses.ts"
-export type { Clock } from "./clock.ts"
+export type { Clock, Timers } from "./clock.ts"
 export type { AbortSignalLike, HttpRequest, HttpResponse, HttpTransport } from "./http.ts"
 export type { CachedStatement, EvidenceCache, MisbehaviorRecord, NoticesMirror, StateStore, Swap } from "./client.ts"
 export type {

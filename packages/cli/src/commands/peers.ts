@@ -1,10 +1,10 @@
 import { httpTransport } from "@vouchsafe/client/node"
 import { escapeForDisplay, isVouchsafeError, type RosterNode, VouchsafeError } from "@vouchsafe/core"
 import type { HttpTransport } from "@vouchsafe/client"
-import { type CliIo, EXIT } from "../io.ts"
+import { EXIT } from "../io.ts"
 import { askNode, type NodePlace, ownNode, placeOf } from "../nodes.ts"
 import { printJson, printLines, table } from "../output.ts"
-import { openFreshProject } from "../roster/up-to-date.ts"
+import { rosterNodes } from "../roster/up-to-date.ts"
 import type { Register } from "./types.ts"
 
 const TIMEOUT_MS = 10_000
@@ -51,21 +51,6 @@ export const registerPeers: Register = (program, io, done) => {
         transport.close()
       }
     })
-}
-
-/** The project's roster; nobody where there is no project and none is needed. */
-async function rosterNodes(io: CliIo, isNeeded: boolean): Promise<readonly RosterNode[]> {
-  try {
-    const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
-    try {
-      return project.roster.nodes
-    } finally {
-      project.close()
-    }
-  } catch (error) {
-    if (isNeeded) throw error
-    return []
-  }
 }
 
 async function ask(transport: HttpTransport, place: NodePlace, roster: readonly RosterNode[]): Promise<NodePeers> {

@@ -1,7 +1,7 @@
 import { httpTransport, nodeCrypto, systemClock } from "@vouchsafe/client/node"
 import { escapeForDisplay, type RosterNode } from "@vouchsafe/core"
-import { type CliIo, EXIT } from "../io.ts"
-import { openFreshProject } from "../roster/up-to-date.ts"
+import { EXIT } from "../io.ts"
+import { rosterNodes } from "../roster/up-to-date.ts"
 import { placeOf } from "../nodes.ts"
 import { printJson, printLines, table } from "../output.ts"
 import { type Pinged, pingNode, type PingTarget } from "../ping/ping.ts"
@@ -30,21 +30,6 @@ export const registerPing: Register = (program, io, done) => {
 
 function targetOf(expected: RosterNode | undefined, roster: readonly RosterNode[], url = expected?.url ?? ""): PingTarget {
   return { url, expected, witnessed: (roster.find(({ operator }) => operator !== expected?.operator) ?? expected)?.log.name }
-}
-
-/** The roster's nodes; none where no project is and none is needed. */
-async function rosterNodes(io: CliIo, isNeeded: boolean): Promise<readonly RosterNode[]> {
-  try {
-    const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
-    try {
-      return project.roster.nodes
-    } finally {
-      project.close()
-    }
-  } catch (error) {
-    if (isNeeded) throw error
-    return []
-  }
 }
 
 function lineOf(node: Pinged): string[] {

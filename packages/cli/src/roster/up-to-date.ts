@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { findConfig, genesisPath, httpTransport, nodeCrypto, openProject, type Project, type ProjectOptions, requireSameGenesis, rosterFolder, systemClock, withLock } from "@vouchsafe/client/node"
-import { isVouchsafeError, parsePolicy, type Policy } from "@vouchsafe/core"
+import { isVouchsafeError, parsePolicy, type Policy, type RosterNode } from "@vouchsafe/core"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import type { FollowResult, RosterStore } from "@vouchsafe/roster"
@@ -91,5 +91,20 @@ export async function genesisHere(io: CliIo): Promise<string | undefined> {
   } catch (error) {
     if (isVouchsafeError(error, "CONFIG_MALFORMED")) return undefined
     throw error
+  }
+}
+
+/** The nodes of the project's roster; nobody where there is no project and none is needed. */
+export async function rosterNodes(io: CliIo, isNeeded: boolean): Promise<readonly RosterNode[]> {
+  try {
+    const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
+    try {
+      return project.roster.nodes
+    } finally {
+      project.close()
+    }
+  } catch (error) {
+    if (isNeeded) throw error
+    return []
   }
 }

@@ -1,5 +1,5 @@
 /** The client's real world: Node's crypto, HTTP, disk, and the person's configuration. Start at {@link openProject}. @packageDocumentation */
-export { systemClock } from "./clock.ts"
+export { systemClock, systemTimers } from "./clock.ts"
 export { hashFunction, nodeCrypto } from "./crypto.ts"
 export { type DaemonSocket, findDaemonSocket } from "./daemon-socket.ts"
 export { diskCache, DISK_CACHE_LIMITS, type DiskCacheLimits } from "./disk-cache.ts"

@@ -5,10 +5,9 @@
  * @packageDocumentation
  */
 import { type Bandwidth, createBandwidth } from "@vouchsafe/artifacts"
-import type { Clock } from "@vouchsafe/ports"
+import type { Clock, Timers } from "@vouchsafe/ports"
 import { ADMIN, networkOf } from "../evidence/budget.ts"
 import { ADDRESSES_REMEMBERED_MAX } from "../limits.ts"
-import type { Timers } from "../timers.ts"
 import { BANDWIDTH_BURST_SECONDS, BYTES_PER_ADDRESS, REQUEST_COST_BYTES } from "./limits.ts"
 
 /** Gives leave for bytes, or says in how many ms to ask again. */

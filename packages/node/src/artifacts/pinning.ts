@@ -6,10 +6,9 @@
 import { createHash } from "node:crypto"
 import { ARTIFACT_BYTES_MAX, type ArtifactStore, type Bandwidth, type ChunkSource, httpSource, type Pin, peerSource, type Pinned, type SourceBook } from "@vouchsafe/artifacts"
 import { isVouchsafeError, npmNameOf, VouchsafeError } from "@vouchsafe/core"
-import type { HttpTransport, PeerTransport, RegistrySource } from "@vouchsafe/ports"
+import type { HttpTransport, PeerTransport, RegistrySource, Timers } from "@vouchsafe/ports"
 import type { Logger } from "../logger.ts"
 import type { OwnRoster } from "../state/roster.ts"
-import type { Timers } from "../timers.ts"
 import { PEERS_ASKED_MAX, PIN_FETCH_MS } from "./limits.ts"
 import type { TarballTap } from "./tap.ts"
 

@@ -5,11 +5,10 @@
  */
 import type { Attester } from "@vouchsafe/attester"
 import { type Crypto, isVouchsafeError, type Observation, parseOwnEntry, resolveObservation, utf8Decode } from "@vouchsafe/core"
-import type { BlobStore, Clock, RegistrySource, StatementLog } from "@vouchsafe/ports"
+import type { BlobStore, Clock, RegistrySource, StatementLog, Timers } from "@vouchsafe/ports"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { BUILD_TIMEOUT_MS } from "../limits.ts"
-import type { Timers } from "../timers.ts"
 import { type ChildOutcome, runRebuilder } from "./child.ts"
 import { fetchPublished } from "./published.ts"
 import { explainBadResult, readResult, type RebuilderResult } from "./result.ts"

@@ -5,8 +5,8 @@
  */
 import { isVouchsafeError } from "@vouchsafe/core"
 import { type ChildProcess, spawn } from "node:child_process"
+import type { Timers } from "@vouchsafe/ports"
 import { BUILD_DIAGNOSTICS_LENGTH_MAX, BUILD_LINE_BYTES_MAX, BUILD_OUTPUT_BYTES_MAX, BUILD_STOP_MS } from "../limits.ts"
-import type { Timers } from "../timers.ts"
 import { readEvent, type RebuilderEvent } from "./result.ts"
 
 /** One run of a rebuilder. */

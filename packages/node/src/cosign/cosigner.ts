@@ -5,10 +5,9 @@
  * @packageDocumentation
  */
 import type { Cosigners } from "@vouchsafe/log"
-import type { Clock, Log } from "@vouchsafe/ports"
+import type { Clock, Log, Timers } from "@vouchsafe/ports"
 import { COSIGN_PACE_MS, COSIGN_RETRY_MS } from "../limits.ts"
 import type { Logger } from "../logger.ts"
-import type { Timers } from "../timers.ts"
 
 /** What a cosigner works with. */
 export interface CosignerOptions {

@@ -7,11 +7,11 @@
  * @packageDocumentation
  */
 import { type ArtifactAnswer, type ArtifactName, artifactKey, type EvidenceRequest, NOTICES_PER_ANSWER_MAX } from "@vouchsafe/core"
-import type { Clock, Log, SignedHead } from "@vouchsafe/ports"
+import type { Clock, Log, SignedHead, Timers } from "@vouchsafe/ports"
 import type { Cosigner } from "../cosign/cosigner.ts"
 import { type Answer, refusal, textAnswer } from "../http/answer.ts"
 import { COSIGN_MORE_MS, DEADLINE_MS_MAX, EVIDENCE_ANSWER_BYTES_MAX, EVIDENCE_REQUESTS_MAX, INDICES_REMEMBERED_MAX, NOTICES_BYTES_MAX, NOTICES_STALE_MS } from "../limits.ts"
-import { type Timers, within } from "../timers.ts"
+import { within } from "../timers.ts"
 import { formatAnswer } from "./document.ts"
 import type { EntryCache, ReadyEntry } from "./entry-cache.ts"
 import type { Observer, Outcome } from "./observer.ts"

@@ -5,9 +5,8 @@
  */
 import { isVouchsafeError, parseEntry, type Signer, utf8Decode } from "@vouchsafe/core"
 import { ANNOUNCED_PURLS_MAX, type Gossip } from "@vouchsafe/gossip"
-import type { Log } from "@vouchsafe/ports"
+import type { Log, Timers } from "@vouchsafe/ports"
 import type { Logger } from "../logger.ts"
-import type { Timers } from "../timers.ts"
 import { ANNOUNCE_MS, NOTICES_ANNOUNCED_MAX } from "./limits.ts"
 
 type ReadLog = Pick<Log, "origin" | "cosigned" | "entries" | "proveInclusion">

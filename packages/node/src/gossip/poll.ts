@@ -5,9 +5,8 @@
  */
 import { isVouchsafeError, parseCheckpoint, parseNote, type RosterNode, unlessRefused, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import type { Gossip, GossipKind, GossipMessage } from "@vouchsafe/gossip"
-import type { HttpTransport } from "@vouchsafe/ports"
+import type { HttpTransport, Timers } from "@vouchsafe/ports"
 import type { Logger } from "../logger.ts"
-import type { Timers } from "../timers.ts"
 import { parseHeads, parseProofs } from "./documents.ts"
 import { CHECKPOINT_BYTES_MAX, HEADS_BYTES_MAX, POLL_CONCURRENT_MAX, POLL_FIRST_MS, POLL_MS, POLL_NODES_MAX, POLL_TIMEOUT_MS, PROOFS_BYTES_MAX } from "./limits.ts"
 

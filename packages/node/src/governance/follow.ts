@@ -5,12 +5,11 @@
  */
 import { nodeCrypto } from "@vouchsafe/client/node"
 import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import type { Clock, HttpTransport, Timers } from "@vouchsafe/ports"
 import { type FollowResult, followRoster, type RosterStore, rosterStore, sha256Hex, SOURCES_MAX } from "@vouchsafe/roster"
 import { readFileSync, statSync } from "node:fs"
 import type { NodeConfig } from "../config/arguments.ts"
 import { ensurePrivateFolder, type HeldFolder } from "../state/folder.ts"
-import type { Timers } from "../timers.ts"
 import { FOLLOW_BUDGET_MS, GENESIS_BYTES_MAX, GOVERNANCE_FOLDER } from "./limits.ts"
 
 /** What a node follows. */

@@ -3,13 +3,12 @@
  *
  * @packageDocumentation
  */
-import { httpTransport, nodeCrypto, systemClock } from "@vouchsafe/client/node"
+import { httpTransport, nodeCrypto, systemClock, systemTimers } from "@vouchsafe/client/node"
 import { parseRoster, VouchsafeError } from "@vouchsafe/core"
 import type { NodeConfig } from "../config/arguments.ts"
 import type { NodeWorld, RunningNode } from "../node.ts"
 import { type HeldFolder, writeFileWhole } from "../state/folder.ts"
 import { loadOrCreateKeys, operatorOfKeys } from "../state/keys.ts"
-import { systemTimers } from "../timers.ts"
 import { followOnce, openGovernance } from "./follow.ts"
 import { GOVERNANCE_FOLDER } from "./limits.ts"
 

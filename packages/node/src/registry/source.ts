@@ -4,11 +4,10 @@
  * @packageDocumentation
  */
 import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import type { AbortSignalLike, Clock, PackumentVersion, RegistrySource, TarballDownload } from "@vouchsafe/ports"
+import type { AbortSignalLike, Clock, PackumentVersion, RegistrySource, TarballDownload, Timers } from "@vouchsafe/ports"
 import { ATTESTATIONS_BYTES_MAX } from "@vouchsafe/sigstore"
 import { type BrotliDecompress, createBrotliDecompress, createGunzip, type Gunzip } from "node:zlib"
 import { FETCH_ATTEMPT_PAUSES_MS, FETCH_TIMEOUT_MS, PACKUMENT_BYTES_MAX, PACKUMENT_CACHE_BYTES_MAX, PACKUMENT_FRESH_MS, PACKUMENT_LARGE_BYTES, PACKUMENTS_FETCHED_CONCURRENT_MAX } from "../limits.ts"
-import type { Timers } from "../timers.ts"
 import { fetchError, type GuardedFetch, type GuardedResponse } from "./guarded-fetch.ts"
 import { findMember, parseSlice } from "./json-members.ts"
 import { createSemaphore, type Semaphore } from "./semaphore.ts"

@@ -7,11 +7,11 @@
  * @packageDocumentation
  */
 import { type ErrorCode, isVouchsafeError, NO_UPSTREAM, VouchsafeError } from "@vouchsafe/core"
-import type { Clock } from "@vouchsafe/ports"
+import type { Clock, Timers } from "@vouchsafe/ports"
 import { createUpstreamVerifier, fetchTrust, loadTrust, type RefreshOptions, type TrustTexts, type UpstreamInput, type UpstreamVerifier } from "@vouchsafe/sigstore"
 import { TRUST_REFRESH_MS, TRUST_RETRY_MS, TRUST_START_WAIT_MS, TRUST_STOP_WAIT_MS } from "../limits.ts"
 import type { Logger } from "../logger.ts"
-import { type Timers, within } from "../timers.ts"
+import { within } from "../timers.ts"
 import type { TrustStore } from "./trust-store.ts"
 
 /** How a node's roots of trust are, as `GET /v1/status` tells. */

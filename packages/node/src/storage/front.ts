@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { findObservation } from "@vouchsafe/attester"
-import { nodeCrypto, systemClock } from "@vouchsafe/client/node"
+import { nodeCrypto, systemClock, systemTimers } from "@vouchsafe/client/node"
 import { isVouchsafeError, parseEntry, parseRoster, type Roster, type RosterNode, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import { openLogReader } from "@vouchsafe/log"
 import type { Clock, LogReader, StatementLog } from "@vouchsafe/ports"
@@ -20,7 +20,6 @@ import { createMetrics } from "../metrics.ts"
 import type { NodeWorld, RunningNode } from "../node.ts"
 import { frontRoutes } from "../routes/front.ts"
 import { holdFolder } from "../state/folder.ts"
-import { systemTimers } from "../timers.ts"
 import { VERSION } from "../version.ts"
 import { FRONT_ENTRIES_MAX, FRONT_REFRESH_MS, FRONT_STALE_MS } from "./limits.ts"
 import { prepareStorage } from "./stores.ts"

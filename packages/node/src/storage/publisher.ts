@@ -4,10 +4,9 @@
  * @packageDocumentation
  */
 import { VouchsafeError } from "@vouchsafe/core"
-import type { Clock, Log, LogFile } from "@vouchsafe/ports"
+import type { Clock, Log, LogFile, Timers } from "@vouchsafe/ports"
 import type { PublishedEdge } from "@vouchsafe/storage"
 import type { Logger } from "../logger.ts"
-import type { Timers } from "../timers.ts"
 import { PARTIALS_KEPT_MS, PUBLISH_PACE_MS, PUBLISH_RETRY_MS } from "./limits.ts"
 
 /** What a publisher works with. */
