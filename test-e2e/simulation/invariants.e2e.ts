@@ -2,7 +2,7 @@
 import { parseRoster, type Verdict } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
 import { cosignAnything, evil, fork, lie } from "./world/dishonesty.ts"
-import { createHistory } from "./world/history.ts"
+import { createAgreement, createHistory } from "./world/history.ts"
 import { type Invariants, Violation, watchInvariants } from "./world/invariants.ts"
 import { sha512Of } from "./world/registry.ts"
 import { randomRun } from "./world/steps.ts"
@@ -116,6 +116,22 @@ describe("what is found", () => {
     await expect(run).rejects.toThrow(Violation)
     await expect(run).rejects.toThrow(/^seed gullible, step \d+ \(.+\): person-1-gullible was allowed .*\nreplay: VOUCHSAFE_SIMULATION_SEED=gullible\nlast events:/)
   })
+})
+
+test("the yardstick itself: heads agree while one history can hold them all", () => {
+  const [main, copy] = [createHistory("main"), createHistory("copy")]
+  const agreement = createAgreement(() => [main, copy])
+  for (const history of [main, copy]) history.append("first")
+  expect(agreement.accept(1, main.rootAt(1) ?? "")).toBe(true)
+  // A copy signs first what both will have.
+  copy.append("second")
+  expect(agreement.accept(2, copy.rootAt(2) ?? "")).toBe(true)
+  for (const entry of ["second", "third"]) main.append(entry)
+  expect(agreement.accept(3, main.rootAt(3) ?? "")).toBe(true)
+  copy.append("another")
+  expect(agreement.accept(3, copy.rootAt(3) ?? "")).toBe(false)
+  expect(agreement.accept(1, "0".repeat(64))).toBe(false)
+  expect(agreement.sizeMax).toBe(3)
 })
 
 test("the yardstick itself: roots as RFC 6962 defines them", () => {

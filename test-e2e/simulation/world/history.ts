@@ -73,11 +73,15 @@ export function createAgreement(histories: () => readonly History[]): Agreement 
       return histories().map((history) => {
         const state = compared.get(history) ?? { count: 0, isOne: true }
         compared.set(history, state)
-        for (; state.isOne && state.count < heads.length; state.count++) {
+        while (state.isOne && state.count < heads.length) {
           const head = heads[state.count] as { size: number; root: string }
-          state.isOne = history.rootAt(head.size) === head.root
+          const root = history.rootAt(head.size)
+          // What it has not yet, it may still come to have: a batch that one machine staged may be signed by a copy of it first.
+          if (root === undefined) break
+          state.isOne = root === head.root
+          state.count += 1
         }
-        return state.isOne
+        return state.isOne && state.count === heads.length
       }).includes(true)
     },
   }
