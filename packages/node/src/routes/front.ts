@@ -3,26 +3,12 @@
  *
  * @packageDocumentation
  */
-import { parseEvidenceRequest } from "@vouchsafe/core"
-import type { BlobStore, LogReader } from "@vouchsafe/ports"
-import type { EvidenceService } from "../evidence/service.ts"
-import { type Answer, jsonAnswer, refusal, textAnswer } from "../http/answer.ts"
+import { type Answer, refusal } from "../http/answer.ts"
 import type { Route } from "../http/router.ts"
-import { EVIDENCE_BODY_BYTES_MAX } from "../limits.ts"
-import type { Metrics } from "../metrics.ts"
-import { blobRoute, logRoute, withJson } from "./exchange.ts"
+import { type ReadingOptions, readingRoutes } from "./reading.ts"
 
 /** What the routes work with. */
-export interface FrontOptions {
-  readonly log: Pick<LogReader, "serve">
-  readonly notices: Pick<LogReader, "serve">
-  readonly evidence: EvidenceService
-  readonly blobs: BlobStore
-  readonly metrics: Metrics
-  readonly rosterText: string
-  readonly status: () => unknown
-  /** Why this front end should get no traffic; undefined while it works. */
-  readonly unhealthy: () => string | undefined
+export interface FrontOptions extends ReadingOptions {
   /** Where the node is that takes what a front end does not. */
   readonly nodeUrl: string
 }
@@ -33,22 +19,5 @@ const ELSEWHERE = ["/witness/", "/v1/releases", "/v1/builds", "/v1/builds/", "/v
 /** @returns the routes of both listeners: there is nothing that an admin could do here. */
 export function frontRoutes(options: FrontOptions): Route[] {
   const refuse = (): Answer => refusal("NOT_ALLOWED", "this front end only reads", `ask ${options.nodeUrl}`)
-  return [
-    logRoute("/log/", options.log),
-    logRoute("/notices/", options.notices),
-    { path: "/v1/evidence", post: withJson(EVIDENCE_BODY_BYTES_MAX, (text, { from, signal }) => options.evidence.answer(parseEvidenceRequest(text), from, signal)) },
-    blobRoute("/v1/blob/", options.blobs),
-    blobRoute("/v1/manifest/", options.blobs),
-    { path: "/v1/roster", get: () => textAnswer(200, options.rosterText, { "content-type": "application/json" }) },
-    { path: "/v1/status", get: () => jsonAnswer(200, options.status()) },
-    { path: "/metrics", get: async () => textAnswer(200, await options.metrics.text(), { "content-type": "text/plain; version=0.0.4; charset=utf-8" }) },
-    {
-      path: "/-/healthz",
-      get: () => {
-        const why = options.unhealthy()
-        return why === undefined ? textAnswer(200, "ok\n") : refusal("BUSY", why)
-      },
-    },
-    ...ELSEWHERE.map((path): Route => ({ path, get: refuse, post: refuse })),
-  ]
+  return [...readingRoutes(options), ...ELSEWHERE.map((path): Route => ({ path, get: refuse, post: refuse }))]
 }
