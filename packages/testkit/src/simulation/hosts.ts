@@ -3,13 +3,8 @@
  *
  * @packageDocumentation
  */
-import type { Clock } from "@vouchsafe/ports"
+import type { Clock, Timers } from "@vouchsafe/ports"
 import type { VirtualTime } from "./time.ts"
-
-/** Timers, in the shape that nodes take. */
-export interface SimulatedTimers {
-  after(ms: number, run: () => void): () => void
-}
 
 /** One life of a host: from its start to its crash. */
 export interface Life {
@@ -18,7 +13,7 @@ export interface Life {
   /** Runs when this life ends, however it ends. The returned function takes that back. */
   atEnd(run: () => void): () => void
   readonly clock: Clock
-  readonly timers: SimulatedTimers
+  readonly timers: Timers
 }
 
 export interface Hosts {
