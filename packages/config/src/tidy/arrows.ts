@@ -24,7 +24,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "spec": row({ pure: true }),
   "core": row({ pure: true, thirdParty: ["@noble/ed25519", "@noble/hashes"] }),
   "ports": row({ pure: true, workspace: ["core"] }),
-  "client": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "@npmcli/config", "yaml", "@yarnpkg/parsers"] }),
+  "client": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "@npmcli/config", "yaml", "@yarnpkg/parsers", "jsonc-parser"] }),
   "log": row({ workspace: ["core", "ports"] }),
   "witness": row({ workspace: ["core", "ports"] }),
   "storage": row({ workspace: ["core", "ports", "log"], thirdParty: ["pg", "aws4fetch"] }),
@@ -41,16 +41,18 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "mirror": row({ workspace: ["core", "ports", "log"] }),
   "monitor": row({ workspace: ["core", "ports"] }),
   "artifacts": row({ workspace: ["core", "ports"] }),
+  "names": row({ pure: true, workspace: ["core"] }),
+  "audit": row({ workspace: ["core", "ports", "client"], thirdParty: ["yauzl"] }),
   "registry-view": row({ workspace: ["core", "ports"] }),
   "sigstore": row({
     workspace: ["core", "ports"],
     thirdParty: ["@sigstore/bundle", "@sigstore/core", "@sigstore/protobuf-specs", "@sigstore/tuf", "@sigstore/verify"],
   }),
   "tarball": row({ workspace: ["core", "ports"], thirdParty: ["tar"] }),
-  "attester": row({ workspace: ["core", "ports", "sigstore", "tarball"], thirdParty: ["ssri"] }),
+  "attester": row({ workspace: ["core", "ports", "names", "sigstore", "tarball"], thirdParty: ["semver", "ssri"] }),
   "rebuilder": row({ workspace: ["core", "ports", "registry-view", "tarball"], thirdParty: ["diff"] }),
   "node": row({
-    workspace: ["core", "ports", "client", "log", "witness", "storage", "roster", "p2p", "gossip", "mirror", "monitor", "artifacts", "sigstore", "attester", "rebuilder"],
+    workspace: ["core", "ports", "client", "log", "witness", "storage", "roster", "p2p", "gossip", "mirror", "monitor", "artifacts", "names", "sigstore", "attester", "rebuilder"],
     thirdParty: ["@npmcli/config", "pino", "prom-client", "tar"],
   }),
   "yarn-plugin": row({
@@ -60,7 +62,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "pnpm-plugin": row({ workspace: ["core", "client"] }),
   "registry-shim": row({ workspace: ["core", "client", "registry-view", "artifacts"] }),
   "cli": row({
-    workspace: ["core", "client", "sigstore", "roster"],
+    workspace: ["core", "client", "sigstore", "roster", "names", "audit"],
     thirdParty: ["commander", "yaml"],
     starts: ["node", "rebuilder", "registry-shim", "yarn-plugin", "pnpm-plugin"],
   }),
