@@ -7,7 +7,7 @@
  *
  * @packageDocumentation
  */
-import { type Crypto, type ErrorCode, isVouchsafeError, utf8Encode, VouchsafeError } from "@vouchsafe/core"
+import { type Crypto, type ErrorCode, isVouchsafeError, PLAIN_HISTORY, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, BlobStore, Clock, RegistrySource, StatementLog } from "@vouchsafe/ports"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { hashTgz, readTarball, TARBALL_LIMITS, type TarballLimits } from "@vouchsafe/tarball"
@@ -110,7 +110,7 @@ export function createAttester(options: AttesterOptions): Attester {
       const observedAt = Math.floor(clock.nowMs() / 1000)
       const { upstream, bundles } = await gatherUpstream({ source: options.source, verifier: options.upstream }, artifact, tarball, packument, signal)
       const { purl, registry } = artifact
-      const { bytes, body } = observationEntry(crypto, describeObservation({ purl, registry, origin: log.origin, observedAt, tarball, packument, upstream }))
+      const { bytes, body } = observationEntry(crypto, describeObservation({ purl, registry, origin: log.origin, observedAt, tarball, packument, upstream, history: PLAIN_HISTORY }))
       await options.blobs.put(tarball.contents.manifest, utf8Encode(tarball.contents.manifestText))
       for (const bundle of bundles) await options.blobs.put(bundle.sha256, bundle.bytes)
       if (body !== undefined) await options.blobs.put(body.sha256, body.bytes)

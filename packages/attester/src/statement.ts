@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, type Crypto, ENTRY_BYTES_MAX, formatByDigest, formatNotice, formatObservation, hexEncode, isVouchsafeError, type Notice, type Observation,
+  type Bytes, type Crypto, ENTRY_BYTES_MAX, formatByDigest, formatNotice, formatObservation, hexEncode, type History, isVouchsafeError, type Notice, type Observation,
   OBSERVATION_TYPE, type Upstream, utf8Encode, VouchsafeError,
 } from "@vouchsafe/core"
 import type { Tarball } from "@vouchsafe/tarball"
@@ -23,6 +23,7 @@ export interface ObservationParts {
   readonly packument: PackumentFacts
   /** What came with it from its registry and verified. */
   readonly upstream: Upstream
+  readonly history: History
 }
 
 /** A log entry, and the document that must be stored before it where the statement is too large for an entry. */
@@ -48,7 +49,7 @@ export function describeObservation(parts: ObservationParts): Observation {
       publishedAt: packument.publishedAt, publisher: packument.publisher, repository: packument.repository,
       mismatch: compareManifests(tarball.facts, packument.manifest, tarball.paths),
     },
-    upstream: parts.upstream,
+    upstream: parts.upstream, history: parts.history,
   }
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import {
-  formatCheckpoint, formatNotice, formatObservation, KEY_TYPE, leafHash, NO_UPSTREAM, type Notice, type Observation, proveInclusion, rootOfLeaves, signerFromSeed, signNote, utf8Encode,
+  formatCheckpoint, formatNotice, formatObservation, KEY_TYPE, leafHash, NO_UPSTREAM, PLAIN_HISTORY, type Notice, type Observation, proveInclusion, rootOfLeaves, signerFromSeed, signNote, utf8Encode,
 } from "@vouchsafe/core"
 import { fastCrypto } from "@vouchsafe/testkit"
 import { afterEach } from "vitest"
@@ -40,7 +40,7 @@ export function observation(origin: string, name: string, tarball: string, more:
     contents: { tarSha256: "c".repeat(64), h1: `h1:${"A".repeat(43)}=`, files: 1, unpackedSize: 1, manifest: "d".repeat(64), executables: { count: 0, sha256: "e".repeat(64) } },
     package: { name, version: "1.0.0", scripts: new Map(), gyp: [], dependencies: new Map(), optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [] },
     packument: { publishedAt: null, publisher: null, repository: null, mismatch: [] },
-    upstream: NO_UPSTREAM, ...rest,
+    upstream: NO_UPSTREAM, history: PLAIN_HISTORY, ...rest,
   })
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { logKey } from "@vouchsafe/attester"
 import { nodeCrypto } from "@vouchsafe/client/node"
-import { type ArtifactName, formatObservation, NO_UPSTREAM } from "@vouchsafe/core"
+import { type ArtifactName, formatObservation, NO_UPSTREAM, PLAIN_HISTORY } from "@vouchsafe/core"
 import { openLog } from "@vouchsafe/log"
 import { loadOrCreateKeys } from "../src/state/keys.ts"
 
@@ -36,7 +36,7 @@ function entryAt(origin: string, index: number): string {
       optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [],
     },
     packument: { publishedAt: 1_600_000_000 + index, publisher: `person-${index % 500}`, repository: `https://git.example/scope-${index % 90}/package-${index}.git`, mismatch: [] },
-    upstream: NO_UPSTREAM,
+    upstream: NO_UPSTREAM, history: PLAIN_HISTORY,
   })
 }
 

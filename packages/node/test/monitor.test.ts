@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { nodeCrypto } from "@vouchsafe/client/node"
 import {
-  formatNotice, formatObservation, formatRoster, NO_UPSTREAM, NOTICES_PER_DAY_MAX, parseMisbehavior, parseRoster, type RosterNode, type Signer, verifyMisbehavior,
+  formatNotice, formatObservation, formatRoster, NO_UPSTREAM, PLAIN_HISTORY, NOTICES_PER_DAY_MAX, parseMisbehavior, parseRoster, type RosterNode, type Signer, verifyMisbehavior,
 } from "@vouchsafe/core"
 import type { ReportsDocument } from "@vouchsafe/monitor"
 import { createHash } from "node:crypto"
@@ -26,7 +26,7 @@ function observation(log: string, name: string, tarball: string, observedAt: num
     tarball: { size: 1, sha1: "a".repeat(40), commitment: createHash("sha256").update(`${log}\n${tarball}`).digest("hex") },
     contents: { tarSha256: "c".repeat(64), h1: `h1:${"A".repeat(43)}=`, files: 1, unpackedSize: 1, manifest: "d".repeat(64), executables: { count: 0, sha256: "e".repeat(64) } },
     package: { name, version: "1.0.0", scripts: new Map(), gyp: [], dependencies: new Map(), optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [] },
-    packument: { publishedAt: null, publisher: null, repository: null, mismatch: [] }, upstream: NO_UPSTREAM,
+    packument: { publishedAt: null, publisher: null, repository: null, mismatch: [] }, upstream: NO_UPSTREAM, history: PLAIN_HISTORY,
   })
 }
 

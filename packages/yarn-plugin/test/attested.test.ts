@@ -1,4 +1,4 @@
-import { formatByDigest, formatObservation, type LogEvidence, NO_UPSTREAM, type Observation, parsePolicy, type Verdict } from "@vouchsafe/core"
+import { formatByDigest, formatObservation, type LogEvidence, NO_UPSTREAM, PLAIN_HISTORY, type Observation, parsePolicy, type Verdict } from "@vouchsafe/core"
 import { nodeCrypto } from "@vouchsafe/client/node"
 import { afterAll, describe, expect, test } from "vitest"
 import { attestedContents, servedDigests } from "../src/attested.ts"
@@ -17,7 +17,7 @@ function observation(operator: string, members: Partial<Observation> = {}): Obse
     contents: { tarSha256: "0".repeat(64), h1: `h1:${Buffer.alloc(32, 1).toString("base64")}`, files: 1, unpackedSize: 4, manifest: "0".repeat(64), executables: { count: 0, sha256: "0".repeat(64) } },
     package: { name: "a", version: "1.0.0", scripts: new Map(), gyp: [], dependencies: new Map(), optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [] },
     packument: { publishedAt: null, publisher: null, repository: null, mismatch: [] },
-    upstream: NO_UPSTREAM,
+    upstream: NO_UPSTREAM, history: PLAIN_HISTORY,
     ...members,
   }
 }

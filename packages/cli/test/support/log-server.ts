@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import {
-  cosign, formatCheckpoint, formatEntryBundle, formatNote, formatObservation, formatRoster, formatSignatureLine, leafHash, NO_UPSTREAM, nodeReaderFromLeaves, parseTilePath, type RosterNode, rootOfLeaves, type Signer,
+  cosign, formatCheckpoint, formatEntryBundle, formatNote, formatObservation, formatRoster, formatSignatureLine, leafHash, NO_UPSTREAM, PLAIN_HISTORY, nodeReaderFromLeaves, parseTilePath, type RosterNode, rootOfLeaves, type Signer,
   signerFromSeed, TILE_HEIGHT, TILE_WIDTH, tileWidth, utf8Encode,
 } from "@vouchsafe/core"
 import { nodeCrypto } from "@vouchsafe/client/node"
@@ -25,7 +25,7 @@ export function observationOf(log: string, name: string, more: { readonly sha512
     contents: { tarSha256: "c".repeat(64), h1: `h1:${"A".repeat(43)}=`, files: 1, unpackedSize: 1, manifest: "d".repeat(64), executables: { count: 0, sha256: "e".repeat(64) } },
     package: { name, version: "1.0.0", scripts: new Map(), gyp: [], dependencies: new Map(), optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [] },
     packument: { publishedAt: null, publisher: null, repository: null, mismatch: [] },
-    upstream: NO_UPSTREAM,
+    upstream: NO_UPSTREAM, history: PLAIN_HISTORY,
   })
 }
 

@@ -11,7 +11,7 @@ export const ann = signerFromSeed("ann.example/release", 1, new Uint8Array(32).f
 
 export const PROVENANCE: Provenance = {
   bundle: "66".repeat(32), predicateType: "https://slsa.dev/provenance/v1", issuer: "https://token.forge.example", san: "x", repository: "https://git.example/ann/left", repositoryId: "1", ownerId: "2",
-  commit: COMMIT, ref: "refs/tags/v1", workflow: ".ci/release.yml", trigger: "push", builder: "https://git.example/runner", runner: "github-hosted", signedAt: 1_600_000_000,
+  commit: COMMIT, ref: "refs/tags/v1", workflow: ".ci/release.yml", trigger: "push", builder: "https://git.example/runner", runner: "github-hosted", signedAt: 1_600_000_000, inputs: [],
 }
 export const observed = (log: string, upstream: Observation["upstream"] = NO_UPSTREAM): string => formatObservation({ ...parseObservation(observationOf(log, "left")), upstream })
 export const SHA512 = parseObservation(observed("a/log")).sha512

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import {
-  formatForeignEntry, formatNotice, formatObservation, formatRebuild, formatRelease, INTOTO_PAYLOAD_TYPE, keyHint, NO_UPSTREAM, type Notice, type Observation, type Rebuild, signEnvelope, type Signer, utf8Encode,
+  formatForeignEntry, formatNotice, formatObservation, formatRebuild, formatRelease, INTOTO_PAYLOAD_TYPE, keyHint, NO_UPSTREAM, PLAIN_HISTORY, type Notice, type Observation, type Rebuild, signEnvelope, type Signer, utf8Encode,
 } from "@vouchsafe/core"
 
 export const REGISTRY = "https://registry.example/"
@@ -24,7 +24,7 @@ export function observation(log: string, purl: string, sha512: string, more: Par
       optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [],
     },
     packument: { publishedAt: 1_600_000_000, publisher: "somebody", repository: "https://git.example/x.git", mismatch: [] },
-    upstream: NO_UPSTREAM,
+    upstream: NO_UPSTREAM, history: PLAIN_HISTORY,
     ...more,
   })
 }

@@ -1,10 +1,17 @@
 /** From gathered evidence to verdicts. Start at {@link verify}. @packageDocumentation */
+export {
+  type ArtifactFacts, BURST_LINES_MIN, BURST_PACKAGES_MIN, DORMANT_SECONDS, factsOf, type Flag, FLAG_WORDS, type FlagWord, NEWBORN_SECONDS, type SourceIdentity, STANDING_SECONDS,
+} from "./artifact-facts.ts"
 export { type ByDigestEntry, type Entry, formatByDigest, type OwnEntry, parseEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
 export * from "./evidence.ts"
 export { HEX_COMMIT, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
 export { displayName, formatRefusal, formatWarnings, REFUSALS_SHOWN_MAX, SHORT_REASON_LENGTH_MAX, shortReason } from "./format.ts"
 export { applyHandover, formatHandover, type Handover, HANDOVER_FORMAT, HANDOVER_LENGTH_MAX, type HandoverKeys, makeHandover, parseHandover } from "./handover.ts"
 export { CLOCK_SKEW_SECONDS_MAX, type Head, type HeadChecker, headChecker, type HeadResult } from "./head.ts"
+export {
+  type AddedDependency, type Burst, BURST_SECONDS, type History, HISTORY_CHANGES, HISTORY_LIST_MAX, type HistoryChange, type Lookalike, LOOKALIKE_KINDS, type LookalikeKind, PLAIN_HISTORY,
+  type PreviousVersion, PROVENANCE_STANDINGS, type ProvenanceStanding, PUBLISHER_STANDINGS, type PublisherStanding, SOURCE_STATES, type SourceState,
+} from "./history.ts"
 export type { EntryBatch, LogEvidence, VerifyInput } from "./input.ts"
 export {
   buildForkProof, buildWitnessProof, formatMisbehavior, MISBEHAVIOR_FORMAT, MISBEHAVIOR_LENGTH_MAX, type MisbehaviorProof, parseMisbehavior, type ProvenEntry, verifyMisbehavior,
@@ -38,7 +45,7 @@ export { provenanceOf, REPRODUCED_OPERATORS_MIN, SLSA_REPRODUCED, SLSA_SUMMARY_T
 export {
   artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE, REBUILD_TYPE,
 } from "./statement-text.ts"
-export { NO_UPSTREAM, type Provenance, SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE, type Upstream, UPSTREAM_REFUSED_MAX } from "./upstream.ts"
+export { type BuildInput, NO_UPSTREAM, type Provenance, PROVENANCE_INPUTS_MAX, SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE, type Upstream, UPSTREAM_REFUSED_MAX } from "./upstream.ts"
 export {
   type Allowed, type ArtifactRequest, type Claim, type Finding, type ProvenanceClaim, type RebuildClaim, RECIPE_LABEL, type Refused, type ReleaseClaim, type Severity, SINGLE_LABEL,
   type Verdict, VERDICT_CODES, type VerdictCode, verdictsExit,

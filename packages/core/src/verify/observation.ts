@@ -1,3 +1,4 @@
+import { type History, historyMember } from "./history.ts"
 import { countMember, nullable, sha256Member, textMember, wholeMember } from "./members.ts"
 import { HEX_SHA1, shapeReader } from "./shape.ts"
 import {
@@ -48,6 +49,8 @@ export interface Observation {
   }
   /** What the registry and its signers attest, verified (packages/spec/upstream.md). */
   readonly upstream: Upstream
+  /** What is new against the versions before it, as this attester sees it. */
+  readonly history: History
 }
 
 const read = shapeReader("STATEMENT_MALFORMED", "statement")
@@ -68,7 +71,7 @@ export function parseObservation(text: string): Observation {
 /** Reads the predicate of a statement whose frame is read already. */
 export function observationOf({ purl, sha512, predicateType, predicate: value }: OwnStatement): Observation {
   read.oneOf(predicateType, "predicateType", [OBSERVATION_TYPE])
-  const predicate = read.object(value, "predicate", ["kind", "log", "registry", "observedAt", "tarball", "contents", "package", "packument", "upstream"])
+  const predicate = read.object(value, "predicate", ["kind", "log", "registry", "observedAt", "tarball", "contents", "package", "packument", "upstream", "history"])
   read.oneOf(predicate["kind"], "predicate.kind", ["own"])
   return {
     purl, sha512,
@@ -80,6 +83,7 @@ export function observationOf({ purl, sha512, predicateType, predicate: value }:
     package: parsePackage(predicate["package"]),
     packument: parsePackument(predicate["packument"]),
     upstream: upstreamMember(predicate["upstream"], "predicate.upstream", read),
+    history: historyMember(predicate["history"], "predicate.history", read),
   }
 }
 
@@ -139,7 +143,7 @@ function parsePackument(value: unknown): Observation["packument"] {
 
 /** Writes an observation as the canonical statement that goes into the log. `parseObservation` gives it back. */
 export function formatObservation(observation: Observation): string {
-  const { purl, sha512, package: facts, contents, tarball, packument, upstream, ...common } = observation
+  const { purl, sha512, package: facts, contents, tarball, packument, upstream, history, ...common } = observation
   const { scripts, dependencies, optionalDependencies, peerDependencies, ...lists } = facts
   const text = formatStatementText(purl, sha512, OBSERVATION_TYPE, {
     kind: "own", ...common, tarball, contents: { ...contents },
@@ -147,7 +151,7 @@ export function formatObservation(observation: Observation): string {
       ...lists, scripts: plain(scripts), dependencies: plain(dependencies),
       optionalDependencies: plain(optionalDependencies), peerDependencies: plain(peerDependencies),
     },
-    packument, upstream,
+    packument, upstream, history,
   })
   parseObservation(text)
   return text

@@ -7,7 +7,7 @@
  * @packageDocumentation
  */
 import { commitMember, factMember, SSH_FINGERPRINT } from "./facts.ts"
-import { countMember, type Members, nullable, objectMember, patternMember, sha256Member, wordMember } from "./members.ts"
+import { countMember, type Members, nullable, objectMember, patternMember, readMembers, sha256Member, wordMember } from "./members.ts"
 import type { ShapeReader } from "./shape.ts"
 
 export const SLSA_PROVENANCE_V1_TYPE = "https://slsa.dev/provenance/v1"
@@ -38,7 +38,19 @@ export interface Provenance {
   readonly runner: (typeof RUNNERS)[number] | null
   /** Unix seconds, from the transparency log or a timestamp authority. */
   readonly signedAt: number
+  /** What else the build took in: resolved dependencies of the predicate other than the source, by URI, sorted; of each its first digest. */
+  readonly inputs: readonly BuildInput[]
 }
+
+/** Something that a build took in: an action, a container image, a tool. */
+export interface BuildInput {
+  readonly uri: string
+  /** `algorithm:hex`. */
+  readonly digest: string
+}
+
+/** Most inputs of a provenance; one with more is refused. */
+export const PROVENANCE_INPUTS_MAX = 256
 
 /** What came with an artifact from its registry and verified, and the codes of what did not. */
 export interface Upstream {
@@ -58,6 +70,7 @@ export const NO_UPSTREAM: Upstream = Object.freeze({ signature: null, publish: n
 export const UPSTREAM_REFUSED_MAX = 32
 const REFUSED_CODE = /^(?:REGISTRY_SIGNATURE|ATTESTATIONS|PUBLISH|PROVENANCE)_[A-Z0-9_]{1,48}$/
 const HTTPS_REPOSITORY = /^https:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?(?:\/[A-Za-z0-9._~%+-]+)+$/
+const INPUT_DIGEST = /^[a-zA-Z0-9_]{1,32}:[0-9a-f]{32,128}$/
 const DECIMAL_ID = /^[1-9][0-9]{0,19}$/
 const URL_LENGTH_MAX = 512
 const NAME_LENGTH_MAX = 2_048
@@ -81,6 +94,7 @@ const PROVENANCE: Members<Provenance> = {
   builder: /* @__PURE__ */ factMember(NAME_LENGTH_MAX),
   runner: /* @__PURE__ */ nullable(wordMember(RUNNERS)),
   signedAt: countMember,
+  inputs: inputsMember,
 }
 
 const keyIdOrNull = /* @__PURE__ */ nullable(keyIdMember)
@@ -100,6 +114,13 @@ export function upstreamMember(value: unknown, at: string, read: ShapeReader): U
     provenance: provenanceOrNull(upstream["provenance"], `${at}.provenance`, read),
     refused,
   }
+}
+
+const INPUT: Members<BuildInput> = { uri: /* @__PURE__ */ factMember(NAME_LENGTH_MAX), digest: /* @__PURE__ */ patternMember(INPUT_DIGEST, "an algorithm and a digest") }
+
+function inputsMember(value: unknown, at: string, read: ShapeReader): readonly BuildInput[] {
+  const inputs = read.array(value, at, PROVENANCE_INPUTS_MAX).map((input, i) => readMembers(input, `${at}[${i}]`, read, INPUT))
+  return inputs.some(({ uri }, i) => i > 0 && uri <= (inputs[i - 1] as BuildInput).uri) ? read.fail(at, "inputs in order, each once", "another order") : inputs
 }
 
 function httpsRepository(value: unknown, at: string, read: ShapeReader): string {

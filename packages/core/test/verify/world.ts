@@ -1,6 +1,6 @@
 import {
   type ArtifactRequest, cosign, type Crypto, type Envelope, formatCheckpoint, formatForeignEntry, formatNotice, formatObservation, formatRebuild, formatRelease, formatRoster, hexEncode, INTOTO_PAYLOAD_TYPE, KEY_TYPE, keyHint, leafHash, type LogEvidence,
-  NO_UPSTREAM, nodeReaderFromLeaves, type Notice, type Observation, parsePolicy, parseRoster, type Policy, type Provenance, proveMulti, type Rebuild, type Release, type Roster, type RosterNode, rootOfLeaves, signEnvelope, type Signer, signNote,
+  NO_UPSTREAM, PLAIN_HISTORY, nodeReaderFromLeaves, type Notice, type Observation, parsePolicy, parseRoster, type Policy, type Provenance, proveMulti, type Rebuild, type Release, type Roster, type RosterNode, rootOfLeaves, signEnvelope, type Signer, signNote,
   signerFromSeed, utf8Encode, verify, type Verdict, type VerifyInput,
 } from "../../src/index.ts"
 import { nodeCrypto } from "../support.ts"
@@ -52,7 +52,7 @@ export function observation(log: string, more: Partial<Observation> = {}): Obser
       name: "left-pad", version: "1.3.0", scripts: new Map(), gyp: [], dependencies: new Map(), optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [],
     },
     packument: { publishedAt: NOW - 1_000_000, publisher: "stevemao", repository: null, mismatch: [] },
-    upstream: NO_UPSTREAM,
+    upstream: NO_UPSTREAM, history: PLAIN_HISTORY,
     ...more,
   }
 }
@@ -65,7 +65,7 @@ export function provenance(more: Partial<Provenance> = {}): Provenance {
   return {
     bundle: "66".repeat(32), predicateType: "https://slsa.dev/provenance/v1", issuer: "https://token.forge.example", san: "https://git.example/ann/left-pad/.ci/release.yml@refs/tags/v1.3.0",
     repository: "https://git.example/ann/left-pad", repositoryId: "1", ownerId: "2", commit: COMMIT, ref: "refs/tags/v1.3.0", workflow: ".ci/release.yml", trigger: "push",
-    builder: "https://git.example/runner/github-hosted", runner: "github-hosted", signedAt: NOW - 1_000_100, ...more,
+    builder: "https://git.example/runner/github-hosted", runner: "github-hosted", signedAt: NOW - 1_000_100, inputs: [], ...more,
   }
 }
 

@@ -66,6 +66,7 @@ function readIdentity(certificate: SignerCertificate, forge: string): Identity |
     workflow: workflowOf(certificate.buildConfig ?? san, repository),
     trigger: trigger ?? null,
     runner: RUNNERS.find((known) => known === runner) ?? null,
+    inputs: [],
   }
 }
 
