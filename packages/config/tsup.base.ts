@@ -1,6 +1,8 @@
 import type { Options } from "tsup"
-import { checkOutput, collectLicences, requireWhereNeeded, runnableBins, smaller, withoutSigstore, yarnFactory } from "./src/bundle/index.ts"
+import { type BuildPlugin, checkOutput, collectLicences, latePart, requireWhereNeeded, runnableBins, smaller, withoutSigstore, yarnFactory } from "./src/bundle/index.ts"
 
+/** Base names of the module that gives the late part and of the late part itself, and the name of the function that gives it. */
+type LateNames = { readonly module: string, readonly part: string, readonly exported: string }
 type Entries = Readonly<Record<string, string>>
 
 /** What Yarn hands out through its factory's `require`; everything else is bundled. */
@@ -45,8 +47,11 @@ export function bundle(given: { readonly entry: Entries, readonly ending?: ".js"
  * The one file that `yarn plugin import` wants: a name, and a factory that Yarn calls with a `require` of its own modules.
  *
  * @param given.name - the plugin's name as Yarn lists it
+ * @param given.late - what is compiled only when it is asked for; see `latePart`
+ * @param given.instead - esbuild plugins that put other modules in the place of some
  */
-export function yarnBundle(given: { readonly entry: Entries, readonly name: string }): Options {
+export function yarnBundle(given: { readonly entry: Entries, readonly name: string, readonly late?: LateNames, readonly instead?: readonly BuildPlugin[] }): Options {
+  const esbuildPlugins = [...given.instead ?? [], checkOutput(), withoutSigstore(), collectLicences()]
   return {
     ...COMMON,
     entry: { ...given.entry },
@@ -56,7 +61,7 @@ export function yarnBundle(given: { readonly entry: Entries, readonly name: stri
     minify: true,
     outExtension: () => ({ js: ".cjs" }),
     plugins: [yarnFactory(given.name), smaller()],
-    esbuildPlugins: [checkOutput(), withoutSigstore(), collectLicences()],
+    esbuildPlugins: given.late === undefined ? esbuildPlugins : [latePart({ ...given.late, name: given.name, plugins: esbuildPlugins }), ...esbuildPlugins],
     esbuildOptions(options) {
       options.conditions = ["source"]
       options.external = YARN_MODULES

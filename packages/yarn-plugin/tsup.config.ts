@@ -25,7 +25,7 @@ const instead: NonNullable<Options["esbuildPlugins"]>[number] = {
   },
 }
 
-const base = yarnBundle({ entry: { "yarn-plugin": "src/plugin.ts" }, name: "@vouchsafe/yarn-plugin" })
-
 // eslint-disable-next-line import/no-default-export -- tsup reads the default export
-export default { ...base, esbuildPlugins: [instead, ...base.esbuildPlugins ?? []] }
+export default yarnBundle({
+  entry: { "yarn-plugin": "src/plugin.ts" }, name: "@vouchsafe/yarn-plugin", late: { module: "late.ts", part: "guarding.ts", exported: "guarding" }, instead: [instead],
+})

@@ -68,3 +68,11 @@ test("the guard stands before all fetchers, once, though Yarn runs the factory t
   expect(fetchers[1]).toBe(first)
   expect(two.default.hooks["wrapNetworkRequest"]).toBe(one.default.hooks["wrapNetworkRequest"])
 })
+
+test("the guard is unpacked when Yarn is about to fetch, not at every command", () => {
+  const { Configuration, asked, require } = yarnModules()
+  load().factory(require)
+  expect(asked).not.toContain("node:crypto")
+  new Configuration().makeFetcher()
+  expect(asked).toContain("node:crypto")
+})

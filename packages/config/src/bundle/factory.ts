@@ -1,5 +1,8 @@
 import type { RenderPlugin } from "./tsup.ts"
 
+/** Stands where the factory's `require` goes: esbuild would put a stand-in of its own in the place of the real name. */
+export const YARN_REQUIRE = "__yarn_require__"
+
 const WORD = "[A-Za-z0-9_$]+"
 // Every import declaration that esbuild writes when it minifies, but for names that are no identifiers.
 const IMPORT = new RegExp(`(?<=^|[;}\\n])import(?:\\{([A-Za-z0-9_$, ]*)\\}|\\*as (${WORD}) )from"([^"]+)";`, "g")
@@ -18,7 +21,7 @@ export function yarnFactory(name: string): RenderPlugin {
     name: "vouchsafe-yarn-factory",
     renderChunk(code, chunk) {
       if (chunk.type !== "chunk") return undefined
-      const body = factoryBody(code)
+      const body = factoryBody(code).replaceAll(YARN_REQUIRE, "require")
       // Refuses what only a module may do: import and export declarations that are left, and waiting outside of functions.
       new Function("require", body)
       return { code: `/* eslint-disable */\nmodule.exports = {\nname: ${JSON.stringify(name)},\nfactory: function (require) {\n${body}\n}\n};\n` }
@@ -31,7 +34,8 @@ function members(list: string, order: (first: string, second: string) => string)
   return list.split(",").map((item) => item.trim().split(" as ")).map(([first = "", second = first]) => order(first, second))
 }
 
-function factoryBody(code: string): string {
+/** The body of a function of `require` that returns what the module exports. */
+export function factoryBody(code: string): string {
   const names = new Map<string, string[]>()
   const wholes: string[] = []
   const rest = code.replace(IMPORT, (_, list: string | undefined, whole: string | undefined, from: string) => {
