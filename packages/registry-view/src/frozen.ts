@@ -6,11 +6,10 @@
  *
  * @packageDocumentation
  */
-import { VouchsafeError } from "@vouchsafe/core"
+import { compareVersions, isPrerelease, VouchsafeError } from "@vouchsafe/core"
 import { ABBREVIATED_VERSION_FIELDS, hasInstallScripts } from "./abbreviated.ts"
 import { VERSIONS_MAX } from "./packument.ts"
 import { isVersion, tarballPath } from "./tarball-name.ts"
-import { compareVersions, isPrerelease } from "./version-order.ts"
 
 export interface FreezeOptions {
   /** Name that was asked for; a document about another package is refused. */

@@ -8,4 +8,4 @@ export { PACKUMENT_BYTES_MAX, retarget, rewritePackument, rewriteVersion, type R
 export { DENIED_PREFIX, deniedPath, isPackageName, parseRegistryRequest, TARGET_LENGTH_MAX, type RegistryRequest } from "./path.ts"
 export { bareName, isVersion, tarballFile, tarballPath, tarballVersion } from "./tarball-name.ts"
 export type { Denial, DistEntry, RewriteOptions } from "./types.ts"
-export { compareVersions, isPrerelease } from "./version-order.ts"
+export { compareVersions, isPrerelease } from "@vouchsafe/core"
