@@ -29,6 +29,7 @@ export interface Store {
 const ABBREVIATED_FIELDS = ["name", "version", "dependencies", "optionalDependencies", "devDependencies", "bundleDependencies", "bundledDependencies",
   "peerDependencies", "peerDependenciesMeta", "acceptDependencies", "bin", "directories", "dist", "engines", "cpu", "os", "libc", "funding", "deprecated", "_hasShrinkwrap"]
 const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"]
+const DEFAULT_CREATED_AT = "2026-01-01T00:00:00.000Z"
 
 export function createStore(): Store {
   const packages = new Map<string, Held>()
@@ -68,16 +69,22 @@ export function createStore(): Store {
 }
 
 function packumentOf(name: string, held: Held, base: string): PackumentDoc {
-  const time: Record<string, string> = { created: "2026-01-01T00:00:00.000Z", modified: "2026-01-16T00:00:00.000Z" }
+  const first = [...held.versions.values()].map(({ publishedAt }) => publishedAt).reduce((a, b) => (Date.parse(b) < Date.parse(a) ? b : a), DEFAULT_CREATED_AT)
+  const time: Record<string, string> = { created: first, modified: "2026-01-16T00:00:00.000Z" }
   const versions: PackumentDoc["versions"] = {}
   for (const [version, built] of held.versions) {
     time[version] = built.publishedAt
     versions[version] = {
-      ...built.manifest, name, version, _id: `${name}@${version}`, _npmUser: { name: built.publisher, email: `${built.publisher}@example.com` },
+      _npmUser: { name: built.publisher, email: `${built.publisher}@example.com` }, ...built.manifest, name, version, _id: `${name}@${version}`,
       dist: { integrity: built.integrity, shasum: built.shasum, tarball: `${base}${tarballPath(name, version)}`, fileCount: built.fileCount, unpackedSize: built.unpackedSize, ...built.dist },
     }
   }
-  return { _id: name, _rev: "1-0", name, "dist-tags": Object.fromEntries(held.tags), versions, time, maintainers: [{ name: "fixture", email: "fixture@example.com" }] }
+  return { _id: name, _rev: "1-0", name, "dist-tags": Object.fromEntries(held.tags), versions, time, maintainers: maintainersOf(held) }
+}
+
+/** Those of the version that `latest` points to, as the public registry shows them. */
+function maintainersOf({ versions, tags }: Held): unknown {
+  return versions.get(tags.get("latest") ?? "")?.manifest["maintainers"] ?? [{ name: "fixture", email: "fixture@example.com" }]
 }
 
 /** `x/-/x-1.0.0.tgz`, `@s/x/-/x-1.0.0.tgz`. */
