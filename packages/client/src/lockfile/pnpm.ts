@@ -4,6 +4,7 @@ import { isScalar, parseAllDocuments, visit } from "yaml"
 import { LOCKFILE_ENTRIES_MAX } from "./limits.ts"
 import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
 import type { Lockfile, LockfileEntry, LockfileKind } from "./types.ts"
+import { readYamlSubset } from "./yaml-subset.ts"
 
 /** pnpm merges what stands under this key into the map around it; this reader would take it for a member. */
 const MERGE_KEY = /<<["']?\s*:/
@@ -34,6 +35,8 @@ export function readPnpmLock(text: string): Lockfile {
 
 function parseYaml(text: string): unknown[] {
   if (MERGE_KEY.test(text)) throw malformed("pnpm-lock.yaml", "has a merge key, which pnpm never writes")
+  const known = readYamlSubset(text)
+  if (known !== undefined) return known
   try {
     // The parser's own search for equal keys compares each with each.
     return parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false }).map((document) => {
