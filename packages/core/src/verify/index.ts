@@ -12,7 +12,7 @@ export {
   type AddedDependency, type Burst, BURST_SECONDS, type History, HISTORY_CHANGES, HISTORY_LIST_MAX, type HistoryChange, type Lookalike, LOOKALIKE_KINDS, type LookalikeKind, PLAIN_HISTORY,
   type PreviousVersion, PROVENANCE_STANDINGS, type ProvenanceStanding, PUBLISHER_STANDINGS, type PublisherStanding, SOURCE_STATES, type SourceState,
 } from "./history.ts"
-export type { EntryBatch, LogEvidence, VerifyInput } from "./input.ts"
+export type { EntryBatch, LogEvidence, MaliciousList, VerifyInput } from "./input.ts"
 export {
   buildForkProof, buildWitnessProof, formatMisbehavior, MISBEHAVIOR_FORMAT, MISBEHAVIOR_LENGTH_MAX, type MisbehaviorProof, parseMisbehavior, type ProvenEntry, verifyMisbehavior,
 } from "./misbehavior.ts"
@@ -20,8 +20,11 @@ export { formatNotice, type Notice, NOTICE_REASON_LENGTH_MAX, parseNotice } from
 export { type ActiveNotice, indexNotices, type NoticeIndex, NOTICES_PER_DAY_MAX, noticesInForce, noticesOf } from "./notices.ts"
 export { formatObservation, type Observation, parseObservation } from "./observation.ts"
 export {
-  type Exception, EXCEPTION_SECONDS_MAX, EXCEPTIONS_MAX, parsePolicy, type Policy, POLICY_FORMAT, type Preset, PRESETS, RULE_CODES, type RuleCode, type RuleSeverity,
+  BOUND_CODES, type Exception, EXCEPTION_SECONDS_MAX, EXCEPTIONS_MAX, type Governance, NEVER_EXCEPTED, parsePolicy, type Policy, POLICY_FORMAT,
 } from "./policy.ts"
+export { type Preset, PRESETS, RULE_CODES, RULE_SEVERITIES, type RuleCode, type RuleSeverity } from "./policy-rules.ts"
+export { DEPENDENCY_KINDS, type DependencyKind, type ListSubscription, LISTS_MAX, type Override, type RegistryBinding } from "./policy-scopes.ts"
+export { durationText } from "./duration.ts"
 export {
   type Level, type LevelRule, LEVELS, NAMED_ENTRIES_MAX, NAMED_KEYS_MAX, type PublisherKey, type PublisherRule, signerKeyOf, type SignerRule,
 } from "./policy-names.ts"

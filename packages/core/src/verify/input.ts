@@ -1,5 +1,6 @@
 import type { Bytes } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
+import type { ArtifactFacts } from "./artifact-facts.ts"
 import type { ArtifactName, ArtifactStatus } from "./evidence.ts"
 import type { Policy } from "./policy.ts"
 import type { Roster } from "./roster.ts"
@@ -39,6 +40,15 @@ export interface LogEvidence {
   readonly misbehaved?: string
 }
 
+/** A list of known-malicious packages, as it was read (packages/spec/lists.md, "Judging"). */
+export interface MaliciousList {
+  readonly name: string
+  /** The record that names a version; undefined where none does. */
+  find(name: string, version: string): { readonly id: string } | undefined
+  /** Why nobody can say what is on it; then it refuses everything. */
+  readonly problem?: string
+}
+
 export interface VerifyInput {
   readonly crypto: Crypto
   readonly roster: Roster
@@ -47,4 +57,8 @@ export interface VerifyInput {
   readonly now: number
   readonly requests: readonly ArtifactRequest[]
   readonly evidence: readonly LogEvidence[]
+  /** Lists that the policy subscribes to. */
+  readonly lists?: readonly MaliciousList[]
+  /** By package name: facts of the version that the project's lock holds. An artifact of another identity is IDENTITY_CHANGED. */
+  readonly pins?: ReadonlyMap<string, ArtifactFacts>
 }

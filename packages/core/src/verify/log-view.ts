@@ -3,6 +3,7 @@ import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError } from "../errors.ts"
 import { checkInclusion, leafHashOfText } from "../merkle.ts"
 import { checkMulti } from "../multiproof.ts"
+import { type ArtifactFacts, factsOf } from "./artifact-facts.ts"
 import { parseEntry, resolveObservation } from "./entry.ts"
 import { artifactKey } from "./evidence.ts"
 import type { HeadChecker, HeadResult } from "./head.ts"
@@ -13,13 +14,26 @@ import type { Rebuild } from "./rebuild.ts"
 import type { ForeignEntry } from "./release.ts"
 import type { RetiredLog, RosterNode } from "./roster.ts"
 
-/** One checked statement: included in its attester's log under a cosigned head. */
-export interface SeenObservation {
-  /** Log that it stands in: the node's present one, or one that it retired. */
+/** What one attester says of one artifact, checked: its statement is in its log under a cosigned head, or a lockset of it covers a line of the lock. */
+export interface SeenArtifact {
+  /** Log that the statement stands in: the node's present one, or one that it retired. */
   readonly origin: string
   readonly index: number
-  readonly observation: Observation
+  readonly facts: ArtifactFacts
   readonly checkpointTime: number
+  /** Unix seconds, the attester's own clock. */
+  readonly observedAt: number
+  /** Directories of other packages inside the tarball (THREATS A6). */
+  readonly bundled: readonly string[]
+  /** Hex SHA-256 of the inflated tar; null where only a lock speaks. */
+  readonly tarSha256: string | null
+  /** Version that it was compared with; null where there is none, or where only a lock speaks. */
+  readonly previous: string | null
+}
+
+function seenIn(observation: Observation, origin: string, index: number, checkpointTime: number): SeenArtifact {
+  const { observedAt, contents, history, package: own } = observation
+  return { origin, index, facts: factsOf(observation), checkpointTime, observedAt, bundled: own.bundled, tarSha256: contents.tarSha256, previous: history.previous?.version ?? null }
 }
 
 /** One checked rebuild statement. */
@@ -43,7 +57,7 @@ export interface LogView {
   readonly problems: readonly string[]
   readonly misbehavior?: string
   /** By {@link artifactKey}. */
-  readonly observations: ReadonlyMap<string, SeenObservation>
+  readonly observations: ReadonlyMap<string, SeenArtifact>
   /** By {@link artifactKey}, each entry once. */
   readonly rebuilds: ReadonlyMap<string, readonly SeenRebuild[]>
   /** By purl, each entry once: a release names no registry. */
@@ -125,7 +139,7 @@ function isIncluded(crypto: Crypto, batch: EntryBatch, leafHashes: readonly Byte
 /** The checked statements of one log, as they are collected. */
 interface Statements {
   readonly node: RosterNode
-  readonly observations: Map<string, SeenObservation>
+  readonly observations: Map<string, SeenArtifact>
   readonly rebuilds: Map<string, SeenRebuild[]>
   readonly foreign: Map<string, SeenForeign[]>
   misbehavior: string | undefined
@@ -158,7 +172,7 @@ function readEntries(crypto: Crypto, batch: EntryBatch, log: BatchLog, statement
       else if (entry.kind === "foreign" && entry.foreign.log === name) addOnce(statements.foreign, entry.foreign.purl, { index, foreign: entry.foreign })
       else if (entry.kind === "observation" || entry.kind === "by-digest") {
         const observation = resolveObservation(entry, bodies)
-        if (observation.log === name) addObservation(statements, { origin: name, index, observation, checkpointTime })
+        if (observation.log === name) addObservation(statements, seenIn(observation, name, index, checkpointTime))
         else problems.push(`entry ${index} of ${name} is a statement bound to another log`)
       } else problems.push(`entry ${index} of ${name} is a statement bound to another log`)
     } catch (error) {
@@ -168,13 +182,13 @@ function readEntries(crypto: Crypto, batch: EntryBatch, log: BatchLog, statement
   }
 }
 
-function addObservation(statements: Statements, seen: SeenObservation): void {
-  const key = artifactKey(seen.observation)
+function addObservation(statements: Statements, seen: SeenArtifact): void {
+  const key = artifactKey(seen.facts)
   const other = statements.observations.get(key)
-  if (other !== undefined && other.observation.sha512 !== seen.observation.sha512) {
+  if (other !== undefined && other.facts.sha512 !== seen.facts.sha512) {
     // A log cannot be wrong about what the one before it said; the operator's present word stands.
     if (other.origin !== seen.origin) return void (seen.origin === statements.node.log.name && statements.observations.set(key, seen))
-    statements.misbehavior ??= `entries ${other.index} and ${seen.index} of ${seen.origin} observe different bytes for ${seen.observation.purl}`
+    statements.misbehavior ??= `entries ${other.index} and ${seen.index} of ${seen.origin} observe different bytes for ${seen.facts.purl}`
   }
   if (other === undefined || seen.checkpointTime < other.checkpointTime) statements.observations.set(key, seen)
 }

@@ -1,9 +1,12 @@
 import { DAY_SECONDS, dayMember } from "./calendar.ts"
+import { ageMember, durationMember } from "./duration.ts"
 import { sha512Member } from "./members.ts"
 import { type LevelRule, levelsMember, type PublisherRule, publishersMember, type SignerRule, signersMember } from "./policy-names.ts"
+import { AGE_SECONDS_MAX, agesOf, type Preset, PRESETS, type RuleCode, rulesMember, type RuleSeverity, rulesOf } from "./policy-rules.ts"
+import { bindingsMember, type ListSubscription, listsMember, type Override, overridesMember, type RegistryBinding } from "./policy-scopes.ts"
 import { HEX_SHA256, shapeReader } from "./shape.ts"
 import { artifactPurl, registryMember } from "./statement-text.ts"
-import { type Severity, VERDICT_CODES, type VerdictCode } from "./verdict.ts"
+import { VERDICT_CODES, type VerdictCode } from "./verdict.ts"
 
 export const POLICY_FORMAT = "vouchsafe-policy/v1"
 /** Longest vouchsafe.json in UTF-16 code units. */
@@ -12,19 +15,8 @@ export const EXCEPTIONS_MAX = 1_000
 /** An exception for a withdrawal or a conflict lasts at most this long (THREATS A3). */
 export const EXCEPTION_SECONDS_MAX = 30 * DAY_SECONDS
 
-export const PRESETS = ["observe", "recommended", "strict"] as const
-export type Preset = (typeof PRESETS)[number]
-
-/** Codes whose severity the policy may set; the others are what the product is. */
-export const RULE_CODES = [
-  "DIGEST_CONFLICT", "MANIFEST_MISMATCH", "TARBALL_AMBIGUOUS", "EXOTIC_SOURCE", "WRONG_REGISTRY",
-  "PROVENANCE_INVALID", "SOURCE_MISMATCH", "NOT_RELEASED", "UNSIGNED_COMMIT", "NOT_REBUILT", "NO_PROVENANCE",
-] as const
-export type RuleCode = (typeof RULE_CODES)[number]
-export type RuleSeverity = Severity | "off"
-
 /** Findings that no exception covers: they say that nothing can be known. */
-const NEVER_EXCEPTED: readonly VerdictCode[] = ["PROOF_INVALID", "LOG_MISBEHAVED", "CLOCK_BEHIND", "CONFIG_INVALID"]
+export const NEVER_EXCEPTED: readonly VerdictCode[] = ["PROOF_INVALID", "LOG_MISBEHAVED", "CLOCK_BEHIND", "CONFIG_INVALID", "POLICY_WEAKENED"]
 /** Exceptions for these name the bytes and do not last. */
 export const BOUND_CODES: readonly VerdictCode[] = ["WITHDRAWN", "DIGEST_CONFLICT"]
 
@@ -52,7 +44,16 @@ export interface Policy {
   readonly maxNoticeAgeSeconds: number
   /** Time that one check may take in all. */
   readonly budgetMs: number
+  /** Younger versions are TOO_YOUNG; 0: off. */
+  readonly minimumAgeSeconds: number
+  /** Rules about what is new say nothing about versions that were published longer ago. */
+  readonly settleAgeSeconds: number
+  /** Age of a lockset above which the lock is LOCK_STALE. */
+  readonly maxLockAgeSeconds: number
   readonly rules: ReadonlyMap<RuleCode, RuleSeverity>
+  readonly overrides: readonly Override[]
+  readonly registries: readonly RegistryBinding[]
+  readonly lists: readonly ListSubscription[]
   readonly exceptions: readonly Exception[]
   readonly levels: readonly LevelRule[]
   readonly publishers: readonly PublisherRule[]
@@ -61,6 +62,8 @@ export interface Policy {
   readonly rebuilders?: number
   /** Where the roster comes from; absent: the file is the roster. */
   readonly governance?: Governance
+  /** A policy that is judged beside this one: of what the two ask the stricter holds. Set by `stricterPolicy` alone, never read from a document. */
+  readonly floor?: Policy
 }
 
 /** A roster that keyholders change through a TUF repository (packages/spec/roster.md, "Governance"). */
@@ -79,10 +82,11 @@ const NOTICE_AGE_SECONDS_MAX = 30 * DAY_SECONDS
 const THRESHOLD_MAX = 128
 const TEXT_LENGTH_MAX = 500
 const PATH_LENGTH_MAX = 1_024
-const DURATION = /^([1-9][0-9]{0,6})([smhd])$/
-const SECONDS_BY_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
-
-const SEVERITY_BY_PRESET: Readonly<Record<Preset, Severity>> = { observe: "warn", recommended: "deny", strict: "deny" }
+/** Members beside `format` and `roster`. */
+const MEMBERS = [
+  "$schema", "preset", "threshold", "maxNoticeAge", "budget", "minimumAge", "settleAge", "maxLockAge", "rules", "overrides", "registries", "lists", "exceptions", "levels", "publishers", "signers",
+  "rebuilders", "governance",
+] as const
 
 const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
 
@@ -92,10 +96,11 @@ const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
  */
 export function parsePolicy(text: string): Policy {
   const document = read.object(read.json(text, POLICY_LENGTH_MAX), "document", ["format", "roster"],
-    ["$schema", "preset", "threshold", "maxNoticeAge", "budget", "rules", "exceptions", "levels", "publishers", "signers", "rebuilders", "governance"])
+    MEMBERS)
   read.oneOf(document["format"], "format", [POLICY_FORMAT])
   if (document["$schema"] !== undefined) read.string(document["$schema"], "$schema", PATH_LENGTH_MAX)
   const preset = document["preset"] === undefined ? "recommended" : read.oneOf(document["preset"], "preset", PRESETS)
+  const ages = agesOf(preset)
   const exceptions = read.array(document["exceptions"] ?? [], "exceptions", EXCEPTIONS_MAX)
   return {
     preset,
@@ -103,7 +108,13 @@ export function parsePolicy(text: string): Policy {
     ...(document["threshold"] === undefined ? {} : { threshold: read.integer(document["threshold"], "threshold", 1, THRESHOLD_MAX) }),
     maxNoticeAgeSeconds: seconds(document["maxNoticeAge"], "maxNoticeAge", DEFAULT_MAX_NOTICE_AGE_SECONDS, NOTICE_AGE_SECONDS_MAX),
     budgetMs: seconds(document["budget"], "budget", DEFAULT_BUDGET_MS / 1_000, BUDGET_MS_MAX / 1_000) * 1_000,
-    rules: parseRules(document["rules"], preset),
+    minimumAgeSeconds: age(document["minimumAge"], "minimumAge", ages.minimum),
+    settleAgeSeconds: age(document["settleAge"], "settleAge", ages.settle),
+    maxLockAgeSeconds: seconds(document["maxLockAge"], "maxLockAge", ages.lockMax, AGE_SECONDS_MAX),
+    rules: rulesOf(preset, rulesMember(document["rules"], "rules", read)),
+    overrides: overridesMember(document["overrides"], "overrides", read),
+    registries: bindingsMember(document["registries"], "registries", read),
+    lists: listsMember(document["lists"], "lists", read),
     exceptions: exceptions.map((exception, i) => parseException(exception, `exceptions[${i}]`)),
     levels: levelsMember(document["levels"], "levels", read),
     publishers: publishersMember(document["publishers"], "publishers", read),
@@ -122,19 +133,11 @@ function parseGovernance(value: unknown, at: string): Governance {
 }
 
 function seconds(value: unknown, at: string, fallback: number, max: number): number {
-  if (value === undefined) return fallback
-  const match = DURATION.exec(read.pattern(value, at, DURATION, 'a duration such as "24h" (s, m, h or d)'))
-  return read.integer(Number(match?.[1]) * (SECONDS_BY_UNIT[match?.[2] ?? ""] ?? Number.NaN), `${at} in seconds`, 1, max)
+  return value === undefined ? fallback : durationMember(value, at, max, read)
 }
 
-function parseRules(value: unknown, preset: Preset): ReadonlyMap<RuleCode, RuleSeverity> {
-  const rules = new Map<RuleCode, RuleSeverity>(RULE_CODES.map((code) => [code, SEVERITY_BY_PRESET[preset]]))
-  if (value === undefined) return rules
-  const set = read.object(value, "rules", [], RULE_CODES)
-  for (const code of RULE_CODES) {
-    if (set[code] !== undefined) rules.set(code, read.oneOf(set[code], `rules.${code}`, ["deny", "warn", "off"]))
-  }
-  return rules
+function age(value: unknown, at: string, fallback: number): number {
+  return value === undefined ? fallback : ageMember(value, at, AGE_SECONDS_MAX, read)
 }
 
 function parseException(value: unknown, at: string): Exception {

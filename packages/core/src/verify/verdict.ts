@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { DependencyKind } from "./policy-scopes.ts"
 import type { Level } from "./policy-names.ts"
 import type { CommitSignature, RebuildMatch } from "./rebuild.ts"
 
@@ -10,11 +11,21 @@ import type { CommitSignature, RebuildMatch } from "./rebuild.ts"
 export const VERDICT_CODES = [
   "CONFIG_INVALID", // the project's own configuration cannot be used
   "CLOCK_BEHIND", // the local clock is behind the time that a quorum of witnesses signed
-  "WITHDRAWN", // a trusted operator withdrew this artifact
+  "POLICY_WEAKENED", // a change weakens its own judge
+  "WITHDRAWN", // a trusted operator withdrew this artifact, or a known-malicious list names it
   "DIGEST_CONFLICT", // operators were served different bytes for one version
   "MANIFEST_MISMATCH", // the packument lies about the tarball
   "PROVENANCE_INVALID", // a registry signature or attestation was there and was refused
   "SOURCE_MISMATCH", // rebuilders got other files from the source
+  "IDENTITY_CHANGED", // publisher, repository, owner, workflow or builder is not the one pinned, or the one before
+  "PROVENANCE_LOST", // earlier versions had provenance, this one has none
+  "MAINTAINER_DOMAIN_LAPSED", // the e-mail domain of a maintainer does not resolve, or was registered anew
+  "NEW_INSTALL_SCRIPT", // a lifecycle script or gyp file that the previous version had not
+  "NEWBORN_DEPENDENCY", // a new dependency that is itself too young
+  "SOURCE_NOT_FOUND", // no commit or tag for this version where earlier ones had one
+  "PUBLISH_BURST", // many versions or packages by one identity within minutes
+  "DORMANT_REVIVED", // a release after years, by a new identity
+  "LOOKALIKE_NAME", // its name could be taken for a popular one
   "NOT_RELEASED", // the publisher's keys that the policy names did not release these bytes
   "UNSIGNED_COMMIT", // the source commit is not signed by a key that the policy names
   "NOT_REBUILT", // the policy asks for a rebuild that enough operators agree on
@@ -22,8 +33,10 @@ export const VERDICT_CODES = [
   "TARBALL_AMBIGUOUS", // parsers could disagree about the tarball
   "WRONG_REGISTRY", // a lockfile or a name points to a registry that is not the configured one
   "EXOTIC_SOURCE", // git, URL, file, or no sha512 at all: no digest that somebody attested
+  "TOO_YOUNG", // published less than the policy's minimum age ago
   "LOG_MISBEHAVED", // a log was proven to have shown two histories
   "PROOF_INVALID", // evidence arrived and did not verify
+  "LOCK_STALE", // the lock's proofs are too old, or do not cover the artifact
   "NOTICES_STALE", // withdrawals of enough operators could not be seen fresh
   "UNREACHABLE", // not enough nodes answered
   "PENDING", // nodes are still observing
@@ -106,9 +119,13 @@ export interface ArtifactRequest {
   readonly registry: string
   /** Lower-case hex of the .tgz; absent where the source has no sha512, which is itself a finding. */
   readonly sha512?: string
+  /** How the project depends on it, for the policy's overrides; absent: `prod`. */
+  readonly dependency?: DependencyKind
+  /** Workspace that it is installed for, as a path relative to the project's root; absent: of none that is known. */
+  readonly workspace?: string
 }
 
-interface VerdictCommon extends ArtifactRequest {
+interface VerdictCommon extends Pick<ArtifactRequest, "purl" | "registry" | "sha512"> {
   /** Operators whose statements counted. */
   readonly claims: readonly Claim[]
   readonly findings: readonly Finding[]

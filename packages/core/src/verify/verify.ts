@@ -54,7 +54,7 @@ function nodeFindings(view: LogView): Finding[] {
 
 function clockBehind(request: ArtifactRequest, seconds: number, singleOperator: boolean): Verdict {
   return {
-    ok: false, code: "CLOCK_BEHIND", ...request, claims: [], labels: singleOperator ? ["single-operator"] : [],
+    ok: false, code: "CLOCK_BEHIND", purl: request.purl, registry: request.registry, ...(request.sha512 === undefined ? {} : { sha512: request.sha512 }), claims: [], labels: singleOperator ? ["single-operator"] : [],
     findings: [{
       code: "CLOCK_BEHIND", severity: "deny", saidBy: [],
       message: `this machine's clock is ${seconds} s behind the time that the witnesses signed`,

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import type { Observation } from "../observation.ts"
+import type { SeenArtifact } from "../log-view.ts"
 import type { Finding, ProvenanceClaim } from "../verdict.ts"
 import { type DecisionContext, type Demands, list, severityOf } from "./context.ts"
 
@@ -15,9 +15,9 @@ export interface ProvenanceView {
 }
 
 /** Groups the counted operators by what they verified. Of groups of one size the first in the roster's order is shown. */
-export function viewProvenance(threshold: number, counted: ReadonlyMap<string, Observation>): ProvenanceView {
+export function viewProvenance(threshold: number, counted: ReadonlyMap<string, SeenArtifact>): ProvenanceView {
   const groups = new Map<string, ProvenanceClaim & { readonly saidBy: string[] }>()
-  for (const [operator, { upstream: { provenance } }] of counted) {
+  for (const [operator, { facts: { provenance } }] of counted) {
     if (provenance === null) continue
     const { repository, commit, workflow, builder, runner } = provenance
     const key = JSON.stringify([repository, commit, workflow, builder, runner])

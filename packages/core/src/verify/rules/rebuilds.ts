@@ -5,8 +5,7 @@
  * @packageDocumentation
  */
 import { artifactKey } from "../evidence.ts"
-import type { LogView, SeenRebuild } from "../log-view.ts"
-import type { Observation } from "../observation.ts"
+import type { LogView, SeenArtifact, SeenRebuild } from "../log-view.ts"
 import type { Rebuild } from "../rebuild.ts"
 import type { ArtifactRequest, Finding, RebuildClaim } from "../verdict.ts"
 import { type DecisionContext, type Demands, list, operatorsText, rebuildersNeeded, severityOf } from "./context.ts"
@@ -57,14 +56,14 @@ function newestOf(seen: readonly SeenRebuild[] | undefined, sha512: string | und
 }
 
 function isCounted(context: DecisionContext, view: LogView, key: string, rebuild: Rebuild): boolean {
-  return rebuild.match !== "none" && staleness(context, view) === undefined && isShown(rebuild, view.observations.get(key)?.observation)
+  return rebuild.match !== "none" && staleness(context, view) === undefined && isShown(rebuild, view.observations.get(key))
 }
 
 /** The level must be the one that the node's own observation of the published bytes shows beside the rebuild (rebuild.md 4). */
-function isShown({ match, sha512, rebuilt }: Rebuild, observation: Observation | undefined): boolean {
+function isShown({ match, sha512, rebuilt }: Rebuild, seen: SeenArtifact | undefined): boolean {
   if (match === "tgz") return rebuilt.sha512 === sha512
-  if (observation?.sha512 !== sha512) return false
-  return match === "tar" ? rebuilt.tarSha256 === observation.contents.tarSha256 : rebuilt.h1 === observation.contents.h1
+  if (seen?.facts.sha512 !== sha512) return false
+  return match === "tar" ? rebuilt.tarSha256 === seen.tarSha256 : rebuilt.h1 === seen.facts.h1
 }
 
 /** The largest group of one key; of equal ones the first. */

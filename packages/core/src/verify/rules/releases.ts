@@ -4,8 +4,7 @@
  * @packageDocumentation
  */
 import { STATEMENTS_PER_ARTIFACT_MAX } from "../evidence.ts"
-import type { SeenForeign } from "../log-view.ts"
-import type { Observation } from "../observation.ts"
+import type { SeenArtifact, SeenForeign } from "../log-view.ts"
 import type { PublisherKey } from "../policy-names.ts"
 import { isSignedBy, keyHint } from "../release.ts"
 import type { ArtifactRequest, Finding, ReleaseClaim } from "../verdict.ts"
@@ -19,7 +18,7 @@ export interface ReleasesView {
 }
 
 /** Looks through every roster log for releases of these bytes by the keys that the policy names. Where it stands does not matter: the key is what counts. */
-export function viewReleases(context: DecisionContext, request: ArtifactRequest, demands: Demands, counted: ReadonlyMap<string, Observation>): ReleasesView {
+export function viewReleases(context: DecisionContext, request: ArtifactRequest, demands: Demands, counted: ReadonlyMap<string, SeenArtifact>): ReleasesView {
   const { publisher } = demands
   if (publisher === undefined) return { claims: [], outOfTime: [] }
   const seenAt = quorumTime(context.threshold, counted)
@@ -38,7 +37,7 @@ export function viewReleases(context: DecisionContext, request: ArtifactRequest,
  * When a quorum of operators had seen the artifact: the threshold-th earliest of the times at which those that count observed it. Not the
  * signer's time, which a thief of the key chooses, nor the time of the log entry, which a submitter does (ADR 0031).
  */
-function quorumTime(threshold: number, counted: ReadonlyMap<string, Observation>): number | undefined {
+function quorumTime(threshold: number, counted: ReadonlyMap<string, SeenArtifact>): number | undefined {
   return [...counted.values()].map(({ observedAt }) => observedAt).sort((a, b) => a - b)[threshold - 1]
 }
 

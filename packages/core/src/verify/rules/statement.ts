@@ -5,8 +5,8 @@
  * @packageDocumentation
  */
 import { shown } from "../../errors.ts"
-import type { Observation } from "../observation.ts"
-import type { RuleCode } from "../policy.ts"
+import type { ArtifactFacts, FlagWord } from "../artifact-facts.ts"
+import type { RuleCode } from "../policy-rules.ts"
 import type { Finding } from "../verdict.ts"
 import { type Demands, list } from "./context.ts"
 
@@ -15,12 +15,18 @@ export const STATEMENT_RULES = ["MANIFEST_MISMATCH", "PROVENANCE_INVALID", "NO_P
 export type StatementRule = (typeof STATEMENT_RULES)[number]
 
 /** What speaks against a statement, by rule; undefined where nothing does. */
-export function objectionTo(rule: StatementRule, observation: Observation, demands: Demands): readonly string[] | undefined {
+export function objectionTo(rule: StatementRule, facts: ArtifactFacts, demands: Demands): readonly string[] | undefined {
   switch (rule) {
-    case "MANIFEST_MISMATCH": return observation.packument.mismatch.length > 0 ? observation.packument.mismatch : undefined
-    case "PROVENANCE_INVALID": return observation.upstream.refused.length > 0 ? observation.upstream.refused : undefined
-    case "NO_PROVENANCE": return demands.levels.has("provenance") && observation.upstream.provenance === null ? [] : undefined
+    case "MANIFEST_MISMATCH": return detailsOf(facts, "mismatch")
+    case "PROVENANCE_INVALID": return detailsOf(facts, "refused")
+    case "NO_PROVENANCE": return demands.levels.has("provenance") && facts.provenance === null ? [] : undefined
   }
+}
+
+function detailsOf({ flags }: ArtifactFacts, word: FlagWord): readonly string[] | undefined {
+  if (flags.length === 0) return undefined
+  const details = flags.filter((flag) => flag.word === word).map(({ detail }) => detail)
+  return details.length === 0 ? undefined : details
 }
 
 /** What objections of several operators amount to, in words. */

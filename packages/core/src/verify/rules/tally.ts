@@ -4,8 +4,7 @@
  * @packageDocumentation
  */
 import { artifactKey } from "../evidence.ts"
-import type { LogView, SeenObservation } from "../log-view.ts"
-import type { Observation } from "../observation.ts"
+import type { LogView, SeenArtifact } from "../log-view.ts"
 import { OBSERVATION_TYPE } from "../statement-text.ts"
 import type { ArtifactRequest, Claim, Finding } from "../verdict.ts"
 import { brief, type DecisionContext, type Demands, severityOf } from "./context.ts"
@@ -22,8 +21,8 @@ export interface Obstacle {
 
 export interface Tally {
   readonly claims: Claim[]
-  /** Observation of each operator that counts; the earliest, where it has several nodes. */
-  readonly counted: Map<string, Observation>
+  /** What each operator that counts says; the earliest, where it has several nodes. */
+  readonly counted: Map<string, SeenArtifact>
   readonly missing: Map<string, Obstacle>
   /** Digest that each operator observed. */
   readonly observed: Map<string, string>
@@ -36,23 +35,23 @@ export function count(context: DecisionContext, request: ArtifactRequest, demand
   for (const view of context.views) {
     const operator = view.node.operator
     const seen = view.observations.get(key)
-    if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.observation.sha512)
-    const obstacle = obstacleTo(context, view, seen, request, key) ?? ruleAgainst(context, tally, operator, seen as SeenObservation, request, demands)
+    if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.facts.sha512)
+    const obstacle = obstacleTo(context, view, seen, request, key) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, demands)
     if (obstacle !== undefined) {
       tally.missing.set(operator, obstacle)
       continue
     }
-    const { origin, observation, index, checkpointTime } = seen as SeenObservation
+    const { origin, index, checkpointTime, observedAt, bundled } = seen as SeenArtifact
     const other = tally.counted.get(operator)
-    if (other === undefined || observation.observedAt < other.observedAt) tally.counted.set(operator, observation)
-    tally.claims.push({ operator, origin, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled: observation.package.bundled })
+    if (other === undefined || observedAt < other.observedAt) tally.counted.set(operator, seen as SeenArtifact)
+    tally.claims.push({ operator, origin, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled })
   }
   for (const operator of tally.counted.keys()) tally.missing.delete(operator)
   return tally
 }
 
 /** The first thing that keeps this node's word from counting; undefined when it counts, rules aside. */
-function obstacleTo(context: DecisionContext, view: LogView, seen: SeenObservation | undefined, request: ArtifactRequest, key: string): Obstacle | undefined {
+function obstacleTo(context: DecisionContext, view: LogView, seen: SeenArtifact | undefined, request: ArtifactRequest, key: string): Obstacle | undefined {
   if (view.misbehavior !== undefined) return { why: "invalid", detail: view.misbehavior }
   if (seen === undefined) {
     const status = view.statuses.get(key)
@@ -63,7 +62,7 @@ function obstacleTo(context: DecisionContext, view: LogView, seen: SeenObservati
     if (status?.status === "refused") return { why: "refused", detail: `${status.code ?? "refused"}${status.detail === undefined ? "" : `: ${status.detail}`}` }
     return view.failure === undefined ? { why: "silent", detail: "has no statement about it" } : { why: "invalid", detail: view.failure.message }
   }
-  if (request.sha512 === undefined || seen.observation.sha512 !== request.sha512) return { why: "differs", detail: `observed sha512 ${brief(seen.observation.sha512)}` }
+  if (request.sha512 === undefined || seen.facts.sha512 !== request.sha512) return { why: "differs", detail: `observed sha512 ${brief(seen.facts.sha512)}` }
   return staleness(context, view)
 }
 
@@ -79,10 +78,10 @@ export function staleness(context: DecisionContext, view: LogView): Obstacle | u
 }
 
 /** Notes what speaks against a statement, and gives the first that keeps it from counting. */
-function ruleAgainst(context: DecisionContext, tally: Tally, operator: string, { observation }: SeenObservation, request: ArtifactRequest, demands: Demands): Obstacle | undefined {
+function ruleAgainst(context: DecisionContext, tally: Tally, operator: string, { facts }: SeenArtifact, request: ArtifactRequest, demands: Demands): Obstacle | undefined {
   let obstacle: Obstacle | undefined
   for (const rule of STATEMENT_RULES) {
-    const details = objectionTo(rule, observation, demands)
+    const details = objectionTo(rule, facts, demands)
     if (details === undefined) continue
     const severity = severityOf(context.policy, rule)
     if (severity === "off") continue
