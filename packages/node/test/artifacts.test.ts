@@ -73,7 +73,7 @@ describe("A4, the tap: what the attester reads is what the registry sent, whatev
     if (until < CHUNKS.length) throw new VouchsafeError("UPSTREAM_FAILED", "cut")
   }
   const sourceOf = (size: number | undefined, until?: number): RegistrySource => ({
-    packumentVersion: () => Promise.resolve(undefined), attestations: () => Promise.resolve(undefined), tarball: () => Promise.resolve({ size, chunks: sent(until) }),
+    packumentVersion: () => Promise.resolve(undefined), packument: () => Promise.resolve(undefined), attestations: () => Promise.resolve(undefined), tarball: () => Promise.resolve({ size, chunks: sent(until) }),
   })
   const readAll = async (source: RegistrySource): Promise<Buffer> => {
     const parts: Uint8Array[] = []

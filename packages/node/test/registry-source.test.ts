@@ -7,7 +7,8 @@ import { startRegistry, type FakeRegistry, type RegistryOptions } from "@vouchsa
 import type { RegistrySource } from "@vouchsafe/ports"
 import { createGuardedFetch } from "../src/registry/guarded-fetch.ts"
 import { publicLookup, rememberingResolve, type ResolveHost, resolveBySystem } from "../src/registry/resolve.ts"
-import { createRegistrySource, versionIn } from "../src/registry/source.ts"
+import { overviewIn, versionIn } from "../src/registry/packument.ts"
+import { createRegistrySource } from "../src/registry/source.ts"
 import { ADDRESSES_FRESH_MS, PACKUMENT_FRESH_MS } from "../src/limits.ts"
 import { cleanup, manualTime } from "./support.ts"
 

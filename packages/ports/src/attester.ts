@@ -26,6 +26,19 @@ export interface PackumentVersion {
   readonly time: unknown
 }
 
+/** What a whole packument says of all its versions. Foreign, unchecked values. */
+export interface PackumentOverview {
+  /** Unix seconds at which the registry was last asked. */
+  readonly readAt: number
+  /** Member `_npmUser` of each version that the packument lists, as `JSON.parse` gave it; undefined where there is none. */
+  readonly publishers: ReadonlyMap<string, unknown>
+  /** Members of `time` by name, `created` among them. */
+  readonly times: ReadonlyMap<string, unknown>
+  /** Members of the packument itself, which are those of its newest version. */
+  readonly maintainers: unknown
+  readonly repository: unknown
+}
+
 /** A tarball on its way. */
 export interface TarballDownload {
   /** Bytes announced (`content-length`), where the registry announces them and no content encoding applies. Not believed, only planned with. */
@@ -43,6 +56,8 @@ export interface TarballDownload {
 export interface RegistrySource {
   /** The version's part of the full (not the abbreviated) packument. Resolves to undefined when the registry has no such package or version. */
   packumentVersion(query: VersionQuery): Promise<PackumentVersion | undefined>
+  /** What the same packument says of all versions. Resolves to undefined when the registry has no such package. */
+  packument(query: Omit<VersionQuery, "version">): Promise<PackumentOverview | undefined>
   /**
    * The registry's answer for the attestations of a version (`-/npm/v1/attestations/<name>@<version>`), as `JSON.parse` gave it.
    * Resolves to undefined where the registry answers that it has none. To be asked only for a version whose packument announces some.

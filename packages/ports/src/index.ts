@@ -8,5 +8,7 @@ export type {
   SignedHead, StagedBatch, TreeHead,
 } from "./log.ts"
 export type { WitnessedHead, WitnessedMisbehavior, WitnessStore } from "./witness.ts"
-export type { BlobStore, PackumentVersion, RegistrySource, StatementLog, TarballDownload, VersionQuery } from "./attester.ts"
+export type { BlobStore, PackumentOverview, PackumentVersion, RegistrySource, StatementLog, TarballDownload, VersionQuery } from "./attester.ts"
 export type { Peer, PeerFault, PeerMessage, PeerTransport, Relay } from "./peer.ts"
+export type { DomainLookup, DomainState, HistoryStore, ListedVersion, PackumentReading, SourceRefList, SourceRefs } from "./history.ts"
+export { tagNames } from "./tags.ts"

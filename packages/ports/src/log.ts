@@ -154,6 +154,11 @@ export interface LogStorage {
   /** undefined when there is no such file. */
   readFile(path: string): Promise<Bytes | undefined>
   /**
+   * Like `readFile`, for whoever needs the bytes no longer than `use` runs: a driver that has them in memory of its own lends it. What `use` throws is
+   * what this rejects with. undefined when there is no such file.
+   */
+  lendFile?<T>(path: string, use: (bytes: Bytes) => T): Promise<{ readonly used: T } | undefined>
+  /**
    * Atomic. Stores a signed head in place of the one of size `expectedSize` (undefined: of none); STATE_UNSAFE when that is not the stored one.
    * Then lets go of entries below `retainFrom[0]` and of hashes of level i below `retainFrom[i]`, whose tiles are files by now.
    */
@@ -168,13 +173,13 @@ export interface LogStorage {
 }
 
 /** The write-once part of a {@link LogStorage}, where it is kept apart from the rest. */
-export interface LogFiles extends Pick<LogStorage, "putFiles" | "readFile"> {
+export interface LogFiles extends Pick<LogStorage, "putFiles" | "readFile" | "lendFile"> {
   /** Paths of all files stored, sorted. */
   listFiles(): Promise<string[]>
 }
 
 /** The transactional part of a {@link LogStorage}, where it is kept apart from the files. It holds the lock. */
-export interface LogRecords extends Omit<LogStorage, "putFiles" | "readFile" | "audit"> {
+export interface LogRecords extends Omit<LogStorage, "putFiles" | "readFile" | "lendFile" | "audit"> {
   audit(): Promise<Omit<LogStorageAudit, "files">>
 }
 
@@ -182,7 +187,7 @@ export interface LogRecords extends Omit<LogStorage, "putFiles" | "readFile" | "
 export type LogStateReads = Pick<LogStorage, "load" | "readStagedEntries" | "readStagedHashes">
 
 /** A log's storage for those who only read, while another process may hold it and write. Takes no lock. */
-export interface LogSnapshots extends Pick<LogStorage, "readFile" | "indicesByKey" | "close"> {
+export interface LogSnapshots extends Pick<LogStorage, "readFile" | "lendFile" | "indicesByKey" | "close"> {
   /** Runs `read` over one state of the records: what it reads was all true at one moment. */
   snapshot<T>(read: (records: LogStateReads) => Promise<T>): Promise<T>
 }

@@ -35,6 +35,7 @@ export function createTarballTap(source: RegistrySource, hasCredential: (registr
     connect(given) { sink = given },
     source: {
       packumentVersion: (query) => source.packumentVersion(query),
+      packument: (query) => source.packument(query),
       attestations: (query) => source.attestations(query),
       async tarball(query) {
         const download = await source.tarball(query)

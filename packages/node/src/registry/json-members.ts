@@ -24,30 +24,54 @@ export interface Slice {
 }
 
 /**
+ * What looks at one member: its name with the quotes, and where its value starts. Whoever reads the value to its end says where that is;
+ * otherwise it is skipped.
+ */
+export type MemberVisit = (key: Slice, start: number) => number | undefined
+
+/**
+ * Walks over the members of the object that starts at `at` (white space before it is skipped), in one pass.
+ * @returns just behind the object
+ * @throws VouchsafeError PACKUMENT_MALFORMED when there is no object, or it ends too early.
+ */
+export function eachMember(json: Buffer, at: number, visit: MemberVisit): number {
+  let position = skipSpace(json, at)
+  if (json[position] !== OPEN_BRACE) throw malformed(position, "an object")
+  position = skipSpace(json, position + 1)
+  if (json[position] === CLOSE_BRACE) return position + 1
+  for (;;) {
+    if (json[position] !== QUOTE) throw malformed(position, "a member's name")
+    const key = { start: position, end: endOfString(json, position) }
+    position = skipSpace(json, key.end)
+    if (json[position] !== COLON) throw malformed(position, "a colon")
+    const start = skipSpace(json, position + 1)
+    position = skipSpace(json, visit(key, start) ?? endOfValue(json, start))
+    if (json[position] === CLOSE_BRACE) return position + 1
+    if (json[position] !== COMMA) throw malformed(position, "a comma or the object's end")
+    position = skipSpace(json, position + 1)
+  }
+}
+
+/**
  * Finds a member of the object that starts at `at` (white space before it is skipped).
  * @returns where its value stands, undefined when the object has no such member.
  * @throws VouchsafeError PACKUMENT_MALFORMED when there is no object, or it ends too early.
  */
 export function findMember(json: Buffer, at: number, name: string): Slice | undefined {
-  let position = skipSpace(json, at)
-  if (json[position] !== OPEN_BRACE) throw malformed(position, "an object")
-  position = skipSpace(json, position + 1)
   let found: Slice | undefined
-  if (json[position] === CLOSE_BRACE) return undefined
-  for (;;) {
-    if (json[position] !== QUOTE) throw malformed(position, "a member's name")
-    const keyEnd = endOfString(json, position)
-    const matches = isKey(json, position, keyEnd, name)
-    position = skipSpace(json, keyEnd)
-    if (json[position] !== COLON) throw malformed(position, "a colon")
-    const start = skipSpace(json, position + 1)
+  eachMember(json, at, (key, start) => {
+    if (!isKey(json, key, name)) return undefined
     const end = endOfValue(json, start)
-    if (matches) found = { start, end }
-    position = skipSpace(json, end)
-    if (json[position] === CLOSE_BRACE) return found
-    if (json[position] !== COMMA) throw malformed(position, "a comma or the object's end")
-    position = skipSpace(json, position + 1)
-  }
+    found = { start, end }
+    return end
+  })
+  return found
+}
+
+/** Parses the value that starts at `start`. @returns it, and where it ends @throws VouchsafeError PACKUMENT_MALFORMED. */
+export function parseAt(json: Buffer, start: number): { readonly value: unknown; readonly end: number } {
+  const end = endOfValue(json, start)
+  return { value: parseSlice(json, { start, end }), end }
 }
 
 /** Parses one value. @throws VouchsafeError PACKUMENT_MALFORMED. */
@@ -59,10 +83,19 @@ export function parseSlice(json: Buffer, slice: Slice): unknown {
   }
 }
 
-function isKey(json: Buffer, start: number, end: number, name: string): boolean {
-  // Escapes make a spelling longer, never shorter; most keys differ in length alone.
-  if (end - start - 2 < Buffer.byteLength(name)) return false
-  return parseSlice(json, { start, end }) === name
+/** Whether a key, with its quotes, is this name, however it is spelt. */
+export function isKey(json: Buffer, key: Slice, name: string): boolean {
+  // Escapes make a spelling longer, never shorter; most keys differ in length alone, or in their first letter.
+  const spare = key.end - key.start - 2 - name.length
+  if (spare < 0) return false
+  const first = json[key.start + 1]
+  if (first !== name.charCodeAt(0) && first !== BACKSLASH && name.charCodeAt(0) < 0x80) return false
+  return parseSlice(json, key) === name
+}
+
+/** Whether the value that starts at `start` is an object. */
+export function isObjectAt(json: Buffer, start: number): boolean {
+  return json[start] === OPEN_BRACE
 }
 
 /** Just behind the closing quote of the string that opens at `start`. */

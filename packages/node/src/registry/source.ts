@@ -4,12 +4,12 @@
  * @packageDocumentation
  */
 import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import type { AbortSignalLike, Clock, PackumentVersion, RegistrySource, TarballDownload, Timers } from "@vouchsafe/ports"
+import type { AbortSignalLike, Clock, PackumentOverview, RegistrySource, TarballDownload, Timers } from "@vouchsafe/ports"
 import { ATTESTATIONS_BYTES_MAX } from "@vouchsafe/sigstore"
 import { type BrotliDecompress, createBrotliDecompress, createGunzip, type Gunzip } from "node:zlib"
 import { FETCH_ATTEMPT_PAUSES_MS, FETCH_TIMEOUT_MS, PACKUMENT_BYTES_MAX, PACKUMENT_CACHE_BYTES_MAX, PACKUMENT_FRESH_MS, PACKUMENT_LARGE_BYTES, PACKUMENTS_FETCHED_CONCURRENT_MAX } from "../limits.ts"
 import { fetchError, type GuardedFetch, type GuardedResponse } from "./guarded-fetch.ts"
-import { findMember, parseSlice } from "./json-members.ts"
+import { overviewIn, versionIn } from "./packument.ts"
 import { createSemaphore, type Semaphore } from "./semaphore.ts"
 
 /** What a source works with. */
@@ -23,6 +23,8 @@ export interface SourceOptions {
 
 interface Packument {
   readonly body: Buffer
+  /** Read once, however many versions are observed. */
+  overview?: Omit<PackumentOverview, "readAt"> | undefined
   readonly etag: string | undefined
   readonly checkedAtMs: number
 }
@@ -105,6 +107,13 @@ export function createRegistrySource(options: SourceOptions): RegistrySource {
       const packument = await abortable(packumentOf(registry, name), signal)
       return packument === undefined ? undefined : versionIn(packument.body, version)
     },
+    async packument({ name, registry, signal }) {
+      const packument = await abortable(packumentOf(registry, name), signal)
+      if (packument === undefined) return undefined
+      const readAt = Math.floor(packument.checkedAtMs / 1000)
+      packument.overview ??= overviewIn(packument.body, readAt)
+      return { ...packument.overview, readAt }
+    },
     async attestations({ name, version, registry, signal }) {
       const url = attestationsUrl(registry, name, version)
       if (url === undefined) return undefined
@@ -132,18 +141,6 @@ export function createRegistrySource(options: SourceOptions): RegistrySource {
 function packumentUrl(registry: string, name: string): string | undefined {
   const url = `${registry}${name.split("/").map(encodeURIComponent).join("%2f").replace(/^%40/, "@")}`
   return new URL(url).href === url ? url : undefined
-}
-
-/** The version's part of a packument's bytes. */
-export function versionIn(body: Buffer, version: string): PackumentVersion | undefined {
-  const versions = findMember(body, 0, "versions")
-  if (versions === undefined) return undefined
-  const manifest = findMember(body, versions.start, version)
-  if (manifest === undefined) return undefined
-  const times = findMember(body, 0, "time")
-  const isObject = times !== undefined && body[times.start] === 0x7b
-  const time = isObject ? findMember(body, times.start, version) : undefined
-  return { manifest: parseSlice(body, manifest), time: time === undefined ? undefined : parseSlice(body, time) }
 }
 
 /** Where a version's attestations are; undefined for a name that would leave the registry's path. */

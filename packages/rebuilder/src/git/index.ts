@@ -5,7 +5,7 @@ export { type GitFailure, type GitPlace, type GitResult, type GitUrl } from "./g
 export { findInHistory, type HistoryQuestion } from "./history.ts"
 export { type CommitObject, isObjectId, type ObjectId, ObjectRefusal, parseCommitObject, parseTagObject, type TagObject } from "./objects.ts"
 export { type OpenPgpTools } from "./openpgp.ts"
-export { commitOf, findRef, type FoundRef, listRefs, type MovedTag, movedTag, type Ref, type RefList, tagNames } from "./refs.ts"
+export { commitOf, findRef, type FoundRef, listRefs, type MovedTag, movedTag, type Ref, type RefList } from "./refs.ts"
 export { checkSignature, type SignatureCheck, type SignatureFact, type SignatureQuestion, weightiestSignature } from "./signature.ts"
 export { parseSshSignature, type SshSignature, type SshVerification, verifySshSignature } from "./sshsig.ts"
 export { checkGitUrl, type CheckedGitUrl, type GitProtocol, type GitUrlRules, normaliseDirectory, type NormalisedRepository, normaliseRepository } from "./url.ts"

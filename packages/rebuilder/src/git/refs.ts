@@ -8,6 +8,7 @@
  */
 import { lstat, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { tagNames } from "@vouchsafe/ports"
 import { failed, type GitPlace, type GitResult, type GitUrl, runGit } from "./git-command.ts"
 import { isObjectId, type ObjectId } from "./objects.ts"
 
@@ -99,17 +100,6 @@ export interface FoundRef extends Ref {
 export function findRef({ refs }: RefList, version: string, name: string): readonly FoundRef[] {
   const found = tagNames(version, name).flatMap((tag) => refs.get(`refs/tags/${tag}`) ?? [])
   return found.map((ref) => ({ ...ref, commit: commitOf(ref), annotated: ref.peeled !== null }))
-}
-
-const JOINTS = ["@", "-", "/", "_", "@v", "-v", "/v", "_v", "#"]
-const FRONTS = ["v", "", "V", "release/", "release/v", "release-", "release-v", "releases/", "releases/v", "rel-", "version-", "version/", "v.", "r"]
-
-/** Names of tags for a version, without `refs/tags/`, each once. Build metadata counts only as it stands. */
-export function tagNames(version: string, name: string): readonly string[] {
-  const bare = name.replace(/^@[^/]+\//, "")
-  const scope = /^@([^/]+)\//.exec(name)?.[1]
-  const names = [name, ...(scope === undefined ? [] : [`${scope}/${bare}`, `${scope}-${bare}`]), bare]
-  return [...new Set([...names.flatMap((one) => JOINTS.map((joint) => `${one}${joint}${version}`)), ...FRONTS.map((front) => `${front}${version}`)])]
 }
 
 /** That a tag no longer leads to the commit it led to. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
-import { findRef, isRefName, parseRefList, type RefList, tagNames } from "../../src/git/refs.ts"
+import { findRef, isRefName, parseRefList, type RefList } from "../../src/git/refs.ts"
+import { tagNames } from "@vouchsafe/ports"
 
 const A = "a".repeat(40)
 const B = "b".repeat(40)
