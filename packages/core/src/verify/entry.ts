@@ -1,13 +1,14 @@
 import { hexEncode, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import { shown, VouchsafeError } from "../errors.ts"
+import { type Lockset, locksetOf } from "./lock/lockset.ts"
 import { sha256Member } from "./members.ts"
 import { type Observation, observationOf, parseObservation } from "./observation.ts"
 import { type Rebuild, rebuildOf } from "./rebuild.ts"
 import { type ForeignEntry, foreignEntryOf } from "./release.ts"
 import { shapeReader } from "./shape.ts"
 import {
-  BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, formatStatementText, OBSERVATION_TYPE, type OwnStatement, parseOwnStatement, REBUILD_TYPE, URL_LENGTH_MAX,
+  BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, formatStatementText, LOCKSET_TYPE, OBSERVATION_TYPE, type OwnStatement, ownStatementOf, parseFrame, REBUILD_TYPE, URL_LENGTH_MAX,
 } from "./statement-text.ts"
 
 const read = shapeReader("STATEMENT_MALFORMED", "statement")
@@ -39,6 +40,7 @@ export type Entry =
   | OwnEntry
   | { readonly kind: "rebuild"; readonly rebuild: Rebuild }
   | { readonly kind: "foreign"; readonly foreign: ForeignEntry }
+  | { readonly kind: "lockset"; readonly lockset: Lockset }
 
 /**
  * Reads an entry of an observations log, once. What it is follows from its predicate type alone, and each type allows one `kind`:
@@ -46,13 +48,15 @@ export type Entry =
  * @throws VouchsafeError STATEMENT_MALFORMED, JSON_NOT_CANONICAL, PURL_MALFORMED.
  */
 export function parseEntry(text: string): Entry {
-  const statement = parseOwnStatement(text, read)
+  const frame = parseFrame(text, read)
+  if (frame.predicateType === LOCKSET_TYPE) return { kind: "lockset", lockset: locksetOf(frame) }
+  const statement = ownStatementOf(frame, read)
   switch (statement.predicateType) {
     case OBSERVATION_TYPE: return { kind: "observation", observation: observationOf(statement) }
     case BY_DIGEST_TYPE: return byDigestOf(statement)
     case REBUILD_TYPE: return { kind: "rebuild", rebuild: rebuildOf(statement) }
     case FOREIGN_TYPE: return { kind: "foreign", foreign: foreignEntryOf(statement) }
-    default: return read.fail("predicateType", `one of ${OBSERVATION_TYPE}, ${BY_DIGEST_TYPE}, ${REBUILD_TYPE}, ${FOREIGN_TYPE}`, statement.predicateType)
+    default: return read.fail("predicateType", `one of ${OBSERVATION_TYPE}, ${BY_DIGEST_TYPE}, ${REBUILD_TYPE}, ${FOREIGN_TYPE}, ${LOCKSET_TYPE}`, statement.predicateType)
   }
 }
 

@@ -4,6 +4,12 @@ export {
 } from "./artifact-facts.ts"
 export { type ByDigestEntry, type Entry, formatByDigest, type OwnEntry, parseEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
 export * from "./evidence.ts"
+export {
+  compactHead, formatLock, formatLockLine, formatLockset, formatLocksetAnswer, formatLocksetRequest, type Lock, LOCK_FORMAT, LOCK_LENGTH_MAX, LOCK_LINE_LENGTH_MAX, LOCK_LINES_MAX,
+  type LockedArtifact, type LockedLockset, lockedLocksetOf, type LockHeader, type LockLine, lockLineOf, type LockLines, lockLines, type LockProblem, type LockProof, type LockProofs, lockRoot,
+  type Lockset, type LocksetAnswer, LOCKSET_ANSWER_LENGTH_MAX, LOCKSET_FORMAT, LOCKSET_REQUEST_FORMAT, LOCKSET_REQUEST_LENGTH_MAX, type LocksetRequest, type LockWord, type NoticesFloor,
+  type NoticesHead, openLock, type OpenedLock, type OpenLockInput, parseLock, parseLockLine, parseLockset, parseLocksetAnswer, parseLocksetRequest,
+} from "./lock/index.ts"
 export { HEX_COMMIT, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
 export { displayName, formatRefusal, formatWarnings, REFUSALS_SHOWN_MAX, SHORT_REASON_LENGTH_MAX, shortReason } from "./format.ts"
 export { applyHandover, formatHandover, type Handover, HANDOVER_FORMAT, HANDOVER_LENGTH_MAX, type HandoverKeys, makeHandover, parseHandover } from "./handover.ts"
@@ -46,7 +52,7 @@ export { type HeadRelation, type KnownHead, type OfferedProof, openHead, relateB
 export { escapeForDisplay, HEX_SHA1, HEX_SHA256, HEX_SHA512, parseJson, type ShapeReader, shapeReader } from "./shape.ts"
 export { provenanceOf, REPRODUCED_OPERATORS_MIN, SLSA_REPRODUCED, SLSA_SUMMARY_TYPE, summaryOf, type SummaryOptions } from "./slsa.ts"
 export {
-  artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE, REBUILD_TYPE,
+  artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, LOCKSET_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE, REBUILD_TYPE,
 } from "./statement-text.ts"
 export { type BuildInput, NO_UPSTREAM, type Provenance, PROVENANCE_INPUTS_MAX, SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE, type Upstream, UPSTREAM_REFUSED_MAX } from "./upstream.ts"
 export {

@@ -18,6 +18,7 @@ export const NOTICE_TYPE = `${PREDICATE_BASE}notice/v1`
 export const BY_DIGEST_TYPE = `${PREDICATE_BASE}by-digest/v1`
 export const REBUILD_TYPE = `${PREDICATE_BASE}rebuild/v1`
 export const FOREIGN_TYPE = `${PREDICATE_BASE}foreign/v1`
+export const LOCKSET_TYPE = `${PREDICATE_BASE}lockset/v1`
 
 /** Go's dirhash as text. */
 const H1 = /^h1:[A-Za-z0-9+/]{43}=$/
@@ -27,7 +28,7 @@ export const BODY_LENGTH_MAX = 8_388_608
 export const NAME_LENGTH_MAX = 400
 export const URL_LENGTH_MAX = 512
 
-/** The parts of an own statement that do not depend on its predicate. */
+/** The parts of an own statement about an artifact that do not depend on its predicate. */
 export interface OwnStatement {
   readonly purl: string
   readonly sha512: string
@@ -35,19 +36,38 @@ export interface OwnStatement {
   readonly predicate: unknown
 }
 
-/** Reads the envelope of an own statement; the predicate is left to the caller. */
-export function parseOwnStatement(text: string, reader: ShapeReader): OwnStatement {
+/** A statement of which only the frame is read: what its subject and its predicate are depends on its type. */
+export interface StatementFrame {
+  readonly subject: Readonly<Record<string, unknown>>
+  readonly predicateType: string
+  readonly predicate: unknown
+}
+
+/** Reads the frame of a statement with one subject. */
+export function parseFrame(text: string, reader: ShapeReader): StatementFrame {
   if (text.length > BODY_LENGTH_MAX) reader.fail("document", `at most ${BODY_LENGTH_MAX} characters`, `${text.length} characters`)
   const statement = reader.object(parseCanonicalJson(text), "document", ["_type", "subject", "predicateType", "predicate"])
   reader.oneOf(statement["_type"], "_type", [STATEMENT_TYPE])
   const subjects = reader.array(statement["subject"], "subject", 1)
-  const subject = reader.object(subjects[0], "subject[0]", ["name", "digest"])
+  return {
+    subject: reader.object(subjects[0], "subject[0]", ["name", "digest"]),
+    predicateType: reader.string(statement["predicateType"], "predicateType", URL_LENGTH_MAX),
+    predicate: statement["predicate"],
+  }
+}
+
+/** Reads the envelope of an own statement about an artifact; the predicate is left to the caller. */
+export function parseOwnStatement(text: string, reader: ShapeReader): OwnStatement {
+  return ownStatementOf(parseFrame(text, reader), reader)
+}
+
+/** The statement about an artifact that a frame holds. */
+export function ownStatementOf({ subject, predicateType, predicate }: StatementFrame, reader: ShapeReader): OwnStatement {
   const digest = reader.object(subject["digest"], "subject[0].digest", ["sha512"])
   return {
     purl: artifactPurl(subject["name"], "subject[0].name", reader),
     sha512: sha512Member(digest["sha512"], "subject[0].digest.sha512", reader),
-    predicateType: reader.string(statement["predicateType"], "predicateType", URL_LENGTH_MAX),
-    predicate: statement["predicate"],
+    predicateType, predicate,
   }
 }
 
