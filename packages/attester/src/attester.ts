@@ -7,13 +7,15 @@
  *
  * @packageDocumentation
  */
-import { type Crypto, type ErrorCode, isVouchsafeError, PLAIN_HISTORY, utf8Encode, VouchsafeError } from "@vouchsafe/core"
+import { type Crypto, type ErrorCode, isVouchsafeError, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, BlobStore, Clock, RegistrySource, StatementLog } from "@vouchsafe/ports"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { hashTgz, readTarball, TARBALL_LIMITS, type TarballLimits } from "@vouchsafe/tarball"
 import { type Artifact, checkArtifact, type CheckedArtifact, logKey } from "./artifact.ts"
 import { fetchVersion, type Fetching } from "./fetch.ts"
 import { createFlights } from "./flights.ts"
+import { createHistorian } from "./history/historian.ts"
+import type { HistoryPorts } from "./history/ports.ts"
 import { ATTESTER_LIMITS, type AttesterLimits } from "./limits.ts"
 import { createNoticeWriter } from "./notices.ts"
 import { findObservation } from "./own-entries.ts"
@@ -48,6 +50,11 @@ export interface Attester {
   observe(artifact: Artifact, leave?: Leave): Promise<ObserveResult>
   /** Index of the artifact's observation, if it was ever made. Fetches nothing. */
   find(artifact: Artifact): Promise<number | undefined>
+  /**
+   * Begins to read the packuments of artifacts that will be observed, so that each observation knows what else came in the same minutes. Returns
+   * at once, and never fails.
+   */
+  expect(artifacts: readonly Artifact[]): void
   /** Fetches anew what was observed, and makes a conflict notice where the registry serves other bytes now. Observes what never was. */
   recheck(artifact: Artifact, leave?: Leave): Promise<RecheckResult>
   /** @see NoticeWriter.withdraw */
@@ -66,6 +73,8 @@ export interface AttesterOptions {
   readonly crypto: Crypto
   /** Judges what a registry sends beside a tarball. */
   readonly upstream: UpstreamVerifier
+  /** Where it may look for what a packument does not say of earlier versions; what is absent stays unknown. */
+  readonly history?: HistoryPorts | undefined
   /** Registry ids that may be observed. */
   readonly registries: readonly string[]
   readonly limits?: Partial<AttesterLimits>
@@ -85,6 +94,7 @@ export function createAttester(options: AttesterOptions): Attester {
   const notices = createNoticeWriter(options.notices, clock)
   const running = createSemaphore(limits.runningMax, limits.waitingMax)
   const fetching: Fetching = { source: options.source, limits: tarballLimits, bytesInFlight: createSemaphore(limits.bytesInFlightMax, limits.waitingMax) }
+  const historian = createHistorian({ source: options.source, verifier: options.upstream, log, blobs: options.blobs, clock, crypto, ports: options.history ?? {} })
   const observing = createFlights<ObserveResult>()
   const rechecking = createFlights<RecheckResult>()
   const refusals = createRefusals<Refused>({ nowMs: () => clock.nowMs(), countMax: limits.refusalsMax, seconds: limits.refusalSeconds })
@@ -109,8 +119,9 @@ export function createAttester(options: AttesterOptions): Attester {
       const tarball = await readTarball(chunks, { crypto, origin: log.origin, limits: tarballLimits, expected: packument, signal })
       const observedAt = Math.floor(clock.nowMs() / 1000)
       const { upstream, bundles } = await gatherUpstream({ source: options.source, verifier: options.upstream }, artifact, tarball, packument, signal)
+      const history = await historian.describe(artifact, packument, { facts: tarball.facts, provenance: upstream.provenance }, signal)
       const { purl, registry } = artifact
-      const { bytes, body } = observationEntry(crypto, describeObservation({ purl, registry, origin: log.origin, observedAt, tarball, packument, upstream, history: PLAIN_HISTORY }))
+      const { bytes, body } = observationEntry(crypto, describeObservation({ purl, registry, origin: log.origin, observedAt, tarball, packument, upstream, history }))
       await options.blobs.put(tarball.contents.manifest, utf8Encode(tarball.contents.manifestText))
       for (const bundle of bundles) await options.blobs.put(bundle.sha256, bundle.bytes)
       if (body !== undefined) await options.blobs.put(body.sha256, body.bytes)
@@ -154,6 +165,12 @@ export function createAttester(options: AttesterOptions): Attester {
     },
     async find(artifact) {
       return (await findObservation(log, artifact))?.index
+    },
+    expect(artifacts) {
+      historian.expect(artifacts.flatMap((artifact) => {
+        const target = checked(artifact)
+        return "status" in target ? [] : [target]
+      }))
     },
     async recheck(artifact, leave) {
       const target = checked(artifact)

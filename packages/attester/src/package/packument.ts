@@ -7,6 +7,7 @@ import { hexDecode, hexEncode, isVouchsafeError, parseSri, sha512OfSri, shown, V
 import type { PackumentVersion } from "@vouchsafe/ports"
 import { asObject, asPlainText, type ForeignObject, member } from "@vouchsafe/tarball"
 import { PUBLISHER_LENGTH_MAX, REPOSITORY_LENGTH_MAX, TARBALL_URL_LENGTH_MAX } from "../limits.ts"
+import { unixSecondsOf } from "../time.ts"
 
 /** What is used of a version's manifest in a packument. */
 export interface PackumentFacts {
@@ -25,8 +26,6 @@ export interface PackumentFacts {
   readonly signatures: unknown
   readonly attestations: unknown
 }
-
-const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z$/
 
 function refuse(why: string, cause?: unknown): VouchsafeError {
   return new VouchsafeError("PACKUMENT_MALFORMED", `packument: ${why}`, { cause })
@@ -47,7 +46,7 @@ export function readPackument(version: PackumentVersion): PackumentFacts {
     integrity: asIntegrity(member(dist, "integrity")),
     signatures: member(dist, "signatures") ?? undefined,
     attestations: member(dist, "attestations") ?? undefined,
-    publishedAt: unixSeconds(version.time),
+    publishedAt: unixSecondsOf(version.time),
     publisher: asPlainText(member(asObject(member(manifest, "_npmUser")) ?? {}, "name"), PUBLISHER_LENGTH_MAX) ?? null,
     repository: asPlainText(typeof repository === "string" ? repository : member(asObject(repository) ?? {}, "url"), REPOSITORY_LENGTH_MAX) ?? null,
   }
@@ -80,10 +79,4 @@ function readDigests(integrity: unknown, shasum: unknown): { sha512: string | un
   const [sha1] = sha1s
   if (sha512 === undefined && sha1 === undefined) throw refuse("dist has neither a sha512 nor a sha1")
   return { sha512, sha1 }
-}
-
-function unixSeconds(time: unknown): number | null {
-  if (typeof time !== "string" || !ISO_TIME.test(time)) return null
-  const seconds = Math.floor(Date.parse(time) / 1000)
-  return Number.isSafeInteger(seconds) && seconds >= 0 ? seconds : null
 }

@@ -62,6 +62,8 @@ export interface Registry extends RegistrySource {
   readonly attested: Map<string, unknown>
   /** Queries as they came, `packument name@version` and `tarball url`. */
   readonly asked: string[]
+  /** Unix seconds at which packuments are read. */
+  now: () => number
   /** Runs before each answer; may throw or wait. */
   before: (what: string) => Promise<void>
   /** Bytes per chunk. */
@@ -83,12 +85,24 @@ export function distOf(bytes: Uint8Array): { readonly tarball: string, readonly 
 
 export function memoryRegistry(): Registry {
   const registry: Registry = {
-    versions: new Map(), attested: new Map(), asked: [], before: async () => undefined, chunkBytes: 100, reading: { now: 0, most: 0 },
+    versions: new Map(), attested: new Map(), asked: [], now: () => 1_770_000_000, before: async () => undefined, chunkBytes: 100, reading: { now: 0, most: 0 },
     async packumentVersion({ name, version, registry: id }) {
       registry.asked.push(`packument ${name}@${version}`)
       await registry.before("packument")
       const found = id === REGISTRY ? registry.versions.get(`${name}@${version}`) : undefined
       return found === undefined ? undefined : { manifest: found.manifest, time: found.time }
+    },
+    async packument({ name, registry: id }) {
+      // A real source reads the packument that it has fetched for a version already, so this is no asking of its own.
+      await registry.before("overview")
+      const versions = id === REGISTRY ? [...registry.versions].filter(([spec]) => spec.startsWith(`${name}@`)) : []
+      const newest = versions.at(-1)?.[1]
+      if (newest === undefined) return undefined
+      return {
+        readAt: registry.now(), maintainers: newest.manifest["maintainers"], repository: newest.manifest["repository"],
+        publishers: new Map(versions.map(([spec, { manifest }]) => [spec.slice(name.length + 1), manifest["_npmUser"]])),
+        times: new Map(versions.map(([spec, { time }]) => [spec.slice(name.length + 1), time])),
+      }
     },
     async attestations({ name, version }) {
       registry.asked.push(`attestations ${name}@${version}`)
@@ -168,6 +182,7 @@ export function createWorld(options: Partial<AttesterOptions> & { readonly origi
   const notices = memoryLog(NOTICES_ORIGIN)
   const blobs = memoryBlobs()
   const clock = { now: 1_770_000_000_000, nowMs: () => clock.now }
+  registry.now = () => Math.floor(clock.now / 1000)
   const attester = createAttester({ source: registry, log, notices, blobs, clock, crypto: nobleCrypto, registries: [REGISTRY], upstream: UPSTREAM, ...options })
   return {
     registry, log, notices, blobs, clock, attester,
