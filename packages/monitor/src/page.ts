@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import {
-  type Bytes, CLOCK_SKEW_SECONDS_MAX, type Crypto, hexDecode, isVouchsafeError, type MisbehaviorProof, NOTICES_PER_DAY_MAX, type Observation, parseEntry, parseNotice,
+  type Bytes, CLOCK_SKEW_SECONDS_MAX, type Crypto, hexDecode, isVouchsafeError, LOCKSET_SUBJECT, type MisbehaviorProof, NOTICES_PER_DAY_MAX, type Observation, parseEntry, parseNotice,
   utf8Decode, utf8Encode, verifyMisbehavior,
 } from "@vouchsafe/core"
 import { BACKWARDS_SECONDS_MAX } from "./limits.ts"
@@ -96,11 +96,12 @@ function judgeTime(page: Page, index: number, subject: string, time: number): vo
 
 async function judgeStatement(page: Page, index: number, text: string): Promise<void> {
   const entry = parseEntry(text)
-  const about = entry.kind === "observation" ? entry.observation : entry.kind === "rebuild" ? entry.rebuild : entry.kind === "foreign" ? entry.foreign : entry
+  const about = entry.kind === "observation" ? entry.observation : entry.kind === "rebuild" ? entry.rebuild : entry.kind === "foreign" ? entry.foreign : entry.kind === "lockset" ? { ...entry.lockset, purl: LOCKSET_SUBJECT } : entry
   if (about.log !== page.log.key.name) {
     report(page, "foreign-origin", about.purl, `entry ${index} is bound to the log ${about.log}`, [index])
     return
   }
+  if (entry.kind === "lockset") judgeTime(page, index, LOCKSET_SUBJECT, entry.lockset.time)
   if (entry.kind !== "observation") return
   await judgeArtifact(page, index, text, entry.observation)
   await judgeToken(page, index, entry.observation)

@@ -1,4 +1,4 @@
-import { logKey } from "@vouchsafe/attester"
+import { locksetKey, logKey } from "@vouchsafe/attester"
 import { type Bytes, type Crypto, hexEncode, isVouchsafeError, type Observation, parseNotice, parseEntry, parseObservation, utf8Decode, type VerifierKey } from "@vouchsafe/core"
 import { auditLog, fsck, type FsckFinding, type FsckOptions } from "@vouchsafe/log"
 import type { NodeStorage } from "@vouchsafe/storage"
@@ -100,6 +100,8 @@ async function keysOfEntry(entry: Bytes, readBlob: ReadBlob): Promise<readonly s
         await readBlob(read.rebuild.recipe.sha256)
         if (read.rebuild.differences.document !== null) await readBlob(read.rebuild.differences.document)
         return [rebuildKey(read.rebuild)]
+      case "lockset":
+        return [locksetKey(read.lockset)]
       default:
         return [releaseKey(read.foreign.purl)]
     }

@@ -1,5 +1,5 @@
 import { diskState, httpTransport, nodeCrypto, type Project, systemClock } from "@vouchsafe/client/node"
-import { displayName, type Entry, escapeForDisplay, formatMisbehavior, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseEntry, parseMisbehavior, parseNotice, type RosterNode, utf8Decode, VouchsafeError } from "@vouchsafe/core"
+import { displayName, type Entry, escapeForDisplay, formatMisbehavior, hexEncode, isVouchsafeError, MISBEHAVIOR_LENGTH_MAX, parseEntry, parseMisbehavior, parseNotice, type RosterNode, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
@@ -217,6 +217,10 @@ function entryRow(entry: Entry): Row {
       return { ...about(entry.rebuild), registry, time: rebuiltAt, match, repository: source.repository, commit: source.commit }
     }
     case "foreign": return { ...about(entry.foreign), kind: "release", registry: null, time: null, claimedKey: entry.foreign.envelope.signatures[0]?.keyId ?? null }
+    case "lockset": {
+      const { time, count, bits, root, roster } = entry.lockset
+      return { kind: entry.kind, purl: null, package: null, registry: null, sha512: null, time, root: hexEncode(root), lines: count, derived: bits.filter(Boolean).length, roster }
+    }
   }
 }
 

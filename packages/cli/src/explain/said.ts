@@ -51,7 +51,7 @@ export function saidAbout(evidence: readonly LogEvidence[], verdict: Verdict): S
         rebuilds.push({ ...place, rebuild, standing: claim === undefined ? "superseded" : claim.agrees ? "agrees" : "apart" })
       } else if (entry.kind === "foreign") {
         if (entry.foreign.purl === verdict.purl) releases.push({ ...place, foreign: entry.foreign, counts: verdict.releases?.some(isHere) === true })
-      } else {
+      } else if (entry.kind !== "lockset") {
         const observation = observationOf(entry, bodies)
         if (observation?.purl !== verdict.purl || observation.registry !== verdict.registry) continue
         observations.push({ ...place, observation, counts: verdict.claims.some(isHere) })

@@ -7,7 +7,7 @@ export * from "./evidence.ts"
 export {
   compactHead, formatLock, formatLockLine, formatLockset, formatLocksetAnswer, formatLocksetRequest, type Lock, LOCK_FORMAT, LOCK_LENGTH_MAX, LOCK_LINE_LENGTH_MAX, LOCK_LINES_MAX,
   type LockedArtifact, type LockedLockset, lockedLocksetOf, type LockHeader, type LockLine, lockLineOf, type LockLines, lockLines, type LockProblem, type LockProof, type LockProofs, lockRoot,
-  type Lockset, type LocksetAnswer, LOCKSET_ANSWER_LENGTH_MAX, LOCKSET_FORMAT, LOCKSET_REQUEST_FORMAT, LOCKSET_REQUEST_LENGTH_MAX, type LocksetRequest, type LockWord, type NoticesFloor,
+  type Lockset, type LocksetAnswer, LOCKSET_ANSWER_LENGTH_MAX, LOCKSET_FORMAT, LOCKSET_REQUEST_FORMAT, LOCKSET_REQUEST_LENGTH_MAX, LOCKSET_SUBJECT, type LocksetRequest, type LockWord, type NoticesFloor,
   type NoticesHead, openLock, type OpenedLock, type OpenLockInput, parseLock, parseLockLine, parseLockset, parseLocksetAnswer, parseLocksetRequest,
 } from "./lock/index.ts"
 export { HEX_COMMIT, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
@@ -40,6 +40,9 @@ export {
 } from "./rebuild.ts"
 export { matchesName } from "./name-pattern.ts"
 export { rebuildersNeeded } from "./rules/context.ts"
+export { EXCEPTION_NOTICE_SECONDS } from "./rules/exceptions.ts"
+export { bindingOf, isMisplaced } from "./rules/registry.ts"
+export { type Ruleset, rulesetFor, rulesetsOf, severityOf } from "./rules/ruleset.ts"
 export { isRegistryId, registryIdOf } from "./registry-id.ts"
 export {
   FOREIGN_ENVELOPE_BYTES_MAX, type ForeignEntry, formatForeignEntry, formatRelease, isSignedBy, keyHint, openRelease, parseForeignEntry, parseRelease, type Release, RELEASE_TYPE,

@@ -115,6 +115,7 @@ function purlIn(bytes: Uint8Array): string[] {
       case "observation": return [entry.observation.purl]
       case "rebuild": return [entry.rebuild.purl]
       case "foreign": return [entry.foreign.purl]
+      case "lockset": return []
       default: return [entry.purl]
     }
   } catch (error) {

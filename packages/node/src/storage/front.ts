@@ -164,6 +164,7 @@ function keepFresh({ log, notices, evidence, clock, timers, logger }: Fresh) {
 function forget(evidence: EvidenceService, bytes: Uint8Array): void {
   try {
     const entry = parseEntry(utf8Decode(bytes))
+    if (entry.kind === "lockset") return
     evidence.forget(entry.kind === "observation" ? entry.observation.purl : entry.kind === "rebuild" ? entry.rebuild.purl : entry.kind === "foreign" ? entry.foreign.purl : entry.purl)
   } catch (error) {
     // What is no statement of this log's kinds is found by nobody.

@@ -2,7 +2,7 @@
 export { compactHead } from "./compact.ts"
 export { formatLockLine, LOCK_LINE_LENGTH_MAX, type LockLine, lockLineOf, parseLockLine } from "./line.ts"
 export { formatLock, type Lock, LOCK_FORMAT, LOCK_LENGTH_MAX, type LockHeader, type LockLines, lockLines, lockRoot, parseLock } from "./lock.ts"
-export { formatLockset, LOCK_LINES_MAX, type Lockset, type NoticesHead, parseLockset } from "./lockset.ts"
+export { formatLockset, LOCK_LINES_MAX, type Lockset, LOCKSET_SUBJECT, type NoticesHead, parseLockset } from "./lockset.ts"
 export { type LockedArtifact, type LockProblem, type LockWord, type NoticesFloor, openLock, type OpenedLock, type OpenLockInput } from "./open.ts"
 export { type LockedLockset, type LockProof, type LockProofs } from "./proofs.ts"
 export {
