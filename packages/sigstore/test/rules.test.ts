@@ -121,6 +121,19 @@ describe("provenance against certificate and package", () => {
   type Build = { externalParameters: { workflow: Record<string, string> }; resolvedDependencies: { uri: string; digest: Record<string, string> }[] }
   const build = (p: Record<string, unknown>): Build => p["buildDefinition"] as Build
   const dependency = (p: Record<string, unknown>): Build["resolvedDependencies"][0] => build(p).resolvedDependencies[0] as Build["resolvedDependencies"][0]
+  test("what else went in is named by address and first digest, in order, each once; the source is not", () => {
+    const predicate = (p: Record<string, unknown>) => {
+      build(p).resolvedDependencies.push(
+        { uri: "git+https://github.com/other/action@refs/tags/v4", digest: { gitCommit: "AB".repeat(20), sha256: "c".repeat(64) } },
+        { uri: "docker://image", digest: { strange: "no digest", sha256: "d".repeat(64) } }, { uri: "docker://image", digest: { sha256: "d".repeat(64) } },
+        { uri: "https://example.com/without", digest: {} }, { uri: "", digest: { sha256: "d".repeat(64) } }, null as never,
+      )
+    }
+    expect(judge({ predicate }).facts?.inputs).toEqual([
+      { uri: "docker://image", digest: `sha256:${"d".repeat(64)}` }, { uri: "git+https://github.com/other/action@refs/tags/v4", digest: `gitCommit:${"ab".repeat(20)}` },
+    ])
+    expect(judge({}).facts?.inputs).toEqual([])
+  })
   test.each([
     { name: "signed by a person", certificate: { sanKind: "email", san: "somebody@example.com", issuer: "https://github.com/login/oauth" }, code: "PROVENANCE_BY_PERSON" },
     { name: "an e-mail address under a CI's issuer", certificate: { sanKind: "email", san: "https://github.com/a@b" }, code: "PROVENANCE_BY_PERSON" },
@@ -141,6 +154,8 @@ describe("provenance against certificate and package", () => {
     { name: "another commit", predicate: (p: Record<string, unknown>) => { dependency(p).digest = { gitCommit: "a".repeat(39) + "b" } }, code: "PROVENANCE_COMMIT_MISMATCH" },
     { name: "a second, other commit of the same repository", predicate: (p: Record<string, unknown>) => { build(p).resolvedDependencies.push({ ...dependency(p), digest: { gitCommit: "a".repeat(39) + "b" } }) }, code: "PROVENANCE_COMMIT_MISMATCH" },
     { name: "no sources", predicate: (p: Record<string, unknown>) => { build(p).resolvedDependencies = [] }, code: "PROVENANCE_PREDICATE_MALFORMED" },
+    { name: "one input with two digests", predicate: (p: Record<string, unknown>) => { build(p).resolvedDependencies.push({ uri: "https://example.com/tool", digest: { sha256: "a".repeat(64) } }, { uri: "https://example.com/tool", digest: { sha256: "b".repeat(64) } }) }, code: "PROVENANCE_PREDICATE_MALFORMED" },
+    { name: "more inputs than a statement holds", predicate: (p: Record<string, unknown>) => { for (let i = 0; i <= 256; i++) build(p).resolvedDependencies.push({ uri: `https://example.com/${i}`, digest: { sha256: "a".repeat(64) } }) }, code: "PROVENANCE_PREDICATE_MALFORMED" },
     { name: "no builder", predicate: (p: Record<string, unknown>) => { delete p["runDetails"] }, code: "PROVENANCE_PREDICATE_MALFORMED" },
     { name: "a builder that says the other of its runner", certificate: { runner: "self-hosted" }, code: "PROVENANCE_BUILDER_MISMATCH" },
     { name: "a builder elsewhere", predicate: (p: Record<string, unknown>) => { ((p["runDetails"] as Record<string, unknown>)["builder"] as Record<string, unknown>)["id"] = "https://builder.example/x" }, code: "PROVENANCE_BUILDER_MISMATCH" },

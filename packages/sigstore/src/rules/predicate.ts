@@ -3,8 +3,8 @@
  *
  * @packageDocumentation
  */
-import { SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE } from "@vouchsafe/core"
-import { memberAt, memberOf, plainText } from "../json.ts"
+import { type BuildInput, isPlaceholder, PROVENANCE_INPUTS_MAX, SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE } from "@vouchsafe/core"
+import { memberAt, memberOf, membersOf, plainText } from "../json.ts"
 import { FACT_LENGTH_MAX, MATERIALS_MAX } from "../limits.ts"
 import type { ForeignStatement } from "../statement.ts"
 import { normaliseRepository, splitSourceUri } from "./repository.ts"
@@ -17,6 +17,11 @@ export interface NamedSource {
   readonly ref: string | undefined
 }
 
+/** A material as it is written. */
+export interface NamedMaterial extends NamedSource {
+  readonly input: BuildInput | undefined
+}
+
 /** The parts of a predicate that are compared with the certificate. */
 export interface PredicateFacts {
   readonly predicateType: typeof SLSA_PROVENANCE_V1_TYPE | typeof SLSA_PROVENANCE_V02_TYPE
@@ -24,7 +29,7 @@ export interface PredicateFacts {
   /** Where the build was started from. */
   readonly source: NamedSource
   /** Everything that went into the build. */
-  readonly materials: readonly NamedSource[]
+  readonly materials: readonly NamedMaterial[]
 }
 
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
@@ -53,9 +58,34 @@ function readV02(predicate: unknown): PredicateFacts | undefined {
   return { predicateType: SLSA_PROVENANCE_V02_TYPE, builder, source, materials }
 }
 
-function readMaterials(value: unknown, algorithm: string): NamedSource[] | undefined {
+function readMaterials(value: unknown, algorithm: string): NamedMaterial[] | undefined {
   if (!Array.isArray(value) || value.length === 0 || value.length > MATERIALS_MAX) return undefined
-  return value.flatMap((item: unknown) => readSource(item, algorithm) ?? [])
+  return value.map((item: unknown) => ({ ...(readSource(item, algorithm) ?? NO_SOURCE), input: readInput(item) }))
+}
+
+const NO_SOURCE: NamedSource = { repository: undefined, commit: undefined, ref: undefined }
+const INPUT_DIGEST = /^[a-zA-Z0-9_]{1,32}:[0-9a-f]{32,128}$/
+
+/** What was taken in, by its address and the first of its digests. What has not both cannot be compared with anything. */
+function readInput(value: unknown): BuildInput | undefined {
+  const uri = plainText(memberOf(value, "uri"), FACT_LENGTH_MAX)
+  const digests = membersOf(memberOf(value, "digest")) ?? {}
+  const digest = Object.entries(digests).map(([name, hex]) => `${name}:${typeof hex === "string" ? hex.toLowerCase() : ""}`).find((text) => INPUT_DIGEST.test(text))
+  return uri === undefined || isPlaceholder(uri) || digest === undefined ? undefined : { uri, digest }
+}
+
+/**
+ * Inputs by address, sorted, each once.
+ * @returns undefined where there are more than a statement may hold, or one address stands for two digests
+ */
+export function sortInputs(materials: readonly NamedMaterial[]): readonly BuildInput[] | undefined {
+  const byUri = new Map<string, BuildInput>()
+  for (const { input } of materials) {
+    if (input === undefined) continue
+    if ((byUri.get(input.uri) ?? input).digest !== input.digest) return undefined
+    byUri.set(input.uri, input)
+  }
+  return byUri.size > PROVENANCE_INPUTS_MAX ? undefined : [...byUri.keys()].sort().map((uri) => byUri.get(uri) as BuildInput)
 }
 
 /** A resource that is a commit of a repository; others (images, packages) are none. */

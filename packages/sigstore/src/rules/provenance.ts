@@ -7,7 +7,7 @@ import type { Provenance } from "@vouchsafe/core"
 import type { SignerCertificate } from "../bundle/certificate.ts"
 import type { ProvenanceCode } from "../codes.ts"
 import type { ForeignStatement } from "../statement.ts"
-import { type PredicateFacts, readPredicate } from "./predicate.ts"
+import { type PredicateFacts, readPredicate, sortInputs } from "./predicate.ts"
 import { normaliseRepository, sameRepository } from "./repository.ts"
 
 /** OIDC issuers of continuous integration, and the host under which their repositories, workflows and builders live. */
@@ -43,11 +43,13 @@ export function judgeProvenance(statement: ForeignStatement, certificate: Signer
   if (identity === undefined) return { codes: ["PROVENANCE_IDENTITY_MALFORMED"], facts: undefined }
   const codes = [...checkSource(predicate, identity), ...checkBuilder(predicate, certificate, forge)]
   if (repository !== null && !isRepository(repository, identity.repository)) codes.push("PROVENANCE_REPOSITORY_MISMATCH")
-  if (codes.length > 0) return { codes, facts: undefined }
-  return { codes, facts: { predicateType: predicate.predicateType, ...identity, builder: predicate.builder } }
+  const inputs = sortInputs(predicate.materials.filter(({ repository: from }) => from === undefined || !sameRepository(from, identity.repository)))
+  if (inputs === undefined) codes.push("PROVENANCE_PREDICATE_MALFORMED")
+  if (codes.length > 0 || inputs === undefined) return { codes, facts: undefined }
+  return { codes, facts: { predicateType: predicate.predicateType, ...identity, builder: predicate.builder, inputs } }
 }
 
-type Identity = Omit<ProvenanceFacts, "predicateType" | "builder">
+type Identity = Omit<ProvenanceFacts, "predicateType" | "builder" | "inputs">
 
 /** Undefined for a certificate that does not name repository and commit under its issuer's forge. */
 function readIdentity(certificate: SignerCertificate, forge: string): Identity | undefined {
@@ -66,7 +68,6 @@ function readIdentity(certificate: SignerCertificate, forge: string): Identity |
     workflow: workflowOf(certificate.buildConfig ?? san, repository),
     trigger: trigger ?? null,
     runner: RUNNERS.find((known) => known === runner) ?? null,
-    inputs: [],
   }
 }
 
