@@ -3,12 +3,14 @@
  *
  * @packageDocumentation
  */
-import { conflictFindings, withdrawalFindings } from "./rules/against.ts"
-import { type DecisionContext, type Demands, demandsOn, severityOf } from "./rules/context.ts"
+import { conflictFindings, isVersionWithdrawn, withdrawalFindings } from "./rules/against.ts"
+import { allowHint, type DecisionContext, type Demands, demandsOn } from "./rules/context.ts"
 import { softened } from "./rules/exceptions.ts"
 import { provenanceFindings, type ProvenanceView, viewProvenance } from "./rules/provenance.ts"
 import { levelFindings, mismatchFindings, rebuildClaims, type RebuildsView, viewRebuilds } from "./rules/rebuilds.ts"
+import { registryFindings } from "./rules/registry.ts"
 import { releaseFindings, type ReleasesView, viewReleases } from "./rules/releases.ts"
+import { severityOf } from "./rules/ruleset.ts"
 import { shortfallFinding } from "./rules/shortfall.ts"
 import { signerFindings } from "./rules/signers.ts"
 import { count, objectionFindings, type Tally } from "./rules/tally.ts"
@@ -26,31 +28,34 @@ interface Origin {
 /** Judges one request over checked evidence. Pure. */
 export function decide(context: DecisionContext, request: ArtifactRequest): Verdict {
   const { roster, policy } = context
+  const demands = demandsOn(context, request)
+  const placement = registryFindings(request, demands)
   if (!roster.registries.includes(request.registry)) {
-    return conclude(context, request, [{
+    return conclude(context, request, [...placement, {
       code: "NOT_VOUCHED", severity: "deny", saidBy: [],
       message: `no node of the roster observes ${request.registry}`,
-      hint: "packages of private registries are never asked for at others' nodes; run a node of your own for them, or record an exception",
+      expected: `one of ${roster.registries.join(", ")}`, found: request.registry,
+      hint: `packages of private registries are never asked for at others' nodes; run a node of your own for them; ${allowHint(request.purl, "NOT_VOUCHED")}`,
     }])
   }
-  const demands = demandsOn(policy, request)
-  const tally = count(context, request, demands)
-  const origin: Origin = {
-    provenance: viewProvenance(context.threshold, tally.counted),
-    rebuilds: viewRebuilds(context, request),
-    releases: viewReleases(context, request, demands, tally.counted),
-  }
+  const rebuilds = viewRebuilds(context, request)
+  const tally = count(context, request, {
+    demands, timeSeconds: context.timeSeconds, isStrict: policy.preset === "strict", isRebuilt: rebuilds.isReached,
+    isWithdrawn: (version) => isVersionWithdrawn(context, request, version),
+  })
+  const origin: Origin = { rebuilds, provenance: viewProvenance(context.threshold, tally.counted), releases: viewReleases(context, request, demands, tally.counted) }
   const findings = [
-    ...objectionFindings(context, request, tally), ...conflictFindings(context, request, tally.observed), ...withdrawalFindings(context, request),
-    ...mismatchFindings(context, origin.rebuilds),
+    ...placement, ...objectionFindings(context, request, demands, tally), ...conflictFindings(context, request, demands, tally.observed), ...withdrawalFindings(context, request),
+    ...mismatchFindings(demands, origin.rebuilds),
   ]
-  const shortfall = request.sha512 === undefined ? undefined : shortfallFinding(context, request, tally)
+  const shortfall = request.sha512 === undefined ? undefined : shortfallFinding(context, request, demands, tally)
   if (shortfall !== undefined) findings.push(shortfall)
   if (request.sha512 === undefined) {
-    const severity = severityOf(policy, "EXOTIC_SOURCE")
+    const severity = severityOf(demands.rules, "EXOTIC_SOURCE")
     if (severity !== "off") findings.push({
       code: "EXOTIC_SOURCE", severity, saidBy: [], message: "no sha512 integrity: nothing ties what is installed to what was attested",
-      hint: "refresh the lockfile with the package manager, so that it records sha512 integrity",
+      expected: "sha512 integrity", found: "none",
+      hint: `refresh the lockfile with the package manager, so that it records sha512 integrity; ${allowHint(request.purl, "EXOTIC_SOURCE")}`,
     })
   }
   // What is asked beyond bytes is judged once the bytes are vouched for, or were excepted: until then the shortfall is what to cure.

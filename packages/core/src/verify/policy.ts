@@ -62,8 +62,8 @@ export interface Policy {
   readonly rebuilders?: number
   /** Where the roster comes from; absent: the file is the roster. */
   readonly governance?: Governance
-  /** A policy that is judged beside this one: of what the two ask the stricter holds. Set by `stricterPolicy` alone, never read from a document. */
-  readonly floor?: Policy
+  /** Policies that are judged beside each other: of what they ask the stricter holds. Set by `stricterPolicy` alone, never read from a document. */
+  readonly layers?: readonly Policy[]
 }
 
 /** A roster that keyholders change through a TUF repository (packages/spec/roster.md, "Governance"). */

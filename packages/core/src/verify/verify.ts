@@ -9,12 +9,16 @@
  *
  * @packageDocumentation
  */
+import type { ArtifactFacts } from "./artifact-facts.ts"
 import { decide } from "./decide.ts"
 import { headChecker } from "./head.ts"
 import type { VerifyInput } from "./input.ts"
 import { type LogView, viewLog } from "./log-view.ts"
 import { indexNotices } from "./notices.ts"
+import { rulesetsOf } from "./rules/ruleset.ts"
 import type { ArtifactRequest, Finding, Verdict } from "./verdict.ts"
+
+const NO_PINS: ReadonlyMap<string, ArtifactFacts> = new Map()
 
 /**
  * Judges requests over gathered evidence, in the order of the requests. Wrong evidence never throws: it counts for
@@ -23,7 +27,7 @@ import type { ArtifactRequest, Finding, Verdict } from "./verdict.ts"
  * @throws TypeError when the input is not of its type; nothing else.
  */
 export function verify(input: VerifyInput): Verdict[] {
-  const { crypto, roster, policy, now, requests, evidence } = input
+  const { crypto, roster, policy, now, requests, evidence, lists = [], pins = NO_PINS } = input
   if (!Number.isSafeInteger(now) || now < 0) throw new TypeError(`now is ${now}, expected Unix seconds`)
   const heads = headChecker(crypto, roster, now)
   const views = roster.nodes.map((node) => viewLog(crypto, heads, node, evidence.find((log) => log.origin === node.log.name && log.operator === node.operator)))
@@ -33,8 +37,10 @@ export function verify(input: VerifyInput): Verdict[] {
     .map((view) => ({ operator: view.node.operator, entries: view.notices?.entries ?? [] })))
   const threshold = Math.max(roster.threshold, policy.threshold ?? 0)
   const shared = views.flatMap(nodeFindings)
+  const timeSeconds = Math.max(0, ...views.map((view) => view.newestTime))
+  const context = { crypto, roster, policy, now, timeSeconds, threshold, views, notices, rulesetOf: rulesetsOf(policy), lists, pins }
   return requests.map((request) => {
-    const verdict = decide({ crypto, roster, policy, now, threshold, views, notices }, request)
+    const verdict = decide(context, request)
     return shared.length === 0 ? verdict : { ...verdict, findings: [...verdict.findings, ...shared] }
   })
 }

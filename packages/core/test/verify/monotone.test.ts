@@ -27,7 +27,7 @@ function entriesOf(operator: string, { observation: seen, rebuild: built, releas
   const about = {
     good: {}, other: { sha512: EVIL }, provenance: { upstream: { ...NO_UPSTREAM, provenance: provenance() } }, forged: { upstream: { ...NO_UPSTREAM, refused: ["PUBLISH_X"] } },
     misread: { contents: { ...observation(log).contents, h1: `h1:${"C".repeat(42)}A=` } },
-    lied: { packument: { publishedAt: null, publisher: null, repository: null, mismatch: ["bin"] } },
+    lied: { packument: { publishedAt: NOW - 1_000_000, publisher: null, repository: null, mismatch: ["bin"] } },
   }
   return [
     ...(seen === "none" ? [] : [formatObservation(observation(log, about[seen]))]),

@@ -47,7 +47,7 @@ describe("upstream facts, statement by statement", () => {
     expect(outcome(judge(world, upstream(() => ({ refused: ["PUBLISH_X"] })), withPolicy({ exceptions: [{ ...exceptions[0], until: "2026-01-01" }] })))).toBe("PROVENANCE_INVALID")
   })
   test("one operator alone refuses nothing by a mismatch that others do not see", () => {
-    const lie: Partial<Observation> = { packument: { publishedAt: null, publisher: null, repository: null, mismatch: ["scripts"] } }
+    const lie: Partial<Observation> = { packument: { publishedAt: NOW - 1_000_000, publisher: null, repository: null, mismatch: ["scripts"] } }
     const verdict = judge(world, { beta: { observations: [observation(log("beta"), lie)] } })
     expect(verdict).toMatchObject({ ok: true, findings: [{ code: "MANIFEST_MISMATCH", severity: "warn", saidBy: ["beta"] }] })
   })

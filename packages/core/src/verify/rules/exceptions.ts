@@ -5,26 +5,55 @@
  */
 import { DAY_SECONDS } from "../calendar.ts"
 import { shown } from "../../errors.ts"
-import { BOUND_CODES, type Exception, EXCEPTION_SECONDS_MAX } from "../policy.ts"
+import { BOUND_CODES, type Exception, EXCEPTION_SECONDS_MAX, type Policy } from "../policy.ts"
+import { RULE_CODES } from "../policy-rules.ts"
 import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
-import type { DecisionContext } from "./context.ts"
+import { allowHint, type DecisionContext } from "./context.ts"
+import { rulesetFor, severityOf } from "./ruleset.ts"
 
-type Standing = "holds" | "ended" | "too-long"
+type Standing = "holds" | "ended" | "too-long" | "unmatched"
 
-function exceptionFor({ policy, now }: DecisionContext, request: ArtifactRequest, code: VerdictCode): { readonly exception: Exception; readonly standing: Standing } | undefined {
+interface Found {
+  readonly exception: Exception
+  readonly standing: Standing
+}
+
+/** An exception that ends within so many seconds is warned about. */
+export const EXCEPTION_NOTICE_SECONDS = 7 * DAY_SECONDS
+
+function exceptionFor({ policy, now }: DecisionContext, request: ArtifactRequest, code: VerdictCode): Found | undefined {
+  let found: Found | undefined
   for (const exception of policy.exceptions) {
     if (exception.purl !== request.purl || exception.code !== code) continue
     if (exception.sha512 !== undefined && exception.sha512 !== request.sha512) continue
-    if (now >= exception.untilSeconds) return { exception, standing: "ended" }
-    const isTooLong = BOUND_CODES.includes(code) && exception.untilSeconds - now > EXCEPTION_SECONDS_MAX + DAY_SECONDS
-    return { exception, standing: isTooLong ? "too-long" : "holds" }
+    const standing = standingOf(exception, now)
+    // One that was renewed stands beside the one that ended.
+    if (standing === "holds") return { exception, standing: isGrantedByAll(policy, request, code, now) ? "holds" : "unmatched" }
+    found ??= { exception, standing }
   }
-  return undefined
+  return found
+}
+
+function standingOf({ untilSeconds, code }: Exception, now: number): "holds" | "ended" | "too-long" {
+  if (now >= untilSeconds) return "ended"
+  return BOUND_CODES.includes(code) && untilSeconds - now > EXCEPTION_SECONDS_MAX + DAY_SECONDS ? "too-long" : "holds"
+}
+
+/** Where policies are judged beside each other, each must have the exception or not refuse for this code at all. */
+function isGrantedByAll({ layers }: Policy, request: ArtifactRequest, code: VerdictCode, now: number): boolean {
+  return layers === undefined || layers.every((layer) => !mayRefuse(layer, request, code) || layer.exceptions.some((exception) =>
+    exception.purl === request.purl && exception.code === code && (exception.sha512 === undefined || exception.sha512 === request.sha512) && standingOf(exception, now) === "holds"))
+}
+
+function mayRefuse(policy: Policy, request: ArtifactRequest, code: VerdictCode): boolean {
+  if (policy.preset === "observe") return false
+  const rule = RULE_CODES.find((candidate) => candidate === code)
+  return rule === undefined || severityOf(rulesetFor(policy, request), rule) === "deny"
 }
 
 /** Tells whether an exception covers a code of this artifact today. */
 export function isExcepted(context: DecisionContext, request: ArtifactRequest, code: VerdictCode): boolean {
-  return exceptionFor(context, request, code)?.standing === "holds"
+  return context.policy.exceptions.length > 0 && exceptionFor(context, request, code)?.standing === "holds"
 }
 
 /** A finding after preset and exceptions: `observe` denies nothing, an exception that holds makes a warning of it, any other is named. */
@@ -33,8 +62,21 @@ export function softened(context: DecisionContext, request: ArtifactRequest, fin
   if (context.policy.preset === "observe") return { ...finding, severity: "warn" }
   const found = exceptionFor(context, request, finding.code)
   if (found === undefined) return finding
-  const { exception: { owner, reason, until }, standing } = found
-  if (standing === "ended") return { ...finding, message: `${finding.message} (the exception of ${shown(owner)} ended ${until})` }
-  if (standing === "too-long") return { ...finding, message: `${finding.message} (the exception of ${shown(owner)} lasts longer than 30 days and has no effect)` }
-  return { ...finding, severity: "warn", message: `${finding.message} (allowed until ${until} by ${shown(owner)}: ${shown(reason)})` }
+  const { exception: { owner, reason, until, untilSeconds }, standing } = found
+  const say = (text: string): string => `${finding.message} (${text})`
+  switch (standing) {
+    case "ended": return { ...finding, message: say(`the exception of ${shown(owner)} ended ${until}`) }
+    case "too-long": return { ...finding, message: say(`the exception of ${shown(owner)} lasts longer than 30 days and has no effect`) }
+    case "unmatched": return { ...finding, message: say(`the policy's floor does not have the exception of ${shown(owner)}, so it has no effect`) }
+    case "holds": {
+      const left = untilSeconds - context.now
+      if (left > EXCEPTION_NOTICE_SECONDS) return { ...finding, severity: "warn", message: say(`allowed until ${until} by ${shown(owner)}: ${shown(reason)}`) }
+      return { ...finding, severity: "warn", message: say(`allowed until ${until} by ${shown(owner)}: ${shown(reason)}; ${daysText(left)} left, then it is refused again`), hint: allowHint(request.purl, finding.code) }
+    }
+  }
+}
+
+function daysText(seconds: number): string {
+  const days = Math.ceil(seconds / DAY_SECONDS)
+  return days === 1 ? "1 day" : `${days} days`
 }

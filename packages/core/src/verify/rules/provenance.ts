@@ -5,7 +5,8 @@
  */
 import type { SeenArtifact } from "../log-view.ts"
 import type { Finding, ProvenanceClaim } from "../verdict.ts"
-import { type DecisionContext, type Demands, list, severityOf } from "./context.ts"
+import { type DecisionContext, type Demands, list } from "./context.ts"
+import { severityOf } from "./ruleset.ts"
 
 export interface ProvenanceView {
   /** What most of the counted operators say; undefined when none found provenance. */
@@ -32,7 +33,7 @@ export function viewProvenance(threshold: number, counted: ReadonlyMap<string, S
 
 /** Where provenance is asked for, a quorum must have verified the same: operators that found different origins vouch for none. */
 export function provenanceFindings(context: DecisionContext, demands: Demands, view: ProvenanceView): Finding[] {
-  const severity = severityOf(context.policy, "NO_PROVENANCE")
+  const severity = severityOf(demands.rules, "NO_PROVENANCE")
   if (severity === "off" || !demands.levels.has("provenance") || view.isReached || view.claim === undefined) return []
   return [{
     code: "NO_PROVENANCE", severity, saidBy: [...view.claim.saidBy].sort(),

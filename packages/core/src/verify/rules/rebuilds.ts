@@ -8,7 +8,8 @@ import { artifactKey } from "../evidence.ts"
 import type { LogView, SeenArtifact, SeenRebuild } from "../log-view.ts"
 import type { Rebuild } from "../rebuild.ts"
 import type { ArtifactRequest, Finding, RebuildClaim } from "../verdict.ts"
-import { type DecisionContext, type Demands, list, operatorsText, rebuildersNeeded, severityOf } from "./context.ts"
+import { type DecisionContext, type Demands, explainHint, list, operatorsText, rebuildersNeeded } from "./context.ts"
+import { severityOf } from "./ruleset.ts"
 import { staleness } from "./tally.ts"
 
 /** One operator's newest rebuild of the requested bytes. */
@@ -92,8 +93,8 @@ export function rebuildClaims(view: RebuildsView): RebuildClaim[] {
 }
 
 /** Other files than the published ones came out of the source. */
-export function mismatchFindings(context: DecisionContext, view: RebuildsView): Finding[] {
-  const severity = severityOf(context.policy, "SOURCE_MISMATCH")
+export function mismatchFindings(demands: Demands, view: RebuildsView): Finding[] {
+  const severity = severityOf(demands.rules, "SOURCE_MISMATCH")
   const differing = view.all.filter(({ rebuild }) => rebuild.match === "none")
   if (differing.length === 0 || severity === "off") return []
   const same = view.all.filter((one) => one.isCounted)
@@ -104,7 +105,7 @@ export function mismatchFindings(context: DecisionContext, view: RebuildsView): 
     message: `${list(differing.map(({ operator }) => operator))} rebuilt it from source and got other files than were published${against}`,
     expected: "the files of the published tarball",
     found: differing.map(({ operator, rebuild }) => `${operator}: ${describeDifferences(rebuild)}, from ${rebuild.source.repository} at ${rebuild.source.commit.slice(0, 12)}`).join("; "),
-    hint: "run `vouchsafe explain` on it to see the rebuilds; a wrong recipe differs too, a package with a hidden payload always does",
+    hint: `a wrong recipe differs too, a package with a hidden payload always does; ${explainHint(differing[0]?.rebuild.purl ?? "")}`,
   }]
 }
 
@@ -115,7 +116,7 @@ function describeDifferences({ differences: { count, classes } }: Rebuild): stri
 
 /** Where the level `rebuilt` is asked for. */
 export function levelFindings(context: DecisionContext, demands: Demands, view: RebuildsView): Finding[] {
-  const severity = severityOf(context.policy, "NOT_REBUILT")
+  const severity = severityOf(demands.rules, "NOT_REBUILT")
   if (severity === "off" || !demands.levels.has("rebuilt") || view.isReached) return []
   const needed = rebuildersNeeded(context)
   return [{

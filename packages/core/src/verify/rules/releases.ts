@@ -8,7 +8,8 @@ import type { SeenArtifact, SeenForeign } from "../log-view.ts"
 import type { PublisherKey } from "../policy-names.ts"
 import { isSignedBy, keyHint } from "../release.ts"
 import type { ArtifactRequest, Finding, ReleaseClaim } from "../verdict.ts"
-import { type DecisionContext, type Demands, severityOf } from "./context.ts"
+import { type DecisionContext, type Demands } from "./context.ts"
+import { severityOf } from "./ruleset.ts"
 
 export interface ReleasesView {
   /** Releases by keys that were good at the time, one a key. */
@@ -61,7 +62,7 @@ function mayBeBy({ foreign }: SeenForeign, hint: string): boolean {
 
 /** Distinct keys are counted, not signatures. */
 export function releaseFindings(context: DecisionContext, demands: Demands, view: ReleasesView): Finding[] {
-  const severity = severityOf(context.policy, "NOT_RELEASED")
+  const severity = severityOf(demands.rules, "NOT_RELEASED")
   const { publisher } = demands
   if (severity === "off" || publisher === undefined || view.claims.length >= publisher.threshold) return []
   const found = [...view.claims.map(({ key }) => key), ...view.outOfTime.map((key) => `${key}, which was not good when the package was first observed`)]

@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
-import { brief, type DecisionContext, HINT_EXPLAIN, list } from "./context.ts"
-import type { Shortfall, Tally } from "./tally.ts"
+import { brief, type DecisionContext, type Demands, HINT_EXPLAIN, list } from "./context.ts"
+import { absentAttesters, type Shortfall, type Tally } from "./tally.ts"
 
 /** The finding for too few operators; undefined when enough count, or when statement rules alone keep enough of them from counting and say so. */
-export function shortfallFinding(context: DecisionContext, request: ArtifactRequest, tally: Tally): Finding | undefined {
+export function shortfallFinding(context: DecisionContext, request: ArtifactRequest, demands: Demands, tally: Tally): Finding | undefined {
   const { threshold, roster } = context
-  if (tally.counted.size >= threshold) return undefined
+  if (tally.counted.size >= threshold) return tally.isCarried ? undefined : absentFinding(tally, absentAttesters(tally, demands))
   const by = (...kinds: Shortfall[]) => [...tally.missing].filter(([, missing]) => kinds.includes(missing.why)).map(([operator]) => operator)
   const withAll = (...kinds: Shortfall[]) => tally.counted.size + by(...kinds).length >= threshold
   if (withAll("rule")) return undefined
@@ -33,6 +33,21 @@ export function shortfallFinding(context: DecisionContext, request: ArtifactRequ
   if (by("unreachable").length > 0 && withAll("pending", "stale", "unreachable")) return { ...base, code: "UNREACHABLE", message: `${have}; ${list(by("unreachable"))} not reached`, hint: "check the network, then `vouchsafe status`; nothing was installed" }
   if (by("invalid").length > 0 && withAll("pending", "stale", "unreachable", "invalid")) return { ...base, code: "PROOF_INVALID", message: `${have}; evidence of ${list(by("invalid"))} does not verify`, hint: "run `vouchsafe log verify` against these nodes" }
   return { ...base, code: "NOT_VOUCHED", message: have, hint: HINT_EXPLAIN }
+}
+
+const CODE_BY_SHORTFALL: Readonly<Partial<Record<Shortfall, VerdictCode>>> = { pending: "PENDING", stale: "NOTICES_STALE", unreachable: "UNREACHABLE", invalid: "PROOF_INVALID" }
+
+/** Enough operators vouch for the bytes, but not those whose word the policy asks for; undefined where rules keep them from it, and say so. */
+function absentFinding(tally: Tally, absent: readonly string[]): Finding | undefined {
+  if (absent.every((operator) => tally.missing.get(operator)?.why === "rule")) return undefined
+  const [first] = absent.flatMap((operator) => tally.missing.get(operator)?.why ?? [])
+  return {
+    code: (first === undefined ? undefined : CODE_BY_SHORTFALL[first]) ?? "NOT_VOUCHED", severity: "deny", saidBy: [...absent].sort(),
+    message: `the policy asks for the word of ${list(absent)} about this name`,
+    expected: "a statement about these bytes of every operator that `registries` names",
+    found: absent.map((operator) => `${operator} ${tally.missing.get(operator)?.detail ?? "is not in the roster"}`).join("; "),
+    hint: HINT_EXPLAIN,
+  }
 }
 
 /** A refusal of nodes that is a verdict code of its own. Unsigned, so it only explains why nothing vouches. */

@@ -6,7 +6,8 @@
 import { signerKeyOf } from "../policy-names.ts"
 import type { CommitSignature } from "../rebuild.ts"
 import type { Finding } from "../verdict.ts"
-import { type DecisionContext, type Demands, operatorsText, rebuildersNeeded, severityOf } from "./context.ts"
+import { type DecisionContext, type Demands, operatorsText, rebuildersNeeded } from "./context.ts"
+import { severityOf } from "./ruleset.ts"
 import { type RebuildsView, widest } from "./rebuilds.ts"
 
 /**
@@ -14,7 +15,7 @@ import { type RebuildsView, widest } from "./rebuilds.ts"
  * their own lists know the signer does not matter, since the policy names the key.
  */
 export function signerFindings(context: DecisionContext, demands: Demands, view: RebuildsView): Finding[] {
-  const severity = severityOf(context.policy, "UNSIGNED_COMMIT")
+  const severity = severityOf(demands.rules, "UNSIGNED_COMMIT")
   const { signer } = demands
   if (severity === "off" || signer === undefined) return []
   const signed = view.all.filter((one) => one.isCounted && isSignedByOneOf(one.rebuild.source.signature, signer.keys))

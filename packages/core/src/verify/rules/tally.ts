@@ -7,9 +7,12 @@ import { artifactKey } from "../evidence.ts"
 import type { LogView, SeenArtifact } from "../log-view.ts"
 import { OBSERVATION_TYPE } from "../statement-text.ts"
 import type { ArtifactRequest, Claim, Finding } from "../verdict.ts"
-import { brief, type DecisionContext, type Demands, severityOf } from "./context.ts"
+import { brief, type DecisionContext, type Demands } from "./context.ts"
 import { isExcepted } from "./exceptions.ts"
-import { objectionFinding, objectionTo, STATEMENT_RULES, type StatementRule } from "./statement.ts"
+import type { Objection, StatementRule } from "./objection.ts"
+import { objectionFinding, type Objections } from "./objection-texts.ts"
+import { severityOf } from "./ruleset.ts"
+import { objectionsTo, type Standard } from "./statement.ts"
 
 /** Why an operator's word did not count. */
 export type Shortfall = "differs" | "rule" | "invalid" | "stale" | "absent" | "refused" | "pending" | "unreachable" | "silent"
@@ -26,17 +29,19 @@ export interface Tally {
   readonly missing: Map<string, Obstacle>
   /** Digest that each operator observed. */
   readonly observed: Map<string, string>
-  readonly objections: Map<StatementRule, { readonly operators: Set<string>; readonly details: string[] }>
+  readonly objections: Map<StatementRule, Objections>
+  /** Enough operators count, among them all whose word the policy asks for. */
+  readonly isCarried: boolean
 }
 
-export function count(context: DecisionContext, request: ArtifactRequest, demands: Demands): Tally {
-  const tally: Tally = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), objections: new Map() }
+export function count(context: DecisionContext, request: ArtifactRequest, standard: Standard): Tally {
+  const tally: Omit<Tally, "isCarried"> = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), objections: new Map() }
   const key = artifactKey(request)
   for (const view of context.views) {
     const operator = view.node.operator
     const seen = view.observations.get(key)
     if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.facts.sha512)
-    const obstacle = obstacleTo(context, view, seen, request, key) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, demands)
+    const obstacle = obstacleTo(context, view, seen, request, key) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, standard)
     if (obstacle !== undefined) {
       tally.missing.set(operator, obstacle)
       continue
@@ -47,7 +52,12 @@ export function count(context: DecisionContext, request: ArtifactRequest, demand
     tally.claims.push({ operator, origin, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled })
   }
   for (const operator of tally.counted.keys()) tally.missing.delete(operator)
-  return tally
+  return { ...tally, isCarried: tally.counted.size >= context.threshold && absentAttesters(tally, standard.demands).length === 0 }
+}
+
+/** Operators that the policy binds the name to, and that do not count. */
+export function absentAttesters({ counted }: Pick<Tally, "counted">, { binding }: Demands): readonly string[] {
+  return binding === undefined || binding.attesters.length === 0 ? [] : binding.attesters.filter((operator) => !counted.has(operator))
 }
 
 /** The first thing that keeps this node's word from counting; undefined when it counts, rules aside. */
@@ -78,30 +88,40 @@ export function staleness(context: DecisionContext, view: LogView): Obstacle | u
 }
 
 /** Notes what speaks against a statement, and gives the first that keeps it from counting. */
-function ruleAgainst(context: DecisionContext, tally: Tally, operator: string, { facts }: SeenArtifact, request: ArtifactRequest, demands: Demands): Obstacle | undefined {
+function ruleAgainst(context: DecisionContext, tally: Omit<Tally, "isCarried">, operator: string, seen: SeenArtifact, request: ArtifactRequest, standard: Standard): Obstacle | undefined {
   let obstacle: Obstacle | undefined
-  for (const rule of STATEMENT_RULES) {
-    const details = objectionTo(rule, facts, demands)
-    if (details === undefined) continue
-    const severity = severityOf(context.policy, rule)
+  for (const objection of objectionsTo(seen, standard)) {
+    const { rule } = objection
+    const severity = severityOf(standard.demands.rules, rule)
     if (severity === "off") continue
-    const objection = tally.objections.get(rule) ?? { operators: new Set<string>(), details: [] }
-    tally.objections.set(rule, objection)
-    objection.operators.add(operator)
-    objection.details.push(...details)
-    if (severity === "deny" && obstacle === undefined && !isExcepted(context, request, rule)) obstacle = { why: "rule", detail: `has a statement that ${rule} refuses` }
+    note(tally.objections, operator, objection)
+    if (severity === "deny" && objection.denies && obstacle === undefined && !isExcepted(context, request, rule)) obstacle = { why: "rule", detail: `has a statement that ${rule} refuses` }
   }
   return obstacle
+}
+
+function note(all: Map<StatementRule, Objections>, operator: string, { rule, denies, details, pinned, expected, found }: Objection): void {
+  const known = all.get(rule)
+  // What the lock pins is told apart from what came before: its words are the ones that a person can act on.
+  if (known !== undefined && known.pinned && pinned !== true) return void known.operators.add(operator)
+  const isFresh = known === undefined || (pinned === true && !known.pinned)
+  const objections: Objections = isFresh
+    ? { operators: new Set(known?.operators), details: new Set(), found: new Set(), expected, denies: known?.denies ?? false, pinned: pinned === true }
+    : known
+  all.set(rule, objections)
+  objections.operators.add(operator)
+  objections.denies ||= denies
+  for (const detail of details) objections.details.add(detail)
+  if (found !== undefined) objections.found.add(found)
 }
 
 /**
  * Objections as findings. They deny while too few count; once a quorum counts without the statements that they are about, they only warn.
  * An exception lets the statements count and is named by the finding.
  */
-export function objectionFindings(context: DecisionContext, request: ArtifactRequest, tally: Tally): Finding[] {
-  const isCarried = tally.counted.size >= context.threshold
-  return [...tally.objections].map(([rule, { operators, details }]): Finding => {
-    const denies = severityOf(context.policy, rule) === "deny" && (!isCarried || isExcepted(context, request, rule))
-    return { ...objectionFinding(rule, [...operators], details), severity: denies ? "deny" : "warn" }
+export function objectionFindings(context: DecisionContext, request: ArtifactRequest, { rules }: Demands, tally: Tally): Finding[] {
+  return [...tally.objections].map(([rule, objections]): Finding => {
+    const denies = objections.denies && severityOf(rules, rule) === "deny" && (!tally.isCarried || isExcepted(context, request, rule))
+    return { ...objectionFinding(rule, request, objections), severity: denies ? "deny" : "warn" }
   })
 }
