@@ -137,6 +137,25 @@ export function parseEntryBundle(bytes: Bytes, width?: number): Bytes[] {
   return entries
 }
 
+/**
+ * One entry of a full entry bundle; the whole of it is checked. Shares memory with `bytes`.
+ * @param position - 0 to 255
+ * @throws VouchsafeError TILE_MALFORMED. @throws RangeError for another position.
+ */
+export function entryOfBundle(bytes: Bytes, position: number): Bytes {
+  let offset = 0
+  let found: Bytes | undefined
+  for (let i = 0; i < TILE_WIDTH; i++) {
+    const end = offset + 2 + (bytes[offset] ?? Number.NaN) * 256 + (bytes[offset + 1] ?? Number.NaN)
+    if (!(end <= bytes.length)) throw refuse(`entry ${i} goes beyond the end at byte ${bytes.length}`)
+    if (i === position) found = bytes.subarray(offset + 2, end)
+    offset = end
+  }
+  if (offset !== bytes.length) throw refuse(`holds more than ${TILE_WIDTH} entries`)
+  if (found === undefined) throw new RangeError(`a bundle has no entry ${position}`)
+  return found
+}
+
 function refuse(why: string): VouchsafeError {
   return new VouchsafeError("TILE_MALFORMED", `entry bundle ${why}`)
 }

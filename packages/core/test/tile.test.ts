@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import {
-  type Bytes, checkMulti, concatBytes, emptyRoot, entriesPath, formatEntryBundle, nodeReaderFromLeaves, nodeReaderFromTiles, parseEntryBundle, parseTilePath,
+  type Bytes, checkMulti, concatBytes, emptyRoot, entriesPath, entryOfBundle, formatEntryBundle, nodeReaderFromLeaves, nodeReaderFromTiles, parseEntryBundle, parseTilePath,
   proveConsistency, proveConsistencyAsync, proveInclusion, proveInclusionAsync, proveMultiAsync, rootFromTiles, tileCounts, tilePath, type TileReader, tilesBetween,
   tilesForSize, tileWidth,
 } from "../src/index.ts"
@@ -49,6 +49,23 @@ test.each([
   { name: "257 entries", bytes: new Uint8Array(257 * 2), width: undefined, says: "more than 256" },
 ])("entry bundle refuses: $name", ({ bytes, width, says }) => {
   expectRefusal(() => parseEntryBundle(bytes, width), "TILE_MALFORMED", says)
+})
+
+const full = formatEntryBundle(Array.from({ length: 256 }, (_, i) => new Uint8Array(i).fill(i)))
+
+test.each([
+  { name: "nothing", bytes: new Uint8Array(0), says: "beyond the end" },
+  { name: "a bundle that is not full", bytes: bundle, says: "beyond the end" },
+  { name: "the last byte cut", bytes: full.subarray(0, -1), says: "entry 255 goes beyond the end" },
+  { name: "one byte too many", bytes: concatBytes(full, Uint8Array.of(0)), says: "more than 256" },
+  { name: "257 entries", bytes: new Uint8Array(257 * 2), says: "more than 256" },
+])("one entry of a full bundle refuses, also where the entry itself is whole: $name", ({ bytes, says }) => {
+  expectRefusal(() => entryOfBundle(bytes, 0), "TILE_MALFORMED", says)
+})
+
+test("one entry of a full bundle is the one that taking it apart gives", () => {
+  for (const [i, entry] of parseEntryBundle(full).entries()) expect(entryOfBundle(full, i)).toEqual(entry)
+  for (const position of [-1, 256, 0.5, Number.NaN]) expect(() => entryOfBundle(full, position)).toThrow(RangeError)
 })
 
 test("entry bundles write back", () => {

@@ -2,6 +2,8 @@
 export interface ByteCache<V> {
   /** The value of `key`, loaded when it is not there. Callers who ask during a load share it; a failed load is not kept. */
   get(key: string, load: () => Promise<V>): V | Promise<V>
+  /** The value of `key` where it is kept; nothing is loaded. */
+  peek(key: string): V | undefined
 }
 
 /**
@@ -29,6 +31,7 @@ export function createByteCache<V>(bytesMax: number, bytesOf: (value: V) => numb
   }
 
   return {
+    peek: (key) => kept.get(key),
     get(key, load) {
       const known = kept.get(key)
       if (known !== undefined) {

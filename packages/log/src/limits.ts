@@ -22,6 +22,12 @@ export const INDICES_PER_KEY_MAX = 1000
 export const TILE_CACHE_BYTES_MAX = 32 * 1024 * 1024
 /** Memory for entry bundles. */
 export const BUNDLE_CACHE_BYTES_MAX = 32 * 1024 * 1024
+/** Memory for entries that were read without keeping their bundles. */
+export const ENTRY_CACHE_BYTES_MAX = 4 * 1024 * 1024
+/** From so many different entries of one bundle on, the whole of it is kept: somebody reads the log in order, or the log is small. */
+export const PICKS_PER_BUNDLE_MAX = 16
+/** Bundles whose picks are counted. */
+export const PICKED_BUNDLES_MAX = 4_096
 /** Bundles read from storage at once: each is up to 16 MiB, and one question may need a thousand of them. */
 export const BUNDLE_READS_MAX = 8
 /** Files written at once. */

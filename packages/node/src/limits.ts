@@ -75,7 +75,7 @@ export const REFUSALS_REMEMBERED_MAX = 10_000
 /** A known artifact that is asked for is fetched again after this long, to see whether its bytes changed, in ms. */
 export const RECHECK_MS = 24 * 3_600_000
 /** Entries held in memory as answers carry them, in bytes. */
-export const ENTRY_CACHE_LENGTH_MAX = 64 * MIB
+export const ENTRY_CACHE_LENGTH_MAX = 32 * MIB
 
 /** Artifacts whose place in the log is held in memory. */
 export const INDICES_REMEMBERED_MAX = 200_000

@@ -5,11 +5,12 @@
  */
 import { readdir, readFile, rm } from "node:fs/promises"
 import { dirname, join, relative, sep } from "node:path"
-import { type Bytes, equalBytes, parseTilePath, TILE_WIDTH, VouchsafeError } from "@vouchsafe/core"
+import { type Bytes, equalBytes, isVouchsafeError, parseTilePath, TILE_WIDTH, VouchsafeError } from "@vouchsafe/core"
 import type { LogFile, LogFiles } from "@vouchsafe/ports"
 import { PARALLEL_WRITES_MAX } from "../limits.ts"
 import { type Disk, nodeDisk } from "./disk.ts"
 import { asDiskError, isMissing } from "./errors.ts"
+import { createLender, type LendFile } from "./lent.ts"
 
 const TILES = "tile"
 const SCRATCH = "tmp"
@@ -23,6 +24,21 @@ function placeOf(directory: string, path: string): string {
 /** Reads one of the files below `directory`, which somebody else may be writing: a file is there whole or not at all. */
 export async function readTileFile(directory: string, path: string): Promise<Bytes | undefined> {
   return readIfThere(placeOf(directory, path))
+}
+
+/** As {@link readTileFile}, for bytes that are needed no longer than `use` runs. */
+export async function lendTileFile<T>(lend: LendFile, directory: string, path: string, use: (bytes: Bytes) => T): Promise<{ readonly used: T } | undefined> {
+  const file = placeOf(directory, path)
+  let lent: Awaited<ReturnType<typeof lend<T>>>
+  try {
+    lent = await lend(file, use)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw isVouchsafeError(error) ? error : asDiskError(`cannot read ${file}`, error)
+  }
+  if (lent !== "large") return lent
+  const bytes = await readIfThere(file)
+  return bytes === undefined ? undefined : { used: use(bytes) }
 }
 
 /** Waits for all, also when one fails: nothing goes on behind the back of whoever was told of the failure. */
@@ -55,6 +71,7 @@ export async function openTileFiles(directory: string, disk: Disk = nodeDisk): P
   await disk.makeDirectory(scratch)
   await disk.makeDirectory(join(directory, TILES))
   await disk.syncDirectory(directory)
+  const lend = createLender()
   let scratchCount = 0
 
   /** Returns the directories whose names must be synced: the file's own and, where they may be new, those above. */
@@ -93,6 +110,7 @@ export async function openTileFiles(directory: string, disk: Disk = nodeDisk): P
       }
     },
     readFile: async (path) => readTileFile(directory, path),
+    lendFile: (path, use) => lendTileFile(lend, directory, path, use),
     async listFiles() {
       const found = await readdir(join(directory, TILES), { recursive: true, withFileTypes: true })
       return found.filter((one) => !one.isDirectory())

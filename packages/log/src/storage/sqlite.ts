@@ -164,6 +164,7 @@ function storageOf(database: DatabaseSync, files: LogFiles, directory: string): 
     readStagedHashes: (level, from) => read(() => withoutGaps(statements.hashes.all(level, from), from, "hash")),
     putFiles: files.putFiles,
     readFile: files.readFile,
+    ...(files.lendFile === undefined ? {} : { lendFile: files.lendFile }),
     putSigned: (expectedSize, head, retainFrom) => write(() => putSigned(statements, expectedSize, head, retainFrom)),
     putCosigned: (head) => write(() => putCosigned(statements, head)),
     indicesByKey: (key, limit) => read(() => statements.indices.all(key, limit).map((row) => numberIn(row, "idx")).reverse()),
