@@ -16,6 +16,7 @@ import { convictEquivocator } from "./equivocation.ts"
 import { toEvidence } from "./evidence.ts"
 import { gatherFromNodes, openArtifacts, report, staleBooks } from "./gather.ts"
 import type { DaemonTold, Lane } from "./lanes.ts"
+import { coverageOf, type Locked, lockProofs, readLock, refreshBudget, takeFloor, tieHeads } from "./locked.ts"
 import { type LogMemory, refreshMemory } from "./memory.ts"
 import type { CheckResult, NodeFailure, Sleep } from "./types.ts"
 
@@ -28,40 +29,46 @@ export interface CheckEngine {
   readonly memories: readonly LogMemory[]
   readonly lanes: ReadonlyMap<LogMemory, Lane<Told>>
   readonly daemon: Lane<DaemonTold> | undefined
+  readonly locked: Locked | undefined
 }
 
 /** Runs a check. Throws only what nothing else has foreseen; the client turns it into refusals. */
 export async function runCheck(engine: CheckEngine, context: Context, requests: readonly ArtifactRequest[]): Promise<CheckResult> {
   const { options, crypto } = context
-  const { roster, policy, state } = options
+  const { roster, state } = options
+  const { locked } = engine
   const books = openBooks(engine, context)
   const known = new Set(books.flatMap(({ memory }) => memory.convictions))
-  const judge = (): Verdict[] => verify({
-    crypto, roster: options.roster, policy, requests, now: Math.max(0, Math.floor(options.clock.nowMs() / 1_000)), evidence: books.map(toEvidence),
-  })
-  const artifacts = askable(roster, requests)
+  // What the lock knows the digest of need not be asked for to learn it.
+  const judge = (): Verdict[] => judgeNow(context, locked, books, locked?.vouches === true ? requests.map(locked.completed) : requests)
+  const all = askable(roster, requests)
+  const artifacts = readLock(locked, books, all, judge)
   readCache(options.cache, books, artifacts)
+  for (const book of books) book.cached = [...lockProofs(locked, book, all), ...book.cached]
   let verdicts = judge()
   const damaged = books.some((book) => book.cached.length > 0) && verdicts.some(hasTrouble) ? screenCache(crypto, books) : new Set<string>()
   if (damaged.size > 0) verdicts = judge()
   const fromCache = countAllowed(verdicts)
   let fromDaemon = 0
-  const stale = artifacts.length === 0 ? [] : staleBooks(books, state.asked(), options.clock.nowMs())
+  const stale = all.length === 0 ? [] : staleBooks(books, state.asked(), options.clock.nowMs())
   const wanted = wantedArtifacts(books, artifacts, verdicts, damaged, stale.length > 0)
+  const asking = wanted.length === 0 && locked?.vouches === true ? { ...context, budget: refreshBudget(context) } : context
   if ((wanted.length > 0 || stale.length > 0) && context.budget.leftMs() > 0 && !verdicts.some(isClockBehind)) {
     if (engine.daemon !== undefined) {
-      report(context, "daemon", wanted.length, verdicts, ["local node"], 0)
-      await askDaemon(engine.daemon, context, books, wanted)
+      report(asking, "daemon", wanted.length, verdicts, ["local node"], 0)
+      await askDaemon(engine.daemon, asking, books, wanted)
       fromDaemon = Math.max(0, countAllowed(judge()) - fromCache)
     }
-    await gatherFromNodes({ context, judge, sleep: engine.sleep, laneOf: ({ memory }) => engine.lanes.get(memory) as Lane<Told> }, books, wanted, stale)
+    await gatherFromNodes({ context: asking, judge, sleep: engine.sleep, laneOf: ({ memory }) => engine.lanes.get(memory) as Lane<Told> }, books, wanted, stale)
+    if (locked !== undefined) await tieHeads(asking, locked, books)
     await noteAsked(context, books)
     await convictEquivocators(context, books, judge())
     verdicts = judge()
     writeCache(context, books)
   }
+  const own = locked?.vouches === true && requests.some(({ sha512 }) => sha512 === undefined) ? judgeNow(context, locked, books, requests) : verdicts
   return {
-    verdicts: withNodeFindings(verdicts, books),
+    verdicts: withNodeFindings(own, books),
     misbehavior: books.flatMap(({ memory }) => memory.convictions.map((conviction) => ({ ...conviction, isNew: !known.has(conviction) }))),
     stats: {
       fromCache, fromDaemon, fromNodes: Math.max(0, countAllowed(verdicts) - fromCache - fromDaemon),
@@ -69,8 +76,21 @@ export async function runCheck(engine: CheckEngine, context: Context, requests: 
     },
     failures: books.flatMap(nodeFailure),
     notes: context.notes,
+    ...(locked?.vouches === true ? { lock: coverageOf(context, locked, books, requests) } : {}),
     evidence: books.map(toEvidence),
   }
+}
+
+/** Asks core about all that is at hand now. */
+function judgeNow({ crypto, options }: Context, locked: Locked | undefined, books: readonly LogBook[], requests: readonly ArtifactRequest[]): Verdict[] {
+  const { clock, policy, roster } = options
+  const now = Math.max(0, Math.floor(clock.nowMs() / 1_000))
+  const input = { crypto, roster, policy, now, evidence: books.map(toEvidence), ...(locked?.vouches === true ? { lock: locked.open(roster, books, now) } : {}) }
+  if (locked === undefined || !requests.some(locked.isPinned)) return verify({ ...input, requests })
+  // A package may be locked in several versions by several people: only what is not locked itself is compared.
+  const others = verify({ ...input, requests: requests.filter((request) => !locked.isPinned(request)) }).values()
+  const pinned = verify({ ...input, requests: requests.filter(locked.isPinned), pins: locked.pins }).values()
+  return requests.map((request) => (locked.isPinned(request) ? pinned : others).next().value as Verdict)
 }
 
 function openBooks(engine: CheckEngine, context: Context): LogBook[] {
@@ -78,6 +98,7 @@ function openBooks(engine: CheckEngine, context: Context): LogBook[] {
   const records = state.misbehavior()
   return engine.memories.map((memory) => {
     context.notes.push(...refreshMemory(context.crypto, state, memory, records))
+    if (engine.locked !== undefined) takeFloor(engine.locked, memory)
     return openBook(memory)
   })
 }

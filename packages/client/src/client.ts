@@ -3,6 +3,7 @@ import { startBudget } from "./budget.ts"
 import { type CheckEngine, runCheck } from "./check.ts"
 import type { Context } from "./context.ts"
 import { daemonLane, type Engine, nodeLane } from "./lanes.ts"
+import { useLock } from "./locked.ts"
 import { memoCrypto } from "./memo-crypto.ts"
 import { createMemory } from "./memory.ts"
 import type { CheckResult, Client, ClientOptions, Sleep } from "./types.ts"
@@ -31,7 +32,7 @@ export function createClient(given: ClientOptions): Client {
   }
   const lanesEngine: Engine = { options, crypto, sleep: options.sleep ?? defaultSleep, memories }
   const engine: CheckEngine = {
-    sleep: lanesEngine.sleep, memories,
+    sleep: lanesEngine.sleep, memories, locked: given.lock === undefined ? undefined : useLock(crypto, given.lock),
     lanes: new Map(memories.map((memory) => [memory, nodeLane(lanesEngine, memory)])),
     daemon: options.daemonSocket === undefined ? undefined : daemonLane(lanesEngine, memories, options.daemonSocket),
   }

@@ -7,6 +7,6 @@ export { ANSWER_GRACE_MS, NOTICES_RECHECK_MS, REQUESTS_IN_FLIGHT_PER_NODE, ROUND
 export { type LocalFinding, localVerdict, weigh } from "./local.ts"
 export { mergeProofs, type SinglePath } from "./merge-proofs.ts"
 export type {
-  CheckOptions, CheckResult, CheckStats, Client, ClientOptions, Failure, FoundMisbehavior, NodeFailure, Progress,
+  CheckOptions, CheckResult, CheckStats, Client, ClientOptions, Failure, FoundMisbehavior, LockCoverage, LockUse, NodeFailure, Progress,
 } from "./types.ts"
 export type { HttpTransport, StateStore } from "@vouchsafe/ports"

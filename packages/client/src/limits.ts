@@ -25,6 +25,8 @@ export const REQUESTS_IN_FLIGHT_PER_NODE = 1
 
 /** Notices younger than this are not asked for again, in ms. */
 export const NOTICES_RECHECK_MS = 5 * 60_000
+/** Time for asking after notices where the lock has settled everything else, in ms. */
+export const LOCK_REFRESH_MS = 3_000
 /** Entries of one notices log that a client keeps: 250 days of as many as count in a day. */
 export const NOTICES_MAX = 50_000
 /** Length of them all together, in UTF-16 units. */

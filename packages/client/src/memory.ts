@@ -30,6 +30,8 @@ export interface LogMemory {
   readonly lied: Set<string>
   /** Proofs known against the node's logs. */
   convictions: FoundMisbehavior[]
+  /** Signed heads of the lock that the log has shown to be beginnings of what it holds now. */
+  readonly tied: Set<string>
   /** Exchanges under way. The state is read again only between them. */
   users: number
   /** Runs actions one after the other. */
@@ -40,7 +42,7 @@ export interface LogMemory {
 export function createMemory(node: RosterNode): LogMemory {
   let last: Promise<unknown> = Promise.resolve()
   return {
-    node, head: undefined, storedHead: undefined, mirror: undefined, storedMirror: undefined, damage: undefined, misbehaved: undefined, witnessLied: undefined, lied: new Set(), convictions: [], users: 0,
+    node, head: undefined, storedHead: undefined, mirror: undefined, storedMirror: undefined, damage: undefined, misbehaved: undefined, witnessLied: undefined, lied: new Set(), tied: new Set(), convictions: [], users: 0,
     exclusive(action) {
       const next = last.then(action, action)
       last = next

@@ -44,7 +44,7 @@ async function rememberHead(context: Context, memory: LogMemory): Promise<Failur
 }
 
 /** Proves that the smaller head is the beginning of the larger. Otherwise the log is convicted, or does not count in this check. */
-async function tie(context: Context, memory: LogMemory, a: KnownHead, b: KnownHead): Promise<Failure | undefined> {
+export async function tie(context: Context, memory: LogMemory, a: KnownHead, b: KnownHead): Promise<Failure | undefined> {
   const [older, newer] = a.size <= b.size ? [a, b] : [b, a]
   const key = memory.node.log
   const relation = older.size === newer.size

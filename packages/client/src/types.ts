@@ -1,4 +1,4 @@
-import type { ArtifactRequest, Crypto, LogEvidence, MisbehaviorProof, Policy, Roster, Verdict } from "@vouchsafe/core"
+import type { ArtifactFacts, ArtifactName, ArtifactRequest, Crypto, Lock, LogEvidence, MisbehaviorProof, Policy, Roster, Verdict } from "@vouchsafe/core"
 import type { AbortSignalLike, Clock, EvidenceCache, HttpTransport, StateStore } from "@vouchsafe/ports"
 
 /** How far a check is. Sent when something changed; cheap to ignore. */
@@ -26,12 +26,34 @@ export interface ClientOptions {
   readonly transport: HttpTransport
   readonly cache: EvidenceCache
   readonly state: StateStore
+  readonly lock?: LockUse
   /** Called with progress; what it throws ends the check. */
   readonly onProgress?: (progress: Progress) => void
   /** Socket of the person's own node, if one runs. */
   readonly daemonSocket?: string
   /** Waits, at most until `signal` aborts. Tests inject one that moves their clock. */
   readonly sleep?: Sleep
+}
+
+/** A project's lock, and what it may do. */
+export interface LockUse {
+  readonly lock: Lock
+  /** Digest of the genesis, where the roster is governed; the roster's lineage otherwise. */
+  readonly network?: string
+  /** `evidence`: it vouches and pins. `pins`: it is what a new one is compared with, and vouches for nothing. */
+  readonly as: "evidence" | "pins"
+  /** Purls that are not compared with the locked version: somebody accepted them. */
+  readonly unpinned?: ReadonlySet<string>
+}
+
+/** What the lock did for a check. */
+export interface LockCoverage {
+  /** Facts of the lock's lines about artifacts of this check, by `artifactKey`. */
+  readonly facts: ReadonlyMap<string, ArtifactFacts>
+  /** Artifacts of this check without a line that has the digest asked for. */
+  readonly missing: readonly ArtifactName[]
+  /** Why a part of the lock counts for nothing. */
+  readonly problems: readonly string[]
 }
 
 export interface CheckOptions {
@@ -85,6 +107,8 @@ export interface CheckResult {
   readonly failures: readonly NodeFailure[]
   /** Troubles of the client's own that cost nothing but time: a cache that cannot be written, a socket that is not used. */
   readonly notes: readonly Failure[]
+  /** Present where the project has a lock that vouches. */
+  readonly lock?: LockCoverage
   /** What was judged, for whoever explains. */
   readonly evidence: readonly LogEvidence[]
 }

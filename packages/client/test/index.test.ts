@@ -6,8 +6,8 @@ test("what the package exports", async () => {
     "createClient", "formatGatherRequest", "localVerdict", "mergeProofs", "parseGatherAnswer", "weigh",
   ])
   expect(Object.keys(await import("../src/node/index.ts")).sort()).toEqual([
-    "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "cacheDirectory", "commonestDigests", "credentialsUnder", "diskCache", "diskState", "findConfig", "findDaemonSocket", "genesisPath", "hashFunction",
-    "httpTransport", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "stateDirectory", "systemClock", "systemLockWorld", "systemTimers", "userConfigPath",
-    "withLock", "yarnRegistries",
+    "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "LOCK_NAME", "cacheDirectory", "commonestDigests", "credentialsUnder", "diskCache", "diskState", "findConfig", "findDaemonSocket", "findLockFile", "genesisPath", "hashFunction",
+    "httpTransport", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "readLockFile", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "stateDirectory", "systemClock", "systemLockWorld", "systemTimers", "userConfigPath",
+    "withLock", "writeLockFile", "yarnRegistries",
   ])
 })

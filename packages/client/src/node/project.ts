@@ -5,10 +5,10 @@
  */
 import { statSync } from "node:fs"
 import { resolve } from "node:path"
-import { type ArtifactRequest, parsePolicy, parseRoster, type Policy, POLICY_LENGTH_MAX, type Roster, ROSTER_LENGTH_MAX, VouchsafeError } from "@vouchsafe/core"
-import type { Clock, HttpTransport } from "@vouchsafe/ports"
+import { type ArtifactRequest, type Lock, parsePolicy, parseRoster, type Policy, POLICY_LENGTH_MAX, type Roster, ROSTER_LENGTH_MAX, VouchsafeError } from "@vouchsafe/core"
+import type { Clock, EvidenceCache, HttpTransport } from "@vouchsafe/ports"
 import { createClient } from "../client.ts"
-import type { CheckOptions, CheckResult, Client, Failure, Progress } from "../types.ts"
+import type { CheckOptions, CheckResult, Client, Failure, LockUse, Progress } from "../types.ts"
 import { systemClock } from "./clock.ts"
 import { nodeCrypto } from "./crypto.ts"
 import { findDaemonSocket } from "./daemon-socket.ts"
@@ -17,9 +17,13 @@ import { diskState } from "./disk-state.ts"
 import { diskError, readTextIfPresent } from "./files.ts"
 import { findConfig } from "./find-config.ts"
 import { httpTransport } from "./http.ts"
+import { findLockFile, type LockFile, readLockFile } from "./lock-file.ts"
+import { graceOf, refuseUncovered, requireSameNetwork } from "./lock-floor.ts"
 import { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"
 import { cacheDirectory, type Env, stateDirectory } from "./paths.ts"
-import { rosterOf } from "./roster-state.ts"
+import { type RosterInForce, rosterOf } from "./roster-state.ts"
+
+const NO_CACHE: EvidenceCache = { read: () => undefined, write: () => undefined }
 
 export interface ProjectOptions {
   /** Folder of the project, or one below it. */
@@ -28,6 +32,12 @@ export interface ProjectOptions {
   readonly onProgress?: (progress: Progress) => void
   /** Registries that the host already knows; then npm's configuration is not read, which takes some 40 ms. */
   readonly registries?: NpmRegistries
+  /** Folder whose lock is used, or one below it; the project's by default. */
+  readonly lockDir?: string
+  /** Whether the lock vouches, or is only what a new one is compared with. */
+  readonly lockUse?: LockUse["as"]
+  /** Purls that are not compared with the locked version: somebody accepted them. */
+  readonly unpinned?: ReadonlySet<string>
   /** For tests and for hosts with a transport of their own. */
   readonly transport?: HttpTransport
   readonly clock?: Clock
@@ -42,6 +52,13 @@ export interface Project {
   readonly registries: NpmRegistries
   readonly cacheDir: string
   readonly stateDir: string
+  /** The lock that was read, if there is one. */
+  readonly lockFile?: LockFile
+  /** Digest of the network: of the genesis, or the roster's lineage. A lock is of one network. */
+  readonly network: string
+  readonly transport: HttpTransport
+  /** A client that judges by a lock alone: no cache, no daemon. */
+  clientOf(lock: Lock): Client
   /** Why a local node's socket is there but not used. */
   readonly notes: readonly Failure[]
   check(requests: readonly ArtifactRequest[], options?: CheckOptions): Promise<CheckResult>
@@ -51,7 +68,7 @@ export interface Project {
 
 /**
  * Opens the project that rules `dir`.
- * @throws VouchsafeError CONFIG_MALFORMED, ROSTER_MALFORMED, ROSTER_EXPIRED, ROSTER_REFUSED, STATE_UNSAFE, DISK: without these nothing can be decided, and nothing may be installed.
+ * @throws VouchsafeError CONFIG_MALFORMED, LOCK_MALFORMED, ROSTER_MALFORMED, ROSTER_EXPIRED, ROSTER_REFUSED, STATE_UNSAFE, DISK: without these nothing can be decided, and nothing may be installed.
  */
 export async function openProject(options: ProjectOptions): Promise<Project> {
   const { path: configPath, dir } = findConfig(options.dir, options.env)
@@ -59,27 +76,38 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
   const rosterPath = resolve(dir, policy.roster)
   const floor = parseRoster(nodeCrypto, readText(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
   const clock = options.clock ?? systemClock
-  const inForce = (): Roster => rosterOf(policy, floor, configPath, options.env, clock.nowMs())
-  const roster = inForce()
+  const lockPath = findLockFile(options.lockDir ?? options.dir, dir)
+  const lockFile = lockPath === undefined ? undefined : readLockFile(lockPath)
+  const graceSeconds = lockFile === undefined ? 0 : graceOf(lockFile.lock, policy, clock)
+  const inForce = (): RosterInForce => rosterOf({ policy, floor, configPath, env: options.env, nowMs: clock.nowMs(), graceSeconds })
+  const { roster, isOver } = inForce()
+  const network = policy.governance?.genesis ?? roster.lineage
+  const lockUse = options.lockUse ?? "evidence"
+  if (lockFile !== undefined && lockUse === "evidence") requireSameNetwork(lockFile, network, roster)
   const own = options.transport === undefined ? httpTransport() : undefined
   const transport = options.transport ?? own as HttpTransport
   const daemon = findDaemonSocket(options.env)
   const cacheDir = cacheDirectory(options.env, roster.lineage)
   const stateDir = stateDirectory(options.env)
+  const parts = { roster, policy, transport, crypto: nodeCrypto, clock, state: diskState(stateDir) }
   const client = createClient({
-    roster, policy, transport, crypto: nodeCrypto, clock,
-    cache: diskCache(cacheDir), state: diskState(stateDir),
+    ...parts, cache: diskCache(cacheDir),
+    ...(lockFile === undefined ? {} : { lock: { lock: lockFile.lock, network, as: lockUse, ...(options.unpinned === undefined ? {} : { unpinned: options.unpinned }) } }),
     ...(daemon.path === undefined ? {} : { daemonSocket: daemon.path }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   })
   return {
-    client, policy, roster, configPath, rosterPath, cacheDir, stateDir,
+    client, policy, roster, configPath, rosterPath, cacheDir, stateDir, network, transport,
+    ...(lockFile === undefined ? {} : { lockFile }),
+    clientOf: (lock) => createClient({ ...parts, cache: NO_CACHE, lock: { lock, network, as: "evidence" } }),
     registries: options.registries ?? await loadNpmConfig({ dir: options.dir, env: options.env }),
     notes: daemon.skipped === undefined ? [] : [{ code: "STATE_UNSAFE", message: `the local node is not used: ${daemon.skipped}` }],
     async check(requests, checkOptions) {
       // A process that is kept running must not outlive its roster.
-      if (inForce().digest !== roster.digest) throw new VouchsafeError("ROSTER_EXPIRED", "the roster changed since this process began", { hint: "start it again" })
-      return client.check(requests, checkOptions)
+      const now = inForce()
+      if (now.roster.digest !== roster.digest) throw new VouchsafeError("ROSTER_EXPIRED", "the roster changed since this process began", { hint: "start it again" })
+      // Who is over vouches for nothing new.
+      return isOver || now.isOver ? refuseUncovered(await client.check(requests, { ...checkOptions, budgetMs: 0 }), policy) : client.check(requests, checkOptions)
     },
     close: () => own?.close(),
   }

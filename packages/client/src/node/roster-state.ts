@@ -41,14 +41,33 @@ export function requireSameGenesis(env: Env, configPath: string, genesis: string
   throw new VouchsafeError("ROSTER_REFUSED", `${configPath} names genesis ${genesis ?? "none"}, expected ${known}, which this project followed`, { hint: `if it is meant, remove ${path}` })
 }
 
+/** The roster that rules a project. */
+export interface RosterInForce {
+  readonly roster: Roster
+  /** Its time has run out, and only what the lock holds may still be judged by it (THREATS, TUF freeze). */
+  readonly isOver: boolean
+}
+
+/** What the roster of a project depends on. */
+export interface RosterOptions {
+  readonly policy: Policy
+  /** The committed roster. */
+  readonly floor: Roster
+  readonly configPath: string
+  readonly env: Env
+  readonly nowMs: number
+  /** How long after its end a verified roster still serves what a lock holds, in seconds. */
+  readonly graceSeconds: number
+}
+
 /**
  * Gives the roster that rules a project: its file, or the verified one with the file as floor.
  * @throws VouchsafeError ROSTER_EXPIRED, ROSTER_REFUSED, ROSTER_MALFORMED, STATE_UNSAFE, DISK.
  */
-export function rosterOf(policy: Policy, floor: Roster, configPath: string, env: Env, nowMs: number): Roster {
+export function rosterOf({ policy, floor, configPath, env, nowMs, graceSeconds }: RosterOptions): RosterInForce {
   const genesis = policy.governance?.genesis
   requireSameGenesis(env, configPath, genesis)
-  if (genesis === undefined) return floor
+  if (genesis === undefined) return { roster: floor, isOver: false }
   const path = join(rosterFolder(env, genesis), "current.json")
   const text = readTextIfPresent(path)
   if (text === undefined) throw new VouchsafeError("ROSTER_EXPIRED", "no verified roster is at hand", { hint: HINT })
@@ -61,8 +80,9 @@ export function rosterOf(policy: Policy, floor: Roster, configPath: string, env:
   const { expires, roster: rosterText } = kept
   if (kept.genesis !== genesis || typeof expires !== "number" || typeof rosterText !== "string") throw damaged(path)
   // Written so that a time that is no number is over, too.
-  if (!(nowMs < expires * 1000)) throw new VouchsafeError("ROSTER_EXPIRED", "verified roster is over", { hint: HINT })
+  const isOver = !(nowMs < expires * 1000)
+  if (isOver && !(nowMs < (expires + graceSeconds) * 1000)) throw new VouchsafeError("ROSTER_EXPIRED", "verified roster is over", { hint: HINT })
   const roster = parseRoster(nodeCrypto, rosterText)
   if (roster.version < floor.version) throw new VouchsafeError("ROSTER_REFUSED", `verified roster has version ${roster.version}, expected the committed ${floor.version} or higher`, { hint: HINT })
-  return roster
+  return { roster, isOver }
 }

@@ -1,0 +1,167 @@
+/**
+ * What `vouchsafe.lock` brings to a check (spec/client.md, "Lock").
+ *
+ * @packageDocumentation
+ */
+import {
+  type ArtifactFacts, artifactKey, type ArtifactName, type ArtifactRequest, compareVersions, type Crypto, type KnownHead, npmNameOf, openHead, openLock, type OpenedLock, type Roster, unlessRefused, type Verdict,
+} from "@vouchsafe/core"
+import type { KeptStatement, LogBook } from "./book.ts"
+import { type Budget, startBudget } from "./budget.ts"
+import { type Context, failureOf } from "./context.ts"
+import { openArtifacts } from "./gather.ts"
+import { LOCK_REFRESH_MS } from "./limits.ts"
+import type { LogMemory } from "./memory.ts"
+import { tie } from "./remember.ts"
+import type { LockCoverage, LockUse } from "./types.ts"
+
+/** A lock as the checks of one client use it. */
+export interface Locked {
+  /** False where it only pins. */
+  readonly vouches: boolean
+  /** Facts of the locked versions by package name, which a new version is compared with. */
+  readonly pins: ReadonlyMap<string, ArtifactFacts>
+  /** Whether an artifact is compared with the locked version: not one that is locked itself, nor one that was accepted. */
+  isPinned(request: ArtifactRequest): boolean
+  /** The lock as it stands now: opened anew when a log or a witness stopped counting. */
+  open(roster: Roster, books: readonly LogBook[], nowSeconds: number): OpenedLock
+  /** Statements that the lock holds with their own proofs, of this log. */
+  proofsOf(book: LogBook): readonly KeptStatement[]
+  /** The request with the digest that the lock has for it, where it has none of its own. */
+  completed(request: ArtifactRequest): ArtifactRequest
+  /** Whether the lock has a line about an artifact, with the digest that is asked for. */
+  covers(request: ArtifactRequest): boolean
+  factsOf(artifact: ArtifactName): ArtifactFacts | undefined
+  /** Heads of a node's present log, each signed by it. */
+  headsOf(memory: LogMemory): readonly KnownHead[]
+}
+
+/** Prepares a lock for the checks of a client. */
+export function useLock(crypto: Crypto, { as, lock, network, unpinned = new Set() }: LockUse): Locked {
+  const facts = new Map(lock.lines.artifacts.map((line) => [artifactKey(line.facts), line.facts]))
+  const signed = new Set([...lock.locksets, ...lock.proofs].map(({ checkpoint }) => checkpoint))
+  const heads = new Map<string, readonly KnownHead[]>()
+  const proofs = lock.proofs.flatMap(({ origin, ...proof }): KeptStatement[] => {
+    const artifact = nameIn(proof.entry)
+    return artifact === undefined ? [] : [{ artifact, statement: { origin, ...proof } }]
+  })
+  const covers = (request: ArtifactRequest): boolean => {
+    const known = facts.get(artifactKey(request))
+    return known !== undefined && (request.sha512 === undefined || request.sha512 === known.sha512)
+  }
+  let opened: { readonly roster: Roster; readonly lied: string; readonly nowSeconds: number; readonly lock: OpenedLock } | undefined
+  return {
+    vouches: as === "evidence",
+    pins: pinsOf(facts.values()),
+    isPinned: (request) => !unpinned.has(request.purl) && !covers(request),
+    open(roster, books, nowSeconds) {
+      const without = books.filter(({ distrust, memory }) => distrust !== undefined || memory.misbehaved !== undefined).flatMap(({ memory: { node } }) => [node.log, ...(node.retired ?? []).map((one) => one.log)])
+      const lied = new Set([...without.map(({ vkey }) => vkey), ...books.flatMap(({ memory }) => [...memory.lied])])
+      const key = [...lied].sort().join("\n")
+      // A roster without a convicted witness is another object.
+      const isSame = opened !== undefined && opened.lied === key && opened.nowSeconds === nowSeconds && opened.roster.policy.witnesses.length === roster.policy.witnesses.length
+      if (!isSame || opened === undefined) opened = { roster, lied: key, nowSeconds, lock: openLock({ crypto, roster, now: nowSeconds, lied, ...(network === undefined ? {} : { network }) }, lock) }
+      return opened.lock
+    },
+    proofsOf: ({ memory: { node } }) => {
+      const names = new Set([node.log, ...(node.retired ?? []).map((one) => one.log)].map(({ name }) => name))
+      return proofs.filter(({ statement }) => names.has(statement.origin))
+    },
+    completed(request) {
+      const sha512 = request.sha512 ?? facts.get(artifactKey(request))?.sha512
+      return sha512 === undefined ? request : { ...request, sha512 }
+    },
+    covers,
+    factsOf: (artifact) => facts.get(artifactKey(artifact)),
+    headsOf({ node: { log } }) {
+      const known = heads.get(log.vkey) ?? [...signed].filter((text) => text.startsWith(`${log.name}\n`)).flatMap((text) => unlessRefused(() => openHead(crypto, log, text)) ?? [])
+      heads.set(log.vkey, known)
+      return known
+    },
+  }
+}
+
+const SUBJECT = /"name":"(pkg:npm\/[!-~]+?)"/
+const REGISTRY = /"registry":"([!-~]+?)"/
+
+/** What an entry is about, for the book-keeping alone: core reads it properly. */
+function nameIn(entry: string): ArtifactName | undefined {
+  const purl = SUBJECT.exec(entry)?.[1]
+  return purl === undefined ? undefined : { purl, registry: REGISTRY.exec(entry)?.[1] ?? "" }
+}
+
+/** The highest locked version of each package. */
+function pinsOf(all: Iterable<ArtifactFacts>): ReadonlyMap<string, ArtifactFacts> {
+  const pins = new Map<string, ArtifactFacts>()
+  for (const facts of all) {
+    const { name, version } = npmNameOf(facts.purl)
+    const known = pins.get(name)
+    if (known === undefined || compareVersions(version, npmNameOf(known.purl).version) > 0) pins.set(name, facts)
+  }
+  return pins
+}
+
+/** Puts the lock's own proofs into the books, and gives the artifacts that the lock alone does not settle. */
+export function readLock(locked: Locked | undefined, books: readonly LogBook[], artifacts: readonly ArtifactName[], judge: () => readonly Verdict[]): readonly ArtifactName[] {
+  if (locked?.vouches !== true) return artifacts
+  for (const book of books) book.cached = lockProofs(locked, book, artifacts)
+  return openArtifacts(artifacts, judge())
+}
+
+/** The lock's own proofs about these artifacts. */
+export function lockProofs(locked: Locked | undefined, book: LogBook, artifacts: readonly ArtifactName[]): readonly KeptStatement[] {
+  const proofs = locked?.vouches === true ? locked.proofsOf(book) : []
+  if (proofs.length === 0) return proofs
+  const purls = new Set(artifacts.map(({ purl }) => purl))
+  return proofs.filter(({ artifact }) => purls.has(artifact.purl))
+}
+
+/** Nobody waits long for notices alone: the lock has settled the rest. */
+export function refreshBudget({ budget, options }: Context): Budget {
+  return startBudget(options.clock, Math.min(LOCK_REFRESH_MS, budget.leftMs()), budget.signal)
+}
+
+/** What the lock did for the requests of a check. */
+export function coverageOf({ options }: Context, locked: Locked, books: readonly LogBook[], requests: readonly ArtifactRequest[]): LockCoverage {
+  const facts = new Map(requests.flatMap((request) => {
+    const known = locked.factsOf(request)
+    return known === undefined ? [] : [[artifactKey(request), known] as const]
+  }))
+  const missing = new Map(requests.filter((request) => !locked.covers(request)).map(({ purl, registry }) => [artifactKey({ purl, registry }), { purl, registry }]))
+  const { problems } = locked.open(options.roster, books, Math.max(0, Math.floor(options.clock.nowMs() / 1_000)))
+  return { facts, missing: [...missing.values()], problems: problems.map(({ message }) => message) }
+}
+
+/** Where nothing is remembered of a log, the largest head that the lock holds of it is what an answer must extend. */
+export function takeFloor(locked: Locked, memory: LogMemory): void {
+  if (memory.head !== undefined || memory.damage !== undefined || memory.users > 0) return
+  memory.head = locked.headsOf(memory).reduce<KnownHead | undefined>((largest, head) => (largest === undefined || head.size > largest.size ? head : largest), undefined)
+}
+
+/**
+ * Demands of each log that answered that every head in the lock is the beginning of what it shows now. One that contradicts it convicts; one
+ * that cannot be compared makes the log not count in this check.
+ */
+export async function tieHeads(context: Context, locked: Locked, books: readonly LogBook[]): Promise<void> {
+  await Promise.all(books.map(async (book) => {
+    const { memory } = book
+    const hasAnswered = book.noticesRead || book.wasReachedByDaemon
+    if (!hasAnswered || memory.misbehaved !== undefined || book.distrust !== undefined) return
+    await memory.exclusive(async () => {
+      for (const head of locked.headsOf(memory)) await tieOne(context, book, head)
+    })
+  }))
+}
+
+async function tieOne(context: Context, book: LogBook, head: KnownHead): Promise<void> {
+  const { memory } = book
+  if (memory.head === undefined || head.size === 0 || memory.tied.has(head.signed) || memory.misbehaved !== undefined) return
+  try {
+    const failure = await tie(context, memory, head, memory.head)
+    if (failure === undefined) memory.tied.add(head.signed)
+    // Without time there was nothing to read it with: the next check asks again.
+    else if (context.budget.leftMs() > 0) book.distrust ??= { code: failure.code, message: `${failure.message}; one of them stands in vouchsafe.lock` }
+  } catch (error) {
+    context.notes.push(failureOf(error))
+  }
+}
