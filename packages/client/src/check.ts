@@ -16,7 +16,7 @@ import { convictEquivocator } from "./equivocation.ts"
 import { toEvidence } from "./evidence.ts"
 import { gatherFromNodes, openArtifacts, report, staleBooks } from "./gather.ts"
 import type { DaemonTold, Lane } from "./lanes.ts"
-import { coverageOf, type Locked, lockProofs, readLock, refreshBudget, takeFloor, tieHeads } from "./locked.ts"
+import { coverageOf, type Locked, lockProofs, pinGroups, readLock, refreshBudget, takeFloor, tieHeads } from "./locked.ts"
 import { type LogMemory, refreshMemory } from "./memory.ts"
 import type { CheckResult, NodeFailure, Sleep } from "./types.ts"
 
@@ -86,11 +86,13 @@ function judgeNow({ crypto, options }: Context, locked: Locked | undefined, book
   const { clock, policy, roster } = options
   const now = Math.max(0, Math.floor(clock.nowMs() / 1_000))
   const input = { crypto, roster, policy, now, evidence: books.map(toEvidence), ...(locked?.vouches === true ? { lock: locked.open(roster, books, now) } : {}) }
-  if (locked === undefined || !requests.some(locked.isPinned)) return verify({ ...input, requests })
-  // A package may be locked in several versions by several people: only what is not locked itself is compared.
-  const others = verify({ ...input, requests: requests.filter((request) => !locked.isPinned(request)) }).values()
-  const pinned = verify({ ...input, requests: requests.filter(locked.isPinned), pins: locked.pins }).values()
-  return requests.map((request) => (locked.isPinned(request) ? pinned : others).next().value as Verdict)
+  if (locked === undefined) return verify({ ...input, requests })
+  const verdicts: Verdict[] = []
+  for (const { pins, places } of pinGroups(locked, requests)) {
+    const judged = verify({ ...input, pins, requests: places.map((place) => requests[place] as ArtifactRequest) })
+    for (const [i, place] of places.entries()) verdicts[place] = judged[i] as Verdict
+  }
+  return verdicts
 }
 
 function openBooks(engine: CheckEngine, context: Context): LogBook[] {

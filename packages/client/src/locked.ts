@@ -19,10 +19,11 @@ import type { LockCoverage, LockUse } from "./types.ts"
 export interface Locked {
   /** False where it only pins. */
   readonly vouches: boolean
-  /** Facts of the locked versions by package name, which a new version is compared with. */
-  readonly pins: ReadonlyMap<string, ArtifactFacts>
-  /** Whether an artifact is compared with the locked version: not one that is locked itself, nor one that was accepted. */
-  isPinned(request: ArtifactRequest): boolean
+  /**
+   * What an artifact is compared with: the highest locked version of its package that is below it. Nothing for what is locked itself, what was
+   * accepted, and what is older than all that is locked: a tree holds old versions of packages that found other makers since.
+   */
+  pinOf(request: ArtifactRequest): ArtifactFacts | undefined
   /** The lock as it stands now: opened anew when a log or a witness stopped counting. */
   open(roster: Roster, books: readonly LogBook[], nowSeconds: number): OpenedLock
   /** Statements that the lock holds with their own proofs, of this log. */
@@ -49,11 +50,11 @@ export function useLock(crypto: Crypto, { as, lock, network, unpinned = new Set(
     const known = facts.get(artifactKey(request))
     return known !== undefined && (request.sha512 === undefined || request.sha512 === known.sha512)
   }
+  const versions = versionsOf(facts.values())
   let opened: { readonly roster: Roster; readonly lied: string; readonly nowSeconds: number; readonly lock: OpenedLock } | undefined
   return {
     vouches: as === "evidence",
-    pins: pinsOf(facts.values()),
-    isPinned: (request) => !unpinned.has(request.purl) && !covers(request),
+    pinOf: (request) => (unpinned.has(request.purl) || covers(request) ? undefined : highestBelow(versions, request.purl)),
     open(roster, books, nowSeconds) {
       const without = books.filter(({ distrust, memory }) => distrust !== undefined || memory.misbehaved !== undefined).flatMap(({ memory: { node } }) => [node.log, ...(node.retired ?? []).map((one) => one.log)])
       const lied = new Set([...without.map(({ vkey }) => vkey), ...books.flatMap(({ memory }) => [...memory.lied])])
@@ -90,15 +91,50 @@ function nameIn(entry: string): ArtifactName | undefined {
   return purl === undefined ? undefined : { purl, registry: REGISTRY.exec(entry)?.[1] ?? "" }
 }
 
-/** The highest locked version of each package. */
-function pinsOf(all: Iterable<ArtifactFacts>): ReadonlyMap<string, ArtifactFacts> {
-  const pins = new Map<string, ArtifactFacts>()
+type Versions = ReadonlyMap<string, readonly { readonly version: string; readonly facts: ArtifactFacts }[]>
+
+/** By package name. */
+function versionsOf(all: Iterable<ArtifactFacts>): Versions {
+  const versions = new Map<string, { readonly version: string; readonly facts: ArtifactFacts }[]>()
   for (const facts of all) {
     const { name, version } = npmNameOf(facts.purl)
-    const known = pins.get(name)
-    if (known === undefined || compareVersions(version, npmNameOf(known.purl).version) > 0) pins.set(name, facts)
+    const known = versions.get(name)
+    if (known === undefined) versions.set(name, [{ version, facts }])
+    else known.push({ version, facts })
   }
-  return pins
+  return versions
+}
+
+function highestBelow(versions: Versions, purl: string): ArtifactFacts | undefined {
+  const asked = unlessRefused(() => npmNameOf(purl))
+  const below = (asked === undefined ? undefined : versions.get(asked.name) ?? [])?.filter(({ version }) => compareVersions(version, asked?.version ?? "") < 0) ?? []
+  const [first, ...others] = below
+  return first === undefined ? undefined : others.reduce((highest, one) => (compareVersions(one.version, highest.version) > 0 ? one : highest), first).facts
+}
+
+/** Requests that are judged together: none of a group is compared with another version of its package than the rest. */
+export interface PinGroup {
+  readonly pins: Map<string, ArtifactFacts>
+  readonly places: number[]
+}
+
+/** Sorts requests so that one pin a package name is enough in each group. */
+export function pinGroups(locked: Locked, requests: readonly ArtifactRequest[]): readonly PinGroup[] {
+  const free: PinGroup = { pins: new Map(), places: [] }
+  const groups = [free]
+  for (const [place, request] of requests.entries()) {
+    const pin = locked.pinOf(request)
+    if (pin === undefined) {
+      free.places.push(place)
+      continue
+    }
+    const { name } = npmNameOf(pin.purl)
+    const fitting = groups.find((group) => group !== free && (group.pins.get(name) ?? pin) === pin) ?? { pins: new Map<string, ArtifactFacts>(), places: [] }
+    if (!groups.includes(fitting)) groups.push(fitting)
+    fitting.pins.set(name, pin)
+    fitting.places.push(place)
+  }
+  return groups.filter(({ places }) => places.length > 0)
 }
 
 /** Puts the lock's own proofs into the books, and gives the artifacts that the lock alone does not settle. */
