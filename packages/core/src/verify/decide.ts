@@ -7,6 +7,7 @@ import { conflictFindings, isVersionWithdrawn, withdrawalFindings } from "./rule
 import { allowHint, type DecisionContext, type Demands, demandsOn } from "./rules/context.ts"
 import { softened } from "./rules/exceptions.ts"
 import { provenanceFindings, type ProvenanceView, viewProvenance } from "./rules/provenance.ts"
+import { lockAgeFindings } from "./rules/locked.ts"
 import { levelFindings, mismatchFindings, rebuildClaims, type RebuildsView, viewRebuilds } from "./rules/rebuilds.ts"
 import { registryFindings } from "./rules/registry.ts"
 import { releaseFindings, type ReleasesView, viewReleases } from "./rules/releases.ts"
@@ -46,7 +47,7 @@ export function decide(context: DecisionContext, request: ArtifactRequest): Verd
   const origin: Origin = { rebuilds, provenance: viewProvenance(context.threshold, tally.counted), releases: viewReleases(context, request, demands, tally.counted) }
   const findings = [
     ...placement, ...objectionFindings(context, request, demands, tally), ...conflictFindings(context, request, demands, tally.observed), ...withdrawalFindings(context, request),
-    ...mismatchFindings(demands, origin.rebuilds),
+    ...mismatchFindings(demands, origin.rebuilds), ...lockAgeFindings(context, tally),
   ]
   const shortfall = request.sha512 === undefined ? undefined : shortfallFinding(context, request, demands, tally)
   if (shortfall !== undefined) findings.push(shortfall)

@@ -2,6 +2,7 @@ import type { Bytes } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import type { ArtifactFacts } from "./artifact-facts.ts"
 import type { ArtifactName, ArtifactStatus } from "./evidence.ts"
+import type { OpenedLock } from "./lock/open.ts"
 import type { Policy } from "./policy.ts"
 import type { Roster } from "./roster.ts"
 import type { ArtifactRequest } from "./verdict.ts"
@@ -61,4 +62,6 @@ export interface VerifyInput {
   readonly lists?: readonly MaliciousList[]
   /** By package name: facts of the version that the project's lock holds. An artifact of another identity is IDENTITY_CHANGED. */
   readonly pins?: ReadonlyMap<string, ArtifactFacts>
+  /** The project's lock, opened against this roster and time: operators that derived a line count as if their statement with its facts had been seen. */
+  readonly lock?: OpenedLock
 }

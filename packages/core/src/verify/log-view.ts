@@ -167,7 +167,8 @@ function readEntries(crypto: Crypto, batch: EntryBatch, log: BatchLog, statement
     const index = batch.indices[i] as number
     try {
       const entry = parseEntry(text)
-      if (isRetired && (entry.kind === "rebuild" || entry.kind === "foreign")) continue
+      // A lockset is about a lock, not about an artifact; a lock brings its own.
+      if (entry.kind === "lockset" || (isRetired && (entry.kind === "rebuild" || entry.kind === "foreign"))) continue
       if (entry.kind === "rebuild" && entry.rebuild.log === name) addOnce(statements.rebuilds, artifactKey(entry.rebuild), { index, rebuild: entry.rebuild })
       else if (entry.kind === "foreign" && entry.foreign.log === name) addOnce(statements.foreign, entry.foreign.purl, { index, foreign: entry.foreign })
       else if (entry.kind === "observation" || entry.kind === "by-digest") {

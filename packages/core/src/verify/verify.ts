@@ -15,6 +15,8 @@ import { headChecker } from "./head.ts"
 import type { VerifyInput } from "./input.ts"
 import { type LogView, viewLog } from "./log-view.ts"
 import { indexNotices } from "./notices.ts"
+import { aboveFloor } from "./lock/floor.ts"
+import { lockProblems } from "./rules/locked.ts"
 import { rulesetsOf } from "./rules/ruleset.ts"
 import type { ArtifactRequest, Finding, Verdict } from "./verdict.ts"
 
@@ -27,18 +29,21 @@ const NO_PINS: ReadonlyMap<string, ArtifactFacts> = new Map()
  * @throws TypeError when the input is not of its type; nothing else.
  */
 export function verify(input: VerifyInput): Verdict[] {
-  const { crypto, roster, policy, now, requests, evidence, lists = [], pins = NO_PINS } = input
+  const { crypto, roster, policy, now, requests, evidence, lists = [], pins = NO_PINS, lock } = input
   if (!Number.isSafeInteger(now) || now < 0) throw new TypeError(`now is ${now}, expected Unix seconds`)
   const heads = headChecker(crypto, roster, now)
-  const views = roster.nodes.map((node) => viewLog(crypto, heads, node, evidence.find((log) => log.origin === node.log.name && log.operator === node.operator)))
-  const ahead = Math.max(0, ...views.map((view) => view.aheadTime))
+  const views = roster.nodes.map((node) => {
+    const own = evidence.find((log) => log.origin === node.log.name && log.operator === node.operator)
+    return aboveFloor(crypto, viewLog(crypto, heads, node, own), own, lock?.notices.get(node.notices.name))
+  })
+  const ahead = Math.max(lock?.aheadTime ?? 0, ...views.map((view) => view.aheadTime))
   if (ahead > 0) return requests.map((request) => clockBehind(request, ahead - now, roster.singleOperator))
   const notices = indexNotices(views.filter((view) => view.notices !== undefined && view.misbehavior === undefined)
     .map((view) => ({ operator: view.node.operator, entries: view.notices?.entries ?? [] })))
   const threshold = Math.max(roster.threshold, policy.threshold ?? 0)
-  const shared = views.flatMap(nodeFindings)
-  const timeSeconds = Math.max(0, ...views.map((view) => view.newestTime))
-  const context = { crypto, roster, policy, now, timeSeconds, threshold, views, notices, rulesetOf: rulesetsOf(policy), lists, pins }
+  const shared = [...views.flatMap(nodeFindings), ...lockProblems(lock)]
+  const timeSeconds = Math.max(lock?.newestTime ?? 0, ...views.map((view) => view.newestTime))
+  const context = { crypto, roster, policy, now, timeSeconds, threshold, views, notices, rulesetOf: rulesetsOf(policy), lists, pins, lock }
   return requests.map((request) => {
     const verdict = decide(context, request)
     return shared.length === 0 ? verdict : { ...verdict, findings: [...verdict.findings, ...shared] }

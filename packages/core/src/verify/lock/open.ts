@@ -53,6 +53,8 @@ export interface LockProblem {
 export interface NoticesFloor {
   readonly size: number
   readonly root: Bytes
+  /** When that was, Unix seconds. */
+  readonly timeSeconds: number
 }
 
 /** A lock whose proofs were checked against a roster at a time. */
@@ -179,11 +181,11 @@ function agreed(numbers: readonly number[], threshold: number): number {
 function noticesFloors({ nodes, threshold }: Roster, held: readonly Held[]): ReadonlyMap<string, NoticesFloor> {
   const floors = new Map<string, NoticesFloor>()
   for (const { operator, notices } of nodes) {
-    const claims = held.flatMap(({ word, lockset }) => lockset.notices.filter(({ log }) => log === notices.name).map((head) => ({ operator: word.operator, head })))
-    const own = claims.find((claim) => claim.operator === operator)?.head
-    const shared = claims.map(({ head }) => head).find((head) => claims.filter((claim) => isSame(claim.head, head)).length >= threshold)
-    const floor = own === undefined || (shared !== undefined && shared.size > own.size) ? shared : own
-    if (floor !== undefined) floors.set(notices.name, { size: floor.size, root: floor.root })
+    const claims = held.flatMap(({ word, lockset }) => lockset.notices.filter(({ log }) => log === notices.name).map((head) => ({ operator: word.operator, head, timeSeconds: word.timeSeconds })))
+    const own = claims.find((claim) => claim.operator === operator)
+    const shared = claims.find(({ head }) => claims.filter((claim) => isSame(claim.head, head)).length >= threshold)
+    const floor = own === undefined || (shared !== undefined && shared.head.size > own.head.size) ? shared : own
+    if (floor !== undefined) floors.set(notices.name, { size: floor.head.size, root: floor.head.root, timeSeconds: floor.timeSeconds })
   }
   return floors
 }

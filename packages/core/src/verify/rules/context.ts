@@ -7,6 +7,7 @@ import type { Crypto } from "../../crypto.ts"
 import type { ArtifactFacts } from "../artifact-facts.ts"
 import { displayName } from "../format.ts"
 import type { MaliciousList } from "../input.ts"
+import type { OpenedLock } from "../lock/open.ts"
 import type { LogView } from "../log-view.ts"
 import { matchesName } from "../name-pattern.ts"
 import type { NoticeIndex } from "../notices.ts"
@@ -32,6 +33,7 @@ export interface DecisionContext {
   readonly rulesetOf: (request: ArtifactRequest) => Ruleset
   readonly lists: readonly MaliciousList[]
   readonly pins: ReadonlyMap<string, ArtifactFacts>
+  readonly lock?: OpenedLock | undefined
 }
 
 /** What the policy asks of one request. */

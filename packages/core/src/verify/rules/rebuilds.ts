@@ -10,6 +10,7 @@ import type { Rebuild } from "../rebuild.ts"
 import type { ArtifactRequest, Finding, RebuildClaim } from "../verdict.ts"
 import { type DecisionContext, type Demands, explainHint, list, operatorsText, rebuildersNeeded } from "./context.ts"
 import { severityOf } from "./ruleset.ts"
+import { seenBy } from "./locked.ts"
 import { staleness } from "./tally.ts"
 
 /** One operator's newest rebuild of the requested bytes. */
@@ -41,7 +42,7 @@ export function viewRebuilds(context: DecisionContext, request: ArtifactRequest)
     const operator = view.node.operator
     const other = byOperator.get(operator)
     if (other !== undefined && other.rebuild.rebuiltAt >= newest.rebuild.rebuiltAt) continue
-    byOperator.set(operator, { operator, origin: view.node.log.name, ...newest, isCounted: isCounted(context, view, key, newest.rebuild) })
+    byOperator.set(operator, { operator, origin: view.node.log.name, ...newest, isCounted: isCounted(context, view, request, newest.rebuild) })
   }
   if (byOperator.size === 0) return NONE
   const all = [...byOperator.values()]
@@ -56,8 +57,8 @@ function newestOf(seen: readonly SeenRebuild[] | undefined, sha512: string | und
   return newest
 }
 
-function isCounted(context: DecisionContext, view: LogView, key: string, rebuild: Rebuild): boolean {
-  return rebuild.match !== "none" && staleness(context, view) === undefined && isShown(rebuild, view.observations.get(key))
+function isCounted(context: DecisionContext, view: LogView, request: ArtifactRequest, rebuild: Rebuild): boolean {
+  return rebuild.match !== "none" && staleness(context, view, request) === undefined && isShown(rebuild, seenBy(context, view, artifactKey(request)))
 }
 
 /** The level must be the one that the node's own observation of the published bytes shows beside the rebuild (rebuild.md 4). */

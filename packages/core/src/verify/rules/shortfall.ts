@@ -5,6 +5,7 @@
  */
 import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
 import { brief, type DecisionContext, type Demands, HINT_EXPLAIN, list } from "./context.ts"
+import { lockShortfall } from "./locked.ts"
 import { absentAttesters, type Shortfall, type Tally } from "./tally.ts"
 
 /** The finding for too few operators; undefined when enough count, or when statement rules alone keep enough of them from counting and say so. */
@@ -29,13 +30,15 @@ export function shortfallFinding(context: DecisionContext, request: ArtifactRequ
     return { ...base, code: refusal, message: `${have}; ${list(by("refused"))} refused to attest it`, hint: HINT_EXPLAIN }
   }
   if (by("pending").length > 0 && withAll("pending")) return { ...base, code: "PENDING", message: `${have}; ${list(by("pending"))} still observing`, hint: "try again in a moment" }
+  const locked = lockShortfall(context, request, tally)
+  if (locked !== undefined) return { ...base, ...locked, message: `${have}; ${locked.message}` }
   if (by("stale").length > 0 && withAll("pending", "stale")) return { ...base, code: "NOTICES_STALE", message: `${have}; withdrawals of ${list(by("stale"))} are not fresh`, hint: "check the connection to these nodes with `vouchsafe doctor`" }
   if (by("unreachable").length > 0 && withAll("pending", "stale", "unreachable")) return { ...base, code: "UNREACHABLE", message: `${have}; ${list(by("unreachable"))} not reached`, hint: "check the network, then `vouchsafe status`; nothing was installed" }
   if (by("invalid").length > 0 && withAll("pending", "stale", "unreachable", "invalid")) return { ...base, code: "PROOF_INVALID", message: `${have}; evidence of ${list(by("invalid"))} does not verify`, hint: "run `vouchsafe log verify` against these nodes" }
   return { ...base, code: "NOT_VOUCHED", message: have, hint: HINT_EXPLAIN }
 }
 
-const CODE_BY_SHORTFALL: Readonly<Partial<Record<Shortfall, VerdictCode>>> = { pending: "PENDING", stale: "NOTICES_STALE", unreachable: "UNREACHABLE", invalid: "PROOF_INVALID" }
+const CODE_BY_SHORTFALL: Readonly<Partial<Record<Shortfall, VerdictCode>>> = { pending: "PENDING", stale: "NOTICES_STALE", lock: "LOCK_STALE", unreachable: "UNREACHABLE", invalid: "PROOF_INVALID" }
 
 /** Enough operators vouch for the bytes, but not those whose word the policy asks for; undefined where rules keep them from it, and say so. */
 function absentFinding(tally: Tally, absent: readonly string[]): Finding | undefined {

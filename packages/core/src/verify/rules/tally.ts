@@ -5,17 +5,18 @@
  */
 import { artifactKey } from "../evidence.ts"
 import type { LogView, SeenArtifact } from "../log-view.ts"
-import { OBSERVATION_TYPE } from "../statement-text.ts"
+import { LOCKSET_TYPE, OBSERVATION_TYPE } from "../statement-text.ts"
 import type { ArtifactRequest, Claim, Finding } from "../verdict.ts"
 import { brief, type DecisionContext, type Demands } from "./context.ts"
 import { isExcepted } from "./exceptions.ts"
+import { excusedByLock, isLocked, lockTimeOf, seenBy } from "./locked.ts"
 import type { Objection, StatementRule } from "./objection.ts"
 import { objectionFinding, type Objections } from "./objection-texts.ts"
 import { severityOf } from "./ruleset.ts"
 import { objectionsTo, type Standard } from "./statement.ts"
 
 /** Why an operator's word did not count. */
-export type Shortfall = "differs" | "rule" | "invalid" | "stale" | "absent" | "refused" | "pending" | "unreachable" | "silent"
+export type Shortfall = "differs" | "rule" | "invalid" | "stale" | "lock" | "absent" | "refused" | "pending" | "unreachable" | "silent"
 
 export interface Obstacle {
   readonly why: Shortfall
@@ -29,17 +30,19 @@ export interface Tally {
   readonly missing: Map<string, Obstacle>
   /** Digest that each operator observed. */
   readonly observed: Map<string, string>
+  /** When the lockset was made, Unix seconds, of each operator whose withdrawals are not fresh but for it. */
+  readonly lockTimes: Map<string, number>
   readonly objections: Map<StatementRule, Objections>
   /** Enough operators count, among them all whose word the policy asks for. */
   readonly isCarried: boolean
 }
 
 export function count(context: DecisionContext, request: ArtifactRequest, standard: Standard): Tally {
-  const tally: Omit<Tally, "isCarried"> = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), objections: new Map() }
+  const tally: Omit<Tally, "isCarried"> = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), lockTimes: new Map(), objections: new Map() }
   const key = artifactKey(request)
   for (const view of context.views) {
     const operator = view.node.operator
-    const seen = view.observations.get(key)
+    const seen = seenBy(context, view, key)
     if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.facts.sha512)
     const obstacle = obstacleTo(context, view, seen, request, key) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, standard)
     if (obstacle !== undefined) {
@@ -49,7 +52,9 @@ export function count(context: DecisionContext, request: ArtifactRequest, standa
     const { origin, index, checkpointTime, observedAt, bundled } = seen as SeenArtifact
     const other = tally.counted.get(operator)
     if (other === undefined || observedAt < other.observedAt) tally.counted.set(operator, seen as SeenArtifact)
-    tally.claims.push({ operator, origin, index, predicateType: OBSERVATION_TYPE, checkpointTime, bundled })
+    tally.claims.push({ operator, origin, index, predicateType: isLocked(seen as SeenArtifact) ? LOCKSET_TYPE : OBSERVATION_TYPE, checkpointTime, bundled })
+    const lockTime = staleNotices(context, view) === undefined ? undefined : lockTimeOf(context, view)
+    if (lockTime !== undefined) tally.lockTimes.set(operator, lockTime)
   }
   for (const operator of tally.counted.keys()) tally.missing.delete(operator)
   return { ...tally, isCarried: tally.counted.size >= context.threshold && absentAttesters(tally, standard.demands).length === 0 }
@@ -73,11 +78,16 @@ function obstacleTo(context: DecisionContext, view: LogView, seen: SeenArtifact 
     return view.failure === undefined ? { why: "silent", detail: "has no statement about it" } : { why: "invalid", detail: view.failure.message }
   }
   if (request.sha512 === undefined || seen.facts.sha512 !== request.sha512) return { why: "differs", detail: `observed sha512 ${brief(seen.facts.sha512)}` }
-  return staleness(context, view)
+  return staleness(context, view, request)
 }
 
-/** Why a node's notices do not let it count (THREATS A3); undefined when they are whole and fresh. */
-export function staleness(context: DecisionContext, view: LogView): Obstacle | undefined {
+/** Why a node's notices do not let it count (THREATS A3); undefined when they are whole and fresh, or when a lock stands in for them. */
+export function staleness(context: DecisionContext, view: LogView, request: ArtifactRequest): Obstacle | undefined {
+  const stale = staleNotices(context, view)
+  return stale === undefined ? undefined : excusedByLock(context, view, request, stale)
+}
+
+function staleNotices(context: DecisionContext, view: LogView): Obstacle | undefined {
   if (view.notices === undefined) {
     const problem = view.problems[0]
     return problem === undefined ? { why: "stale", detail: "its withdrawals could not be seen" } : { why: "invalid", detail: problem }

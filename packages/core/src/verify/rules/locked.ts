@@ -1,0 +1,104 @@
+/**
+ * What a project's lock lends a decision (packages/spec/lock.md, "Judging"): words of operators without their statements, and freshness where
+ * nobody can be asked.
+ *
+ * @packageDocumentation
+ */
+import { DAY_SECONDS } from "../calendar.ts"
+import { artifactKey } from "../evidence.ts"
+import type { LockWord, OpenedLock } from "../lock/open.ts"
+import type { LogView, SeenArtifact } from "../log-view.ts"
+import type { Policy } from "../policy.ts"
+import type { ArtifactRequest, Finding } from "../verdict.ts"
+import type { DecisionContext } from "./context.ts"
+import type { Obstacle, Tally } from "./tally.ts"
+
+const HINT_LOCK = "run `vouchsafe lock` where the nodes can be reached"
+
+/** What a node says of an artifact: its statement, or else the word of its operator in the lock. */
+export function seenBy({ lock }: Pick<DecisionContext, "lock">, view: LogView, key: string): SeenArtifact | undefined {
+  const said = view.observations.get(key)
+  if (said !== undefined || lock === undefined) return said
+  const locked = lock.artifacts.get(key)
+  const word = wordOf(locked?.words, view)
+  if (locked === undefined || word === undefined) return undefined
+  const { facts, bundled } = locked
+  const { origin, index, checkpointTime, timeSeconds } = word
+  return { origin, index, facts, checkpointTime, observedAt: timeSeconds, bundled, tarSha256: null, previous: null }
+}
+
+/** True for a word that only the lock holds. */
+export function isLocked(seen: SeenArtifact): boolean {
+  return seen.tarSha256 === null
+}
+
+function wordOf(words: readonly LockWord[] | undefined, view: LogView): LockWord | undefined {
+  return words?.find(({ operator, log }) => operator === view.node.operator && log === view.node.log.name)
+}
+
+/**
+ * What is left of an obstacle of stale notices once the lock is asked: where a node was not reached, its lockset says until when its operator knew
+ * of no withdrawal but those that the lock's readers can know.
+ */
+export function excusedByLock({ lock, now, policy }: DecisionContext, view: LogView, request: ArtifactRequest, stale: Obstacle): Obstacle | undefined {
+  const word = lock === undefined ? undefined : wordOf(lock.words, view)
+  const line = lock?.artifacts.get(artifactKey(request))
+  // A node that answered wrongly is no node that could not be reached, and neither is one whose notices do not verify.
+  const isAway = (view.failure === undefined || !view.reached) && (view.notices !== undefined || view.problems.length === 0)
+  if (word === undefined || line === undefined || line.facts.sha512 !== request.sha512 || !isAway) return stale
+  const age = now - word.timeSeconds
+  return age > refusedAge(policy) ? { why: "lock", detail: `its lockset is ${days(age)} old, expected at most ${days(refusedAge(policy))}` } : undefined
+}
+
+/** When an operator's lockset was made, Unix seconds; undefined for one without. */
+export function lockTimeOf({ lock }: Pick<DecisionContext, "lock">, view: LogView): number | undefined {
+  return wordOf(lock?.words, view)?.timeSeconds
+}
+
+/** Age of the oldest lockset on which an allowed artifact rests, if somebody should be told. */
+export function lockAgeFindings({ now, policy }: DecisionContext, tally: Tally): Finding[] {
+  const lockTimes = new Map([...tally.lockTimes].filter(([operator]) => tally.counted.has(operator)))
+  if (lockTimes.size === 0) return []
+  const age = now - Math.min(...lockTimes.values())
+  if (age <= warnedAge(policy)) return []
+  return [{
+    code: "LOCK_STALE", severity: "warn", saidBy: [...lockTimes.keys()].sort(), message: `withdrawals were last seen when the lock was made, ${days(age)} ago`,
+    expected: `a lock of at most ${days(warnedAge(policy))}`, hint: HINT_LOCK,
+  }]
+}
+
+/** Why a lock does not carry an artifact that nobody else vouches for either; undefined where its absence is not what is missing. */
+export function lockShortfall({ lock, threshold }: DecisionContext, request: ArtifactRequest, tally: Tally): Pick<Finding, "code" | "message" | "hint"> | undefined {
+  if (lock === undefined) return undefined
+  const line = lock.artifacts.get(artifactKey(request))
+  const mayCure = [...tally.missing.values()].filter(({ why }) => why === "unreachable" || why === "stale" || why === "lock" || why === "silent")
+  if (tally.counted.size + mayCure.length < threshold) return undefined
+  // A package that the lock does not know is for the nodes to say: that they could not be asked is what is wrong then.
+  if (line === undefined && mayCure.some(({ why }) => why === "unreachable")) return undefined
+  const old = [...tally.missing.values()].find(({ why }) => why === "lock")
+  const [trouble] = lock.problems
+  const why = line === undefined ? "the lock has no line about it"
+    : old !== undefined ? `the lock is too old: ${old.detail}`
+    : trouble !== undefined ? trouble.message
+    : `the lock has the word of ${line.operators.length} of the ${threshold} operators needed`
+  return { code: "LOCK_STALE", message: `${why}, and nobody else vouches for it`, hint: HINT_LOCK }
+}
+
+/** What is wrong with the lock itself, whatever is asked. */
+export function lockProblems(lock: OpenedLock | undefined): Finding[] {
+  return (lock?.problems ?? []).map(({ operator, message }) => ({ code: "LOCK_STALE", severity: "warn", saidBy: operator === undefined ? [] : [operator], message, hint: HINT_LOCK }))
+}
+
+/** Age of a lockset from which on somebody is told. */
+function warnedAge(policy: Policy): number {
+  return Math.min(...(policy.layers ?? [policy]).map(({ maxLockAgeSeconds }) => maxLockAgeSeconds))
+}
+
+/** Age of a lockset from which on it does not count: `strict` alone refuses. */
+function refusedAge(policy: Policy): number {
+  return Math.min(...(policy.layers ?? [policy]).map(({ preset, maxLockAgeSeconds }) => (preset === "strict" ? maxLockAgeSeconds : Number.POSITIVE_INFINITY)))
+}
+
+function days(seconds: number): string {
+  return seconds < DAY_SECONDS ? `${seconds} s` : `${Math.floor(seconds / DAY_SECONDS)} days`
+}
