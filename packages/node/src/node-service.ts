@@ -96,7 +96,7 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
   const evidence = createEvidenceService({
     observations: served(observations), notices: served(notices), observer, clock, timers, stopping: stopping.signal, registries: new Set(options.registries),
     find: createFind(services.statements, (artifact) => attester.find(artifact)),
-    onKnown: rechecker.seen, onStatus: metrics.artifacts,
+    onStarted: (artifacts) => attester.expect(artifacts), onKnown: rechecker.seen, onStatus: metrics.artifacts,
   })
   const releases = createReleases({
     log: services.statements, attester, registries: options.registries, publisherKeys: options.publisherKeys, crypto: nodeCrypto, clock, logger, onStatement: evidence.forget,

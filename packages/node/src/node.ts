@@ -8,7 +8,7 @@
  */
 import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClock, systemTimers } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
-import type { Clock, Timers } from "@vouchsafe/ports"
+import type { Clock, DomainLookup, Timers } from "@vouchsafe/ports"
 import { createTarballTap } from "./artifacts/tap.ts"
 import { linkForClients } from "./admin/socket.ts"
 import { sourceOf } from "./backup/commands.ts"
@@ -20,6 +20,7 @@ import { readTokens } from "./builds/tokens.ts"
 import type { NodeConfig } from "./config/arguments.ts"
 import { underGovernance } from "./governance/start.ts"
 import { openNodeConvictions } from "./gossip/part.ts"
+import { openHistory } from "./history/open.ts"
 import { openListeners } from "./listeners.ts"
 import { createLogger, type Logger } from "./logger.ts"
 import { createMetrics } from "./metrics.ts"
@@ -44,6 +45,8 @@ export interface NodeWorld {
   readonly clock?: Clock
   readonly timers?: Timers
   readonly resolve?: ResolveHost
+  /** Whether e-mail domains exist; name servers are asked by default. */
+  readonly domains?: DomainLookup
   /** Program and arguments of the rebuilder; the installed one by default. */
   readonly rebuilder?: readonly string[]
   /** Ends a start that waits for another process to let go of the logs. */
@@ -133,13 +136,16 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   closers.push(() => fetch.close())
   const transport = httpTransport({ userAgent })
   closers.push(() => transport.close())
-  const tap = createTarballTap(createRegistrySource({ fetch, authorizationFor: credentials.headerFor, clock, timers }), (registry) => credentials.headerFor(registry) !== undefined)
+  const hasCredential = (registry: string): boolean => credentials.headerFor(registry) !== undefined
+  const tap = createTarballTap(createRegistrySource({ fetch, authorizationFor: credentials.headerFor, clock, timers }), hasCredential)
   const { source } = tap
   const metrics = createMetrics()
   const trust = await openTrust({ folder: folder.at("trust"), registries, clock, timers, logger, onRefresh: metrics.trustRefreshed })
   closers.push(() => trust.stop())
   const convictions = await openNodeConvictions(folder, nodeCrypto, logger)
-  const services = await openServices({ folder, keys, own, convictions, registries, source, upstream: trust.verifier, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned, stores: storage?.stores({ logger, signal: world.stopping, onStandby: listeners.standBy }) })
+  const history = openHistory({ config, file: folder.at("history.sqlite"), resolve, userAgent, hasCredential, clock, timers, path: world.env["PATH"] ?? "", domains: world.domains })
+  closers.push(() => history.close())
+  const services = await openServices({ folder, keys, own, convictions, registries, source, upstream: trust.verifier, history: history.ports, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned, stores: storage?.stores({ logger, signal: world.stopping, onStandby: listeners.standBy }) })
   closers.push(() => services.close())
   const queue: NodeServiceOptions["openBuilds"] = rebuilder === undefined ? undefined : (hooks) => openBuilds({
     folder: folder.at("builds"), logger, ...hooks,

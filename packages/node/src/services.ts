@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type Attester, createAttester } from "@vouchsafe/attester"
+import { type Attester, createAttester, type HistoryPorts } from "@vouchsafe/attester"
 import { type Crypto, eligibleWitnesses, quorumSatisfied, VouchsafeError } from "@vouchsafe/core"
 import { collectCosignatures, type Cosigners, openLog, openSqliteStorage } from "@vouchsafe/log"
 import type { BlobStore, Clock, HttpTransport, Log, LogStorage, RegistrySource, StatementLog, Timers, WitnessStore } from "@vouchsafe/ports"
@@ -69,6 +69,8 @@ export interface ServicesOptions {
   readonly registries: readonly string[]
   readonly source: RegistrySource
   readonly upstream: UpstreamVerifier
+  /** Where observations look for what came before a version. */
+  readonly history?: HistoryPorts | undefined
   readonly transport: HttpTransport
   readonly crypto: Crypto
   readonly clock: Clock
@@ -126,7 +128,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const blobs = stores.blobs ?? createBlobStore(folder.at("blobs"))
     const statements = announced(observations)
     const attester = createAttester({
-      source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto, upstream: options.upstream,
+      source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto, upstream: options.upstream, history: options.history,
       registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
     })
     return { observations, notices, witness, attester, statements, blobs, databases: copied, lost: stores.lost, close }

@@ -16,7 +16,7 @@ import { layer, type Layered, MEMBER_NAMES, type MemberKind, MEMBERS, optionOf, 
 import { checkPeerAnnounce, checkPeerBootstrap, checkPeerListen } from "../peers/addresses.ts"
 import { checkAdminKeys } from "../auth/keys.ts"
 import { checkObjects, checkStorage } from "../storage/addresses.ts"
-import { checkGitHosts, checkPublisherKeys, GIT_HOSTS_DEFAULT, parseRegistryKeys } from "./values.ts"
+import { checkDnsServers, checkGitHosts, checkPublisherKeys, GIT_HOSTS_DEFAULT, parseRegistryKeys } from "./values.ts"
 
 /** What the daemon was told. Absent members were not said. */
 export interface NodeConfig {
@@ -76,6 +76,10 @@ export interface NodeConfig {
   readonly monitor?: boolean | undefined
   /** Whether tarballs are kept and given to others; on by default. */
   readonly artifacts?: boolean | undefined
+  /** Whether name servers and git hosts are asked about what packages say of their past; on by default. */
+  readonly historyLookups?: boolean | undefined
+  /** Name servers that are asked about e-mail domains, `address` or `address:port`; the machine's by default. */
+  readonly dnsServers?: readonly string[] | undefined
   /** Bytes of tarballs that are kept, in bytes. */
   readonly artifactQuota?: number | undefined
   /** Bytes of tarballs that are given to others, and fetched from them, in bytes a second. */
@@ -223,6 +227,8 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     registryKeys: parseRegistryKeys(said.registryKeys ?? []),
     mirror: said.mirror === undefined ? undefined : parseMirrorMode(said.mirror),
     monitor: said.monitor,
+    historyLookups: said.historyLookups === undefined ? undefined : parseSwitch("history look-ups", said.historyLookups),
+    dnsServers: said.dnsServer === undefined ? undefined : checkDnsServers(said.dnsServer),
     artifacts: said.artifacts === undefined ? undefined : parseSwitch("artifacts", said.artifacts),
     artifactQuota: said.artifactQuota === undefined ? undefined : parseBytes("artifact quota", said.artifactQuota),
     artifactBandwidth: said.artifactBandwidth === undefined ? undefined : parseBytes("artifact bandwidth", said.artifactBandwidth),

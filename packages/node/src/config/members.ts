@@ -19,6 +19,7 @@ export const MEMBERS = {
   rosterGenesis: "path", rosterSource: "list",
   mirror: "text", monitor: "flag",
   storage: "text", objects: "text", adminKey: "list", adminTokenFile: "path",
+  historyLookups: "text", dnsServer: "list",
   artifacts: "text", artifactQuota: "text", artifactBandwidth: "text",
 } as const satisfies Readonly<Record<string, MemberKind>>
 

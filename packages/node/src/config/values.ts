@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { isVouchsafeError, KEY_TYPE, parseVerifierKey, registryIdOf, shown, VouchsafeError } from "@vouchsafe/core"
+import { isIP } from "node:net"
 
 /** Where sources are cloned from unless the configuration says otherwise. */
 export const GIT_HOSTS_DEFAULT = ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"] as const
@@ -17,6 +18,15 @@ export function checkGitHosts(hosts: readonly string[]): readonly string[] {
     if (!HOST.test(host)) throw new VouchsafeError("CONFIG_MALFORMED", `git host is ${shown(host)}, expected a host in lower case, perhaps with a port, such as ${GIT_HOSTS_DEFAULT[0]}`)
   }
   return [...new Set(hosts)]
+}
+
+/** An address, perhaps with a port; one with colons stands in brackets then. @throws VouchsafeError CONFIG_MALFORMED. */
+export function checkDnsServers(servers: readonly string[]): readonly string[] {
+  for (const server of servers) {
+    const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+|[^[\]]*:[^[\]]*:[^[\]]*))(?::([1-9][0-9]{0,4}))?$/.exec(server) ?? []
+    if (isIP(bracketed ?? plain ?? "") === 0 || Number(port ?? 1) > 65_535) throw new VouchsafeError("CONFIG_MALFORMED", `DNS server is ${shown(server)}, expected an address such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353`)
+  }
+  return [...new Set(servers)]
 }
 
 /** @throws VouchsafeError CONFIG_MALFORMED for what is no Ed25519 verifier key, or a key under two names. */

@@ -30,6 +30,8 @@ export interface EvidenceOptions {
   /** Where the statements about an artifact are in the observation log. */
   readonly find: (artifact: ArtifactName) => Promise<Found | undefined>
   readonly observer: Observer
+  /** Told of the artifacts of one request that are being observed now. */
+  readonly onStarted?: ((artifacts: readonly ArtifactName[]) => void) | undefined
   /** Told of each artifact asked for that the log holds. */
   readonly onKnown: (artifact: ArtifactName) => void
   /** Registry ids that the roster lists. */
@@ -135,6 +137,7 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
 /** Starts what the log does not hold; the promises settle with the lines filled in, and never reject. */
 function startMissing(lines: readonly Line[], options: EvidenceOptions, from: string): Promise<void>[] {
   const outcomes: Promise<void>[] = []
+  const expected: ArtifactName[] = []
   for (const line of lines) {
     if (line.found !== undefined) {
       options.onKnown(line.artifact)
@@ -150,9 +153,11 @@ function startMissing(lines: readonly Line[], options: EvidenceOptions, from: st
     else if (started.kind === "known") settle(line, started.outcome)
     else {
       line.waiting = true
+      expected.push(line.artifact)
       outcomes.push(started.outcome.then((outcome) => settle(line, outcome)))
     }
   }
+  if (expected.length > 0) options.onStarted?.(expected)
   return outcomes
 }
 

@@ -1,5 +1,5 @@
 /**
- * Outgoing GET requests whose URLs somebody else may have chosen: a registry's packuments, the tarballs that they name,
+ * Outgoing requests whose URLs somebody else may have chosen: a registry's packuments, the tarballs that they name,
  * and whatever these redirect to (THREATS A8).
  *
  * Every hop is judged anew: scheme, host, resolved addresses, credentials. Bodies are streams bounded in bytes and time.
@@ -21,12 +21,14 @@ export interface RegistryAccess {
   readonly authorization?: string | undefined
 }
 
-/** One GET. */
+/** One request: a GET, unless it has a body. */
 export interface GuardedRequest {
   readonly url: string
   readonly access: RegistryAccess
   /** Lower-case names; never credentials. */
   readonly headers: Readonly<Record<string, string>>
+  /** Makes it a POST, which follows no redirect. */
+  readonly body?: Uint8Array | undefined
   /** From the first hop's start to the last byte. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
@@ -70,7 +72,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     const authorization = url.href.startsWith(request.access.registry) ? request.access.authorization : undefined
     const secure = url.protocol === "https:"
     const headers = { ...request.headers, "user-agent": options.userAgent, ...(authorization === undefined ? {} : { authorization }) }
-    return send(url, { headers, signal, lookup: free ? systemLookup : checkedLookup, agent: secure ? agents.https : agents.http }, secure)
+    return send(url, { headers, body: request.body, signal, lookup: free ? systemLookup : checkedLookup, agent: secure ? agents.https : agents.http }, secure)
   }
 
   return {
@@ -82,7 +84,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
         const body = await hop(url, request, signal)
         const status = body.statusCode ?? 0
         const location = body.headers.location
-        if (!isRedirect(status) || location === undefined) return { status, headers: body.headers, url: url.href, body }
+        if (!isRedirect(status) || location === undefined || request.body !== undefined) return { status, headers: body.headers, url: url.href, body }
         body.destroy()
         if (redirects === REDIRECTS_MAX) throw failed(url, `redirected more than ${REDIRECTS_MAX} times`)
         url = parseUrl(location, url)
@@ -142,18 +144,19 @@ function failed(url: URL, why: string, cause?: unknown): VouchsafeError {
 
 interface SendOptions {
   readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array | undefined
   readonly signal: AbortSignal
   readonly lookup: LookupFunction
   readonly agent: HttpAgent | HttpsAgent
 }
 
-function send(url: URL, options: SendOptions, secure: boolean): Promise<IncomingMessage> {
+function send(url: URL, { body, ...options }: SendOptions, secure: boolean): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const start = secure ? httpsRequest : httpRequest
-    const request = start(url, { ...options, method: "GET", timeout: FETCH_IDLE_TIMEOUT_MS }, resolve)
+    const request = start(url, { ...options, method: body === undefined ? "GET" : "POST", timeout: FETCH_IDLE_TIMEOUT_MS }, resolve)
     request.on("timeout", () => request.destroy(new VouchsafeError("TIMEOUT", `${shownUrl(url)}: nothing came for ${FETCH_IDLE_TIMEOUT_MS / 1000} s`)))
     request.on("error", (error) => reject(fetchError(url, error)))
-    request.end()
+    request.end(body)
   })
 }
 

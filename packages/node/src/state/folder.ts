@@ -10,6 +10,7 @@
  * artifacts/                       tarballs by digest, and what is pinned
  * mirrors/<sha256 of origin>/      copies of other nodes' logs; may be removed, they are copied again
  * monitor.sqlite                    what a monitor read and reports; may be removed, the logs are read again
+ * history.sqlite                    what packuments listed before; may be removed, the memory begins anew
  * builds/                          queue, logs and folders of builds, where this node rebuilds
  * trust/                           roots of trust and TUF's metadata, where a mirror is asked
  * gossip/                          newest heads of other logs; proofs that somebody lied
