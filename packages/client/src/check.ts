@@ -85,7 +85,7 @@ export async function runCheck(engine: CheckEngine, context: Context, requests: 
 function judgeNow({ crypto, options }: Context, locked: Locked | undefined, books: readonly LogBook[], requests: readonly ArtifactRequest[]): Verdict[] {
   const { clock, policy, roster } = options
   const now = Math.max(0, Math.floor(clock.nowMs() / 1_000))
-  const input = { crypto, roster, policy, now, evidence: books.map(toEvidence), ...(locked?.vouches === true ? { lock: locked.open(roster, books, now) } : {}) }
+  const input = { crypto, roster, policy, now, evidence: books.map(toEvidence), ...(options.lists === undefined ? {} : { lists: options.lists(now) }), ...(locked?.vouches === true ? { lock: locked.open(roster, books, now) } : {}) }
   if (locked === undefined) return verify({ ...input, requests })
   const verdicts: Verdict[] = []
   for (const { pins, places } of pinGroups(locked, requests)) {

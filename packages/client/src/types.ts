@@ -1,4 +1,4 @@
-import type { ArtifactFacts, ArtifactName, ArtifactRequest, Crypto, Lock, LogEvidence, MisbehaviorProof, Policy, Roster, Verdict } from "@vouchsafe/core"
+import type { ArtifactFacts, ArtifactName, ArtifactRequest, Crypto, Lock, LogEvidence, MaliciousList, MisbehaviorProof, Policy, Roster, Verdict } from "@vouchsafe/core"
 import type { AbortSignalLike, Clock, EvidenceCache, HttpTransport, StateStore } from "@vouchsafe/ports"
 
 /** How far a check is. Sent when something changed; cheap to ignore. */
@@ -26,6 +26,8 @@ export interface ClientOptions {
   readonly transport: HttpTransport
   readonly cache: EvidenceCache
   readonly state: StateStore
+  /** Lists of known-malicious packages as they are at a time, in Unix seconds. */
+  readonly lists?: (nowSeconds: number) => readonly MaliciousList[]
   readonly lock?: LockUse
   /** Called with progress; what it throws ends the check. */
   readonly onProgress?: (progress: Progress) => void

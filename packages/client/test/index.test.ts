@@ -7,7 +7,7 @@ test("what the package exports", async () => {
   ])
   expect(Object.keys(await import("../src/node/index.ts")).sort()).toEqual([
     "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "LOCK_NAME", "cacheDirectory", "commonestDigests", "credentialsUnder", "diskCache", "diskState", "findConfig", "findDaemonSocket", "findLockFile", "genesisPath", "hashFunction",
-    "httpTransport", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "readLockFile", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "stateDirectory", "systemClock", "systemLockWorld", "systemTimers", "userConfigPath",
-    "withLock", "writeLockFile", "yarnRegistries",
+    "httpTransport", "isListUrl", "isVersion", "listPath", "listsDirectory", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "readList", "readLockFile", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "spellName", "stateDirectory", "systemClock", "systemLockWorld", "systemTimers", "userConfigPath",
+    "withLock", "writeList", "writeLockFile", "yarnRegistries",
   ])
 })

@@ -6,6 +6,8 @@ export { diskCache, DISK_CACHE_LIMITS, type DiskCacheLimits } from "./disk-cache
 export { diskState } from "./disk-state.ts"
 export { CONFIG_NAME, type ConfigLocation, findConfig } from "./find-config.ts"
 export { CONNECT_TIMEOUT_MS, httpTransport, type HttpTransportOptions, type NodeHttpTransport } from "./http.ts"
+export { type Affected, isVersion, type ListEntry, spellName, type VersionRange } from "./list-file.ts"
+export { isListUrl, type KeptList, listPath, listsDirectory, type ListSubscription, readList, writeList } from "./lists.ts"
 export { findLockFile, LOCK_NAME, type LockFile, readLockFile, writeLockFile } from "./lock-file.ts"
 export { type LockWorld, systemLockWorld, withLock } from "./lock.ts"
 export { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"

@@ -5,14 +5,24 @@
  * @packageDocumentation
  */
 import { readFileSync, statSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { CLOCK_SKEW_SECONDS_MAX, isVouchsafeError, type MaliciousList, type Policy } from "@vouchsafe/core"
 import { digestOf } from "./crypto.ts"
-import { diskError, requirePrivateDirectory, systemCode } from "./files.ts"
-import { LIST_BYTES_MAX, openList, type OpenedList } from "./list-file.ts"
+import { diskError, requirePrivateDirectory, systemCode, writeFileAtomic } from "./files.ts"
+import { formatList, LIST_BYTES_MAX, type ListEntry, openList, type OpenedList } from "./list-file.ts"
 import { type Env, stateDirectory } from "./paths.ts"
 
 export type ListSubscription = Policy["lists"][number]
+
+/** A policy whose lists name their sources wherever they are read: paths are relative to the policy's own file. */
+export function placeLists(policy: Policy, dir: string): Policy {
+  return policy.lists.length === 0 ? policy : { ...policy, lists: policy.lists.map((list) => ({ ...list, source: isListUrl(list.source) ? list.source : resolve(dir, list.source) })) }
+}
+
+/** Tells whether a source is fetched rather than read. */
+export function isListUrl(source: string): boolean {
+  return /^https?:\/\//i.test(source)
+}
 
 /** Where the lists are: beside the memory of logs. */
 export function listsDirectory(env: Env): string {
@@ -61,6 +71,13 @@ function bytesOf(env: Env, path: string): Buffer | undefined {
     if (isVouchsafeError(error) || systemCode(error) === undefined) throw error
     throw diskError(`reading ${path}`, error)
   }
+}
+
+/** Keeps what a subscription's source said, whole or not at all. @throws VouchsafeError STATE_UNSAFE, DISK. */
+export function writeList(env: Env, { name, source }: Pick<ListSubscription, "name" | "source">, fetched: number, entries: Iterable<ListEntry>): void {
+  const bytes = formatList({ name, source, fetched }, entries)
+  requirePrivateDirectory(listsDirectory(env))
+  writeFileAtomic(listPath(env, { name, source }), bytes, { durable: true })
 }
 
 /**

@@ -17,6 +17,7 @@ import { diskState } from "./disk-state.ts"
 import { diskError, readTextIfPresent } from "./files.ts"
 import { findConfig } from "./find-config.ts"
 import { httpTransport } from "./http.ts"
+import { maliciousLists, placeLists } from "./lists.ts"
 import { findLockFile, type LockFile, readLockFile } from "./lock-file.ts"
 import { graceOf, refuseUncovered, requireSameNetwork } from "./lock-floor.ts"
 import { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"
@@ -72,7 +73,7 @@ export interface Project {
  */
 export async function openProject(options: ProjectOptions): Promise<Project> {
   const { path: configPath, dir } = findConfig(options.dir, options.env)
-  const policy = parsePolicy(readText(configPath, POLICY_LENGTH_MAX, "CONFIG_MALFORMED"))
+  const policy = placeLists(parsePolicy(readText(configPath, POLICY_LENGTH_MAX, "CONFIG_MALFORMED")), dir)
   const rosterPath = resolve(dir, policy.roster)
   const floor = parseRoster(nodeCrypto, readText(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
   const clock = options.clock ?? systemClock
@@ -89,7 +90,7 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
   const daemon = findDaemonSocket(options.env)
   const cacheDir = cacheDirectory(options.env, roster.lineage)
   const stateDir = stateDirectory(options.env)
-  const parts = { roster, policy, transport, crypto: nodeCrypto, clock, state: diskState(stateDir) }
+  const parts = { roster, policy, transport, crypto: nodeCrypto, clock, state: diskState(stateDir), ...(policy.lists.length === 0 ? {} : { lists: maliciousLists(options.env, policy) }) }
   const client = createClient({
     ...parts, cache: diskCache(cacheDir),
     ...(lockFile === undefined ? {} : { lock: { lock: lockFile.lock, network, as: lockUse, ...(options.unpinned === undefined ? {} : { unpinned: options.unpinned }) } }),

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
+import { writeList } from "../../src/node/lists.ts"
 import { openProject } from "../../src/node/project.ts"
 import { temporaryDirectory, writeTree } from "../support/temp.ts"
 import { makeWorld, outcome, POLICY_TEXT } from "../support/world.ts"
@@ -89,4 +90,15 @@ describe("nothing to decide with: a typed error", () => {
     const root = temporaryDirectory()
     await expect(openProject({ dir: root, env: { HOME: root } })).rejects.toMatchObject({ code: "CONFIG_MALFORMED", hint: "run `npx vouchsafe init`" })
   })
+})
+
+test("lists of known-malicious packages: what is on one is withdrawn, and one that was never fetched refuses everything", async () => {
+  const { world, root, env, open } = setUp()
+  writeTree(root, { "project/vouchsafe.json": JSON.stringify({ ...JSON.parse(POLICY_TEXT) as object, lists: [{ name: "osv", source: "./osv" }] }) })
+  const [bad, good] = [world.publish("bad"), world.publish("good")]
+  const check = async (): Promise<string[]> => (await (await open()).check([bad, good])).verdicts.map(outcome)
+  expect(await check()).toEqual(["NOTICES_STALE", "NOTICES_STALE"])
+  const source = join(root, "project/osv")
+  writeList(env, { name: "osv", source }, Math.floor(world.time.clock.nowMs() / 1_000), [{ name: "bad", id: "MAL-1", affected: { kind: "all" } }])
+  expect(await check()).toEqual(["WITHDRAWN", "allowed"])
 })
