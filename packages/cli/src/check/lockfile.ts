@@ -6,6 +6,7 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { EXIT } from "../io.ts"
 import { deedOf } from "../logs/proofs.ts"
+import { requireLines } from "./lock-lines.ts"
 import { weighFindings } from "./rules.ts"
 import { checkVersions } from "./versions.ts"
 
@@ -26,6 +27,8 @@ export interface JudgeOptions {
   readonly budgetMs?: number
   /** Asks also for versions of which the lockfile has no digest (Yarn Berry). Without it they are left to the plugin. */
   readonly versions?: boolean
+  /** Refuses entries that the project's lock has no line for. */
+  readonly lines?: boolean
 }
 
 /** Findings listed before the rest is only counted. */
@@ -50,9 +53,10 @@ export async function judgeLockfile(project: Project, lockfile: Lockfile, option
   // Where another format has no digest, `checkLockfile` refuses the entry.
   const tied = lockfile.format === "yarn-berry" ? requests.filter((request) => request.sha512 === undefined) : []
   const budget = options.budgetMs === undefined ? {} : { budgetMs: options.budgetMs }
-  const result = options.versions === true && tied.length > 0
+  const judged = options.versions === true && tied.length > 0
     ? await checkVersions(project, requests, budget)
     : await project.check(requests.filter((request) => request.sha512 !== undefined), budget)
+  const result = options.lines === true ? requireLines(judged, project.policy) : judged
   const now = Math.floor(systemClock.nowMs() / 1_000)
   const findings = weighFindings(project.policy, [...checkLockfile(lockfile, context), ...checkBundled(lockfile, result.verdicts)], now)
   const lied = result.misbehavior.some((proof) => proof.isNew)

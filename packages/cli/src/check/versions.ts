@@ -14,13 +14,14 @@ export async function checkVersions(project: Pick<Project, "check" | "policy" | 
   const first = await project.check(requests, options)
   const observed = commonestDigests(first.evidence)
   const asked = requests.flatMap((request) => {
-    const sha512 = observed.get(artifactKey(request))
+    // What was reviewed comes before what most say.
+    const sha512 = first.lock?.facts.get(artifactKey(request))?.sha512 ?? observed.get(artifactKey(request))
     return sha512 === undefined ? [] : [{ ...request, sha512 }]
   })
   const second = asked.length === 0 ? undefined : await project.check(asked, options)
   const judged = new Map(second?.verdicts.map((verdict) => [artifactKey(verdict), verdict]))
   const verdicts = first.verdicts.map((verdict) => judged.get(artifactKey(verdict)) ?? unobserved(project, verdict, first.evidence))
-  return second === undefined ? { ...first, verdicts } : { ...second, verdicts, misbehavior: [...first.misbehavior, ...second.misbehavior.filter((proof) => proof.isNew)], stats: { ...second.stats, nodesReached: Math.max(first.stats.nodesReached, second.stats.nodesReached) } }
+  return second === undefined ? { ...first, verdicts } : { ...second, ...(first.lock === undefined ? {} : { lock: first.lock }), verdicts, misbehavior: [...first.misbehavior, ...second.misbehavior.filter((proof) => proof.isNew)], stats: { ...second.stats, nodesReached: Math.max(first.stats.nodesReached, second.stats.nodesReached) } }
 }
 
 /** The verdict on a version that no operator observed; without a digest, core can only say that it has none. */

@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   init: async () => (await import("./init.ts")).registerInit,
   run: async () => (await import("./run.ts")).registerRun,
   check: async () => (await import("./check.ts")).registerCheck,
+  lock: async () => (await import("./lock.ts")).registerLock,
   explain: async () => (await import("./explain.ts")).registerExplain,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   log: async () => (await import("./log.ts")).registerLog,

@@ -1,4 +1,5 @@
 import type { Progress } from "@vouchsafe/client"
+import { openProject } from "@vouchsafe/client/node"
 import { dirname, resolve } from "node:path"
 import { findLockfile, formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { registriesOf } from "../check/registries.ts"
@@ -13,24 +14,25 @@ import type { Register } from "./types.ts"
 /** `check [LOCKFILE]`: verdicts for a lockfile, without installing. */
 export const registerCheck: Register = (program, io, done) => {
   program.command("check").description("verdicts for every package of a lockfile, without installing")
-    .argument("[lockfile]", "of npm, pnpm or Yarn (default: the project's own)").option("--json", "one JSON document on stdout")
-    .action(async (file: string | undefined, options: { json?: boolean }) => {
+    .argument("[lockfile]", "of npm, pnpm or Yarn (default: the project's own)").option("--offline", "ask nobody: what vouchsafe.lock and the cache hold decides").option("--json", "one JSON document on stdout")
+    .action(async (file: string | undefined, options: { json?: boolean; offline?: boolean }) => {
       const path = file === undefined ? findLockfile(io.cwd) : resolve(io.cwd, file)
       if (path === undefined) throw usage("no lockfile here or above", "run this in a project, or name a lockfile")
-      const report = await check(io, path, progressOn(io))
+      const report = await check(io, path, { onProgress: progressOn(io), offline: options.offline === true })
       if (options.json === true) printJson(io, documentOf(path, report))
       else printLines(io, formatLockfileReport(report))
       done(report.exit)
     })
 }
 
-async function check(io: CliIo, path: string, onProgress: (progress: Progress) => void): Promise<LockfileReport> {
+async function check(io: CliIo, path: string, { offline, onProgress }: { readonly offline: boolean; readonly onProgress: (progress: Progress) => void }): Promise<LockfileReport> {
   const lockfile = readLockfile(path)
   const dir = dirname(path)
   // A lockfile from elsewhere does not bring its own policy.
-  const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress, registries: await registriesOf(lockfile.format, dir, io.env) })
+  const options = { dir: io.cwd, env: io.env, onProgress, registries: await registriesOf(lockfile.format, dir, io.env), lockDir: dir }
+  const project = offline ? await openProject(options) : await openFreshProject(io, options)
   try {
-    return await judgeLockfile(project, lockfile, { versions: true })
+    return await judgeLockfile(project, lockfile, { versions: true, lines: true, ...(offline ? { budgetMs: 0 } : {}) })
   } finally {
     project.close()
   }

@@ -13,6 +13,8 @@ import { say } from "../output.ts"
 
 /** For all sources together, in ms. */
 const FOLLOW_BUDGET_MS = 10_000
+/** What is wrong when no source can be asked. */
+const AWAY = ["ROSTER_EXPIRED", "UNREACHABLE", "TIMEOUT", "UPSTREAM_FAILED", "NOT_FOUND"] as const
 const PRIVATE_FILE_MODE = 0o600
 const PRIVATE_FOLDER_MODE = 0o700
 
@@ -78,9 +80,21 @@ function rememberGenesis(io: CliIo, { configPath, governance }: Governed): void 
   }
 }
 
-/** Opens a project with its roster up to date. @throws as {@link bringUpToDate} and openProject do. */
+/**
+ * Opens a project with its roster up to date. Where nobody can be asked for a newer one, a lock may carry a roster whose time is over for a while
+ * (THREATS, TUF freeze); openProject knows how long.
+ * @throws as {@link bringUpToDate} and openProject do.
+ */
 export async function openFreshProject(io: CliIo, options: ProjectOptions): Promise<Project> {
-  await bringUpToDate(io, options.dir)
+  try {
+    await bringUpToDate(io, options.dir)
+  } catch (error) {
+    if (!AWAY.some((code) => isVouchsafeError(error, code))) throw error
+    const project = await openProject(options)
+    if (project.lockFile === undefined) throw error
+    say(io, `roster: ${(error as Error).message}; what ${project.lockFile.path} holds is still judged by the last one`)
+    return project
+  }
   return openProject(options)
 }
 
