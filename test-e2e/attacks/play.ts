@@ -61,11 +61,9 @@ async function look(world: AttackWorld, what: Case, stage: Stage, ran: Ran): Pro
 
 async function explain(stage: Stage, spec: string): Promise<Explained["verdict"]> {
   const ran = await stage.run(["vouchsafe", "explain", spec, "--json"])
-  try {
-    return (JSON.parse(ran.stdout) as Explained).verdict
-  } catch (cause) {
-    throw new Error(describeRun(ran), { cause })
-  }
+  const verdict = ran.stdout.startsWith("{") ? (JSON.parse(ran.stdout) as Partial<Explained>).verdict : undefined
+  if (verdict === undefined) throw new Error(describeRun(ran))
+  return verdict
 }
 
 const fault = (isFault: boolean, text: string): string[] => (isFault ? [text] : [])

@@ -97,18 +97,21 @@ const EXPANDING_GYP = `{ "targets": [{ "target_name": "x", "type": "none", "sour
 const NATIVE = { "src/addon.cc": "int answer() { return 42; }\n" }
 const HONEST_GYP = (flags: string): string => `{ "targets": [{ "target_name": "addon", "sources": ["src/addon.cc"]${flags} }] }\n`
 
+/** A stub, which packages' install scripts find before the manager's own: the real one would evaluate the file, and fetch headers. */
+const GYP_STUB = { "node-gyp": "99.0.0" }
+
 const PHANTOM_GYP: Row = {
   number: 20, title: "Phantom Gyp 3 Jun 2026: binding.gyp command expansion", payload: "gyp", expected: [["NEW_INSTALL_SCRIPT"]],
   attack: {
     releases: [...before("@replay/phantom", ["1.0.0", "1.1.0"]), release("@replay/phantom", "1.1.1", FRESH, { files: { "binding.gyp": EXPANDING_GYP } })],
-    dependencies: { "@replay/phantom": "^1.0.0" }, judged: ["@replay/phantom@1.1.1"],
+    dependencies: { "@replay/phantom": "^1.0.0", ...GYP_STUB }, judged: ["@replay/phantom@1.1.1"],
   },
   twin: {
     releases: [
       ...before("@replay/phantom-twin", ["1.0.0", "1.1.0"], { files: { ...NATIVE, "binding.gyp": HONEST_GYP("") } }),
       release("@replay/phantom-twin", "1.1.1", TWIN_AGE, { files: { ...NATIVE, "binding.gyp": HONEST_GYP(', "cflags": ["-O2"]') } }),
     ],
-    dependencies: { "@replay/phantom-twin": "^1.0.0" }, judged: ["@replay/phantom-twin@1.1.1"],
+    dependencies: { "@replay/phantom-twin": "^1.0.0", ...GYP_STUB }, judged: ["@replay/phantom-twin@1.1.1"],
   },
   honest: "changes a gyp file that was there before, beside its native sources",
 }
