@@ -9,4 +9,5 @@ export { mergeProofs, type SinglePath } from "./merge-proofs.ts"
 export type {
   CheckOptions, CheckResult, CheckStats, Client, ClientOptions, Failure, FoundMisbehavior, LockCoverage, LockUse, NodeFailure, Progress,
 } from "./types.ts"
+export { warnUncovered } from "./uncovered.ts"
 export type { HttpTransport, StateStore } from "@vouchsafe/ports"

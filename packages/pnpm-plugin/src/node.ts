@@ -1,5 +1,6 @@
 import { realpathSync } from "node:fs"
 import { join } from "node:path"
+import { warnUncovered } from "@vouchsafe/client"
 import { openProject, systemClock, type NpmRegistries } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
 import { answerOfError, warner, type Answer } from "./answer.ts"
@@ -28,7 +29,7 @@ async function open(lockfileDir: string | undefined, cwd: string): Promise<Proje
   let handed: Readonly<Record<string, string>> | undefined
   return {
     policy,
-    check: async (requests, options) => (await check(requests, options)).verdicts,
+    check: async (requests, options) => warnUncovered(await check(requests, options)).verdicts,
     registryFor(name) {
       handed ??= openHandover(join(stateDir, "pnpm"), process.ppid, cwd).take() ?? {}
       return registryIn(handed, name) ?? unknownRegistry(name)

@@ -1,5 +1,10 @@
-import { artifactKey, hexEncode, isVouchsafeError, parseOwnEntry, resolveObservation, utf8Encode, type Crypto, type LogEvidence, type Observation, type Verdict } from "@vouchsafe/core"
+import { type ArtifactFacts, artifactKey, hexEncode, isVouchsafeError, parseOwnEntry, resolveObservation, utf8Encode, type Crypto, type LogEvidence, type Observation, type Verdict } from "@vouchsafe/core"
 import { isSameContents, type Contents } from "./contents.ts"
+
+/** The contents of what a lock vouches for, as far as its line says; undefined for another digest than the verdict's. */
+export function lockedContents(verdict: Verdict, facts: ArtifactFacts | undefined): Contents | undefined {
+  return verdict.ok && verdict.claims.length > 0 && facts !== undefined && facts.sha512 === verdict.sha512 ? { h1: facts.h1 } : undefined
+}
 
 /** A statement as it lies in the evidence: unproven. */
 interface FoundEntry {

@@ -7,8 +7,10 @@ import { ppath, type PackageFs, type PortablePath } from "./yarn.ts"
 export interface Contents {
   /** Hash over the paths and contents of all files. */
   readonly h1: string
-  /** Executable files, and the hex SHA-256 over their sorted paths, each with a line feed. */
-  readonly executables: { readonly count: number, readonly sha256: string }
+  /** Executable files, and the hex SHA-256 over their sorted paths, each with a line feed. Absent where only a lock speaks: its lines have `h1` alone. */
+  readonly executables?: { readonly count: number, readonly sha256: string }
+  /** Of an archive: no file is executable but those that the package itself names as commands. */
+  readonly isPlain?: boolean
 }
 
 /** Files of one archive. The largest package known has some 60,000. */
@@ -27,6 +29,7 @@ export function contentsOf(packageFs: PackageFs, prefixPath: PortablePath, crypt
   const prefix = `${ppath.resolve(root, prefixPath)}/`
   const files: HashedFile[] = []
   const executables = new Set<string>()
+  const commands = new Set<string>()
   const folders: PortablePath[] = [root]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const name of packageFs.readdirSync(folder)) {
@@ -41,11 +44,11 @@ export function contentsOf(packageFs: PackageFs, prefixPath: PortablePath, crypt
       const bytes = packageFs.readFileSync(path)
       files.push({ path: inside, sha256: createHash("sha256").update(bytes).digest("hex") })
       if ((stats.mode & EXECUTE) !== 0) executables.add(inside)
-      if (inside === MANIFEST) for (const command of commandsOf(bytes)) executables.add(command)
+      if (inside === MANIFEST) for (const command of commandsOf(bytes)) commands.add(command)
     }
   }
-  const present = files.map(({ path }) => path).filter((path) => executables.has(path))
-  return { h1: h1(crypto, files), executables: { count: present.length, sha256: hashOfPaths(present) } }
+  const present = files.map(({ path }) => path).filter((path) => executables.has(path) || commands.has(path))
+  return { h1: h1(crypto, files), isPlain: present.every((path) => commands.has(path)), executables: { count: present.length, sha256: hashOfPaths(present) } }
 }
 
 /**
@@ -76,5 +79,8 @@ function hashOfPaths(paths: readonly string[]): string {
 }
 
 export function isSameContents(a: Contents, b: Contents): boolean {
-  return a.h1 === b.h1 && a.executables.count === b.executables.count && a.executables.sha256 === b.executables.sha256
+  if (a.h1 !== b.h1) return false
+  // The commands stand in package.json, which `h1` covers: where nothing else is executable, the lock says it all.
+  if (a.executables === undefined || b.executables === undefined) return a.isPlain === true || b.isPlain === true
+  return a.executables.count === b.executables.count && a.executables.sha256 === b.executables.sha256
 }

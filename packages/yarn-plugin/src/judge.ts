@@ -1,5 +1,6 @@
-import { artifactKey, type ArtifactRequest, type Crypto, type LogEvidence, type Policy, type Verdict } from "@vouchsafe/core"
-import { attestedContents, servedDigests } from "./attested.ts"
+import { type ArtifactFacts, artifactKey, type ArtifactRequest, type Crypto, type LogEvidence, type Policy, type Verdict } from "@vouchsafe/core"
+import type { LockCoverage } from "@vouchsafe/client"
+import { attestedContents, lockedContents, servedDigests } from "./attested.ts"
 import type { Contents } from "./contents.ts"
 import type { Ties } from "./ties.ts"
 
@@ -11,7 +12,7 @@ export interface Judged {
   readonly registries: readonly string[]
   readonly ties: Ties
   readonly nowMs: () => number
-  check(requests: readonly ArtifactRequest[], options: { readonly budgetMs: number }): Promise<{ readonly verdicts: readonly Verdict[], readonly evidence: readonly LogEvidence[] }>
+  check(requests: readonly ArtifactRequest[], options: { readonly budgetMs: number }): Promise<{ readonly verdicts: readonly Verdict[], readonly evidence: readonly LogEvidence[], readonly lock?: Pick<LockCoverage, "facts"> }>
 }
 
 /** A verdict, and what it was made of. */
@@ -33,6 +34,13 @@ export interface Judge {
   decide(request: ArtifactRequest & { readonly sha512: string }): Promise<Decided>
 }
 
+/** What a round brought to this machine, or found here. */
+interface Brought {
+  readonly evidence: readonly LogEvidence[]
+  /** Facts of the project's lock, by `artifactKey`. */
+  readonly locked: ReadonlyMap<string, ArtifactFacts>
+}
+
 interface Waiting {
   readonly request: ArtifactRequest
   readonly resolve: (decided: Decided) => void
@@ -41,16 +49,17 @@ interface Waiting {
 
 /** Asks the network on behalf of dozens of fetches that run at once. */
 export function createJudge(judged: Judged, defer: (callback: () => void) => void): Judge {
-  const evidenceOf = new Map<string, Promise<readonly LogEvidence[]>>()
+  const evidenceOf = new Map<string, Promise<Brought>>()
   const decided = new Map<string, Promise<Decided>>()
-  const digestsIn = new Map<readonly LogEvidence[], ReadonlyMap<string, ReadonlySet<string>>>()
+  const digestsIn = new Map<Brought, ReadonlyMap<string, ReadonlySet<string>>>()
   let waiting: Waiting[] = []
 
-  async function ask(requests: readonly ArtifactRequest[]): Promise<{ readonly decided: readonly Decided[], readonly evidence: readonly LogEvidence[] }> {
-    const { verdicts, evidence } = await judged.check(requests, { budgetMs: judged.policy.budgetMs })
+  async function ask(requests: readonly ArtifactRequest[]): Promise<{ readonly decided: readonly Decided[], readonly brought: Brought }> {
+    const { verdicts, evidence, lock } = await judged.check(requests, { budgetMs: judged.policy.budgetMs })
     const isComplete = verdicts.length === requests.length && requests.every((request, i) => keyOf(request) === keyOf(verdicts[i] as Verdict))
     if (!isComplete) throw new TypeError(`asked about ${requests.length} packages, answered about others`)
-    return { decided: verdicts.map((verdict) => ({ verdict, contents: () => attestedContents(verdict, evidence, judged.crypto) })), evidence }
+    const contentsOf = (verdict: Verdict): Contents | undefined => attestedContents(verdict, evidence, judged.crypto) ?? lockedContents(verdict, lock?.facts.get(artifactKey(verdict)))
+    return { decided: verdicts.map((verdict) => ({ verdict, contents: () => contentsOf(verdict) })), brought: { evidence, locked: lock?.facts ?? new Map<string, ArtifactFacts>() } }
   }
 
   async function send(round: readonly Waiting[]): Promise<void> {
@@ -67,7 +76,7 @@ export function createJudge(judged: Judged, defer: (callback: () => void) => voi
     if (fresh.length === 0) return
     const round = ask(fresh)
     fresh.forEach((request, i) => {
-      evidenceOf.set(artifactKey(request), round.then(({ evidence }) => evidence))
+      evidenceOf.set(artifactKey(request), round.then(({ brought }) => brought))
       if (request.sha512 !== undefined) decided.set(keyOf(request), round.then((answers) => answers.decided[i] as Decided))
     })
     // All of them: the answers of a round that failed must not stay without a listener.
@@ -76,10 +85,12 @@ export function createJudge(judged: Judged, defer: (callback: () => void) => voi
 
   async function candidates(request: ArtifactRequest): Promise<readonly string[]> {
     await prefetch([request])
-    const evidence = await evidenceOf.get(artifactKey(request)) ?? []
-    const digests = digestsIn.get(evidence) ?? servedDigests(evidence, judged.crypto)
-    digestsIn.set(evidence, digests)
-    return [...digests.get(artifactKey(request)) ?? []]
+    const brought = await evidenceOf.get(artifactKey(request))
+    if (brought === undefined) return []
+    const digests = digestsIn.get(brought) ?? servedDigests(brought.evidence, judged.crypto)
+    digestsIn.set(brought, digests)
+    const locked = brought.locked.get(artifactKey(request))
+    return [...new Set([...locked === undefined ? [] : [locked.sha512], ...digests.get(artifactKey(request)) ?? []])]
   }
 
   function decide(request: ArtifactRequest & { readonly sha512: string }): Promise<Decided> {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { VouchsafeError } from "@vouchsafe/core"
+import { warnUncovered } from "@vouchsafe/client"
 import { CONFIG_NAME, nodeCrypto, openProject, systemClock, type NpmRegistries } from "@vouchsafe/client/node"
 import { createJudge, type Judge } from "./judge.ts"
 import { openTies } from "./ties.ts"
@@ -21,7 +22,8 @@ export function judgeFor(project: Project): Promise<Judge> {
 async function open(cwd: string): Promise<Judge> {
   const { check, policy, roster, stateDir } = await openProject({ dir: policyFolder(cwd), env: process.env, registries: REGISTRIES })
   return createJudge({
-    check, policy, crypto: nodeCrypto, registries: roster.registries, ties: openTies(join(stateDir, "archives")), nowMs: systemClock.nowMs,
+    policy, crypto: nodeCrypto, registries: roster.registries, ties: openTies(join(stateDir, "archives")), nowMs: systemClock.nowMs,
+    check: async (requests, options) => warnUncovered(await check(requests, options)),
   }, (callback) => void setImmediate(callback))
 }
 
