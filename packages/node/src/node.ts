@@ -8,7 +8,7 @@
  */
 import { httpTransport, loadNpmConfig, nodeCrypto, type NpmRegistries, systemClock, systemTimers } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
-import type { Clock, DomainLookup, Timers } from "@vouchsafe/ports"
+import type { Clock, Timers } from "@vouchsafe/ports"
 import { createTarballTap } from "./artifacts/tap.ts"
 import { linkForClients } from "./admin/socket.ts"
 import { sourceOf } from "./backup/commands.ts"
@@ -45,8 +45,6 @@ export interface NodeWorld {
   readonly clock?: Clock
   readonly timers?: Timers
   readonly resolve?: ResolveHost
-  /** Whether e-mail domains exist; name servers are asked by default. */
-  readonly domains?: DomainLookup
   /** Program and arguments of the rebuilder; the installed one by default. */
   readonly rebuilder?: readonly string[]
   /** Ends a start that waits for another process to let go of the logs. */
@@ -143,7 +141,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const trust = await openTrust({ folder: folder.at("trust"), registries, clock, timers, logger, onRefresh: metrics.trustRefreshed })
   closers.push(() => trust.stop())
   const convictions = await openNodeConvictions(folder, nodeCrypto, logger)
-  const history = openHistory({ config, file: folder.at("history.sqlite"), resolve, userAgent, hasCredential, clock, timers, path: world.env["PATH"] ?? "", domains: world.domains })
+  const history = openHistory({ config, file: folder.at("history.sqlite"), resolve, userAgent, hasCredential, clock, timers })
   closers.push(() => history.close())
   const services = await openServices({ folder, keys, own, convictions, registries, source, upstream: trust.verifier, history: history.ports, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned, stores: storage?.stores({ logger, signal: world.stopping, onStandby: listeners.standBy }) })
   closers.push(() => services.close())

@@ -32,7 +32,7 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --allowed-signers FILE      whose signatures of commits count in rebuilds: SSH allowed_signers, armored OpenPGP keys, or both
   --registry-keys REG=FILE    signing keys of a registry, may be repeated; default: the embedded ones
   --history-lookups on|off    ask name servers about maintainers' e-mail domains, and git hosts about tags, of public packages; default on
-  --dns-server ADDRESS        name server for the former, perhaps with a port, may be repeated; default: the machine's
+  --dns-server ADDRESS        name server for the former, perhaps with a port, may be repeated; default: the machine's, none with private addresses
   --artifacts on|off          keep the tarballs that are observed, and give them to whoever asks; default on
   --artifact-quota BYTES      how much of them, such as 500MiB; default 10GiB
   --artifact-bandwidth BYTES  how much of them goes to others a second; default 64MiB

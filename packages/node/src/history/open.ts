@@ -4,8 +4,9 @@
  * @packageDocumentation
  */
 import type { HistoryPorts } from "@vouchsafe/attester"
-import type { Clock, DomainLookup, Timers } from "@vouchsafe/ports"
+import type { Clock, Timers } from "@vouchsafe/ports"
 import type { NodeConfig } from "../config/arguments.ts"
+import { GIT_HOSTS_DEFAULT } from "../config/values.ts"
 import { createGuardedFetch } from "../registry/guarded-fetch.ts"
 import type { ResolveHost } from "../registry/resolve.ts"
 import { createDomainLookup, dnsOf } from "./domains.ts"
@@ -23,10 +24,6 @@ export interface HistoryWorld {
   readonly hasCredential: (registry: string) => boolean
   readonly clock: Clock
   readonly timers: Timers
-  /** PATH of this process. */
-  readonly path: string
-  /** In place of name servers. */
-  readonly domains?: DomainLookup | undefined
 }
 
 /** Opens them. @throws VouchsafeError DISK, STATE_UNSAFE. */
@@ -34,15 +31,18 @@ export function openHistory(world: HistoryWorld): { readonly ports: HistoryPorts
   const { config, clock } = world
   const store = openHistoryStore(world.file)
   const isPublic = (registry: string): boolean => !world.hasCredential(registry)
+  // In a network of one's own only those are asked whom its operator named: what is published there is nobody else's business (THREATS A8).
+  const { allowPrivateAddresses: isOwnNetwork, dnsServers } = config
+  const gitHosts = isOwnNetwork && GIT_HOSTS_DEFAULT.join(" ") === config.gitHosts.join(" ") ? [] : config.gitHosts
   if (config.historyLookups === false) return { ports: { store, timers: world.timers, isPublic }, close: () => store.close() }
   const fetch = createGuardedFetch({
-    allowPrivateAddresses: config.allowPrivateAddresses, registries: config.gitHosts.map((host) => `https://${host}/`), resolve: world.resolve, userAgent: world.userAgent,
+    allowPrivateAddresses: isOwnNetwork, registries: gitHosts.map((host) => `https://${host}/`), resolve: world.resolve, userAgent: world.userAgent,
   })
   return {
     ports: {
       store, timers: world.timers, isPublic,
-      domains: world.domains ?? createDomainLookup({ ask: dnsOf(config.dnsServers), clock }),
-      refs: createSourceRefs({ fetch, hosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses, clock, path: world.path }),
+      domains: isOwnNetwork && dnsServers === undefined ? undefined : createDomainLookup({ ask: dnsOf(dnsServers), clock }),
+      refs: createSourceRefs({ fetch, hosts: gitHosts, allowPrivateAddresses: isOwnNetwork, clock }),
     },
     close() {
       fetch.close()

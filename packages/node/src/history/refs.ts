@@ -10,7 +10,6 @@ import { isVouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, Clock, SourceRefList, SourceRefs } from "@vouchsafe/ports"
 import type { GuardedFetch, GuardedResponse } from "../registry/guarded-fetch.ts"
 import { createSemaphore } from "../registry/semaphore.ts"
-import { listFileRefs } from "./file-refs.ts"
 import { ADVERTISEMENT_PATH, ADVERTISEMENT_TYPE, COMMAND_PATH, COMMAND_TYPE, lsRefsCommand, readAdvertisement, readRefs } from "./git-wire.ts"
 import { REFS_BYTES_MAX, REFS_CONCURRENT_MAX, REFS_FRESH_MS, REFS_PAUSE_MS, REFS_REMEMBERED_MAX, REFS_TIMEOUT_MS, REPOSITORIES_REMEMBERED_MAX } from "./limits.ts"
 
@@ -20,11 +19,9 @@ export interface SourceRefsOptions {
   readonly fetch: GuardedFetch
   /** Host names, perhaps with a port, that may be asked. */
   readonly hosts: readonly string[]
-  /** Lets repositories be at http and file addresses: for tests, and for networks of one's own. */
+  /** Lets repositories be at http addresses: for tests, and for networks of one's own. */
   readonly allowPrivateAddresses: boolean
   readonly clock: Clock
-  /** PATH of programs, for repositories in files. */
-  readonly path: string
 }
 
 /** Rules and readers that rebuilds use too; loaded when a repository is first asked. */
@@ -41,7 +38,7 @@ interface Known {
 export function createSourceRefs(options: SourceRefsOptions): SourceRefs {
   const known = new Map<string, Known>()
   const asking = createSemaphore(REFS_CONCURRENT_MAX)
-  const protocols = options.allowPrivateAddresses ? ["https", "http", "file"] as const : ["https"] as const
+  const protocols = options.allowPrivateAddresses ? ["https", "http"] as const : ["https"] as const
   let rules: Promise<GitRules> | undefined
 
   const forget = (): void => {
@@ -91,9 +88,9 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignalLike | undefined)
 }
 
 /** Never rejects: a host that does not answer, or not as one, leaves it open. */
-async function lookAt(url: string, git: GitRules, { fetch, path }: SourceRefsOptions): Promise<SourceRefList | undefined> {
+async function lookAt(url: string, git: GitRules, { fetch }: SourceRefsOptions): Promise<SourceRefList | undefined> {
   try {
-    const text = url.startsWith("file:") ? await listFileRefs(url, path) : await listOverHttp(url, fetch)
+    const text = await listOverHttp(url, fetch)
     const list = text === undefined ? undefined : git.parseRefList(text, true)
     if (list === undefined || !list.ok) return undefined
     const refs = [...list.value.refs.values()]

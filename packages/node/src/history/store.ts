@@ -65,6 +65,7 @@ function storeOver(database: DatabaseSync, path: string, bounds: HistoryBounds):
   }
   const numberIn = (row: Record<string, unknown> | undefined, column: string): number => Number(row?.[column] ?? 0)
   const size = statements.sizes.get()
+  let isOpen = true
   let [packages, releases] = [numberIn(size, "packages"), numberIn(size, "releases")]
 
   const forget = (): void => {
@@ -104,7 +105,10 @@ function storeOver(database: DatabaseSync, path: string, bounds: HistoryBounds):
   return {
     record: (reading) => settled(path, () => inTransaction(database, () => record(reading))),
     countPackages: ({ registry, publisher, from, to, except }) => settled(path, () => numberIn(statements.count.get(registry, publisher, from, to, registry, except), "count")),
-    close: () => database.close(),
+    close() {
+      if (isOpen) database.close()
+      isOpen = false
+    },
   }
 }
 
