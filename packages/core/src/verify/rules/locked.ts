@@ -68,13 +68,13 @@ export function lockAgeFindings({ now, policy }: DecisionContext, tally: Tally):
 }
 
 /** Why a lock does not carry an artifact that nobody else vouches for either; undefined where its absence is not what is missing. */
-export function lockShortfall({ lock, threshold }: DecisionContext, request: ArtifactRequest, tally: Tally): Pick<Finding, "code" | "message" | "hint"> | undefined {
+export function lockShortfall({ lock, threshold, views }: DecisionContext, request: ArtifactRequest, tally: Tally): Pick<Finding, "code" | "message" | "hint"> | undefined {
   if (lock === undefined) return undefined
   const line = lock.artifacts.get(artifactKey(request))
   const mayCure = [...tally.missing.values()].filter(({ why }) => why === "unreachable" || why === "stale" || why === "lock" || why === "silent")
   if (tally.counted.size + mayCure.length < threshold) return undefined
   // A package that the lock does not know is for the nodes to say: that they could not be asked is what is wrong then.
-  if (line === undefined && mayCure.some(({ why }) => why === "unreachable")) return undefined
+  if (line === undefined && views.some(({ reached, failure }) => !reached && failure !== undefined)) return undefined
   const old = [...tally.missing.values()].find(({ why }) => why === "lock")
   const [trouble] = lock.problems
   const why = line === undefined ? "the lock has no line about it"
