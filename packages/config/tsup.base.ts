@@ -1,5 +1,5 @@
 import type { Options } from "tsup"
-import { type BuildPlugin, checkOutput, collectLicences, latePart, requireWhereNeeded, runnableBins, smaller, withoutSigstore, yarnFactory } from "./src/bundle/index.ts"
+import { type BuildPlugin, checkOutput, collectLicences, jsoncAsModule, latePart, requireWhereNeeded, runnableBins, smaller, withoutSigstore, yarnFactory } from "./src/bundle/index.ts"
 
 /** Base names of the module that gives the late part and of the late part itself, and the name of the function that gives it. */
 type LateNames = { readonly module: string, readonly part: string, readonly exported: string }
@@ -36,7 +36,7 @@ export function bundle(given: { readonly entry: Entries, readonly ending?: ".js"
     splitting: true,
     outExtension: () => ({ js: given.ending ?? ".js" }),
     plugins: [requireWhereNeeded(), runnableBins()],
-    esbuildPlugins: [checkOutput(), withoutSigstore(), collectLicences()],
+    esbuildPlugins: [jsoncAsModule(), checkOutput(), withoutSigstore(), collectLicences()],
     esbuildOptions(options) {
       options.conditions = ["source"]
     },

@@ -19,14 +19,14 @@ export function readLockfile(path: string): Lockfile {
 /** `lockfile list FILE`. */
 export const registerLockfile: Register = (program, io, done) => {
   program.command("lockfile").description("look into lockfiles")
-    .command("list").description("every entry of a lockfile of npm, pnpm or Yarn")
+    .command("list").description("every entry of a lockfile of npm, pnpm, Yarn or Bun")
     .argument("<file>").option("--json", "one JSON document on stdout")
     .action((file: string, options: { json?: boolean }) => {
       const { entries } = readLockfile(resolve(io.cwd, file))
       if (options.json === true) {
-        printJson(io, entries.map(({ name, version, purl, integrity, resolved, kind, where }) => ({ purl: purl ?? null, name, version, integrity: integrity ?? null, resolved: resolved ?? null, kind, where })))
+        printJson(io, entries.map(({ name, version, purl, integrity, resolved, kind, where, dependency }) => ({ purl: purl ?? null, name, version, integrity: integrity ?? null, resolved: resolved ?? null, kind, dependency: dependency ?? null, where })))
       } else {
-        printLines(io, table(entries.map((entry) => [`${entry.name}@${entry.version}`, entry.kind, entry.integrity?.slice(0, 24) ?? entry.checksum?.slice(0, 24) ?? "-", entry.resolved ?? ""])))
+        printLines(io, table(entries.map((entry) => [`${entry.name}@${entry.version}`, entry.kind, entry.dependency ?? "-", entry.integrity?.slice(0, 24) ?? entry.checksum?.slice(0, 24) ?? "-", entry.resolved ?? ""])))
       }
       done(0)
     })

@@ -1,4 +1,5 @@
 import { type ArtifactRequest, type Claim, type Finding, isVouchsafeError, sha512OfSri, shown, type Verdict, type VerdictCode } from "@vouchsafe/core"
+import { strictestKind } from "./kinds.ts"
 import { isVersion, purlOf } from "./source.ts"
 import type { Lockfile, LockfileEntry } from "./types.ts"
 
@@ -118,8 +119,11 @@ export function toRequests(lockfile: Lockfile, context: LockfileContext): Artifa
   for (const entry of lockfile.entries) {
     if (!isRegistryPackage(lockfile, entry, context)) continue
     const sha512 = sha512Of(entry)
-    const request = { purl: entry.purl ?? purlOf(entry.where, entry.name, entry.version), registry: context.registryFor(entry.name), ...(sha512 === undefined ? {} : { sha512 }) }
-    requests.set(`${request.purl}\n${sha512 ?? ""}`, request)
+    const purl = entry.purl ?? purlOf(entry.where, entry.name, entry.version)
+    const key = `${purl}\n${sha512 ?? ""}`
+    const other = requests.get(key)
+    const dependency = other === undefined ? entry.dependency : strictestKind(other.dependency, entry.dependency)
+    requests.set(key, { purl, registry: context.registryFor(entry.name), ...(sha512 === undefined ? {} : { sha512 }), ...(dependency === undefined ? {} : { dependency }) })
   }
   return [...requests.values()]
 }

@@ -1,4 +1,4 @@
-/** Lockfiles of npm, pnpm and Yarn: what they list, and what they would fetch unchecked. @packageDocumentation */
+/** Lockfiles of npm, pnpm, Yarn and Bun: what they list, and what they would fetch unchecked. @packageDocumentation */
 export { checkBundled, checkLockfile, type LockfileContext, type LockfileFinding, sha512Of, toRequests } from "./check.ts"
 export { LOCKFILE_NAMES, parseLockfile } from "./read.ts"
 export type { Lockfile, LockfileEntry, LockfileFormat, LockfileKind } from "./types.ts"

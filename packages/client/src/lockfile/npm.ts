@@ -1,3 +1,4 @@
+import type { DependencyKind } from "@vouchsafe/core"
 import { LOCKFILE_DEPTH_MAX, LOCKFILE_ENTRIES_MAX } from "./limits.ts"
 import { parseStrictJson } from "./json.ts"
 import { flagOf, isRegistryTarball, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
@@ -36,7 +37,7 @@ function readPackages(packages: Members): LockfileEntry[] {
       where: place, dev: flagOf(entry, "dev", place) || devOptional, optional: flagOf(entry, "optional", place) || devOptional,
       name: recordedText(entry, "name", place) ?? (cut < 0 ? place : place.slice(cut + PLACE.length)),
       version: recordedText(entry, "version", place) ?? "",
-      ...sourceOf(entry, place),
+      ...sourceOf(entry, place), dependency: dependencyOf(entry, place),
     }
     if (flagOf(entry, "link", place)) return { ...recorded, kind: "link" }
     if (flagOf(entry, "inBundle", place) && liesInFetched(packages, place)) return { ...recorded, kind: "bundled" }
@@ -74,7 +75,7 @@ function readTree(document: Members): LockfileEntry[] {
       const isVersion = real !== null || /^\d/.test(spec)
       const source = sourceOf(entry, where)
       const recorded = {
-        where, name: real?.[1] ?? alias, version: real?.[2] ?? (isVersion ? spec : ""), dev: flagOf(entry, "dev", where), optional: flagOf(entry, "optional", where),
+        where, name: real?.[1] ?? alias, version: real?.[2] ?? (isVersion ? spec : ""), dev: flagOf(entry, "dev", where), optional: flagOf(entry, "optional", where), dependency: dependencyOf(entry, where),
         ...(isVersion || source.resolved !== undefined ? {} : { resolved: spec }), ...source,
       }
       entries.push(flagOf(entry, "bundled", where) && depth > 0 ? { ...recorded, kind: "bundled" } : fetched(recorded))
@@ -84,6 +85,12 @@ function readTree(document: Members): LockfileEntry[] {
   }
   if (document["dependencies"] !== undefined) visit(membersOf(document["dependencies"], "dependencies"), "", 0)
   return entries
+}
+
+/** What development needs is no production's, even where it is optional to that; `devOptional` may be installed in production. */
+function dependencyOf(entry: Members, where: string): DependencyKind {
+  if (flagOf(entry, "dev", where)) return "dev"
+  return flagOf(entry, "optional", where) || flagOf(entry, "devOptional", where) ? "optional" : "prod"
 }
 
 function sourceOf(entry: Members, where: string): { resolved?: string; integrity?: string } {

@@ -2,17 +2,17 @@ import { isVouchsafeError } from "@vouchsafe/core"
 import { posix } from "node:path"
 import { isScalar, parseAllDocuments, visit } from "yaml"
 import { LOCKFILE_ENTRIES_MAX } from "./limits.ts"
+import { DEPENDENCY_BY_FIELD, DEPENDENCY_FIELDS, pnpmKinds } from "./pnpm-kinds.ts"
 import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
 import type { Lockfile, LockfileEntry, LockfileKind } from "./types.ts"
 import { readYamlSubset } from "./yaml-subset.ts"
 
 /** pnpm merges what stands under this key into the map around it; this reader would take it for a member. */
 const MERGE_KEY = /<<["']?\s*:/
-const IMPORTER_FIELDS = ["dependencies", "devDependencies", "optionalDependencies"] as const
 const LINK = "link:"
 
 /**
- * Reads pnpm-lock.yaml, versions 6 to 9, with the config dependencies that pnpm 11 and 12 keep in a document of their own.
+ * Reads pnpm-lock.yaml, versions 5.3 to 9, with the config dependencies that pnpm 11 and 12 keep in a document of their own.
  * @throws VouchsafeError LOCKFILE_MALFORMED.
  */
 export function readPnpmLock(text: string): Lockfile {
@@ -22,9 +22,13 @@ export function readPnpmLock(text: string): Lockfile {
     if (value === null) continue
     const lock = membersOf(value, "document")
     version = String(lock["lockfileVersion"] ?? "")
-    if (!/^([6-9])(\.\d+)?$/.test(version)) throw malformed("lockfileVersion", `is ${version === "" ? "missing" : version}, expected 6 to 9`)
+    if (!/^(?:5\.[34]|[6-9](?:\.\d+)?)$/.test(version)) throw malformed("lockfileVersion", `is ${version === "" ? "missing" : version}, expected 5.3, 5.4 or 6 to 9`)
     const optional = optionalKeys(lock)
-    for (const [key, entry] of Object.entries(membersOf(lock["packages"] ?? {}, "packages"))) add(entries, packageEntry(key, membersOf(entry, key), optional))
+    const kinds = pnpmKinds(lock)
+    for (const [key, entry] of Object.entries(membersOf(lock["packages"] ?? {}, "packages"))) {
+      const dependency = kinds.get(key)
+      add(entries, { ...packageEntry(key, membersOf(entry, key), optional, version.startsWith("5.")), ...(dependency === undefined ? {} : { dependency }) })
+    }
     // A project without workspaces has its dependencies at the top, up to version 6.
     const importers = membersOf(lock["importers"] ?? { ".": lock }, "importers")
     for (const [folder, importer] of Object.entries(importers)) for (const link of linksOf(folder, membersOf(importer, folder))) add(entries, link)
@@ -77,9 +81,9 @@ function optionalKeys(lock: Members): ReadonlySet<string> {
   return new Set([...optional].filter((key) => !needed.has(key)))
 }
 
-function packageEntry(key: string, entry: Members, optional: ReadonlySet<string>): LockfileEntry {
+function packageEntry(key: string, entry: Members, optional: ReadonlySet<string>, isOld: boolean): LockfileEntry {
   const resolution = membersOf(entry["resolution"] ?? {}, `${key}: resolution`)
-  const { name, version, source } = parseKey(key)
+  const { name, version, source } = isOld ? parseOldKey(key) : parseKey(key)
   const recorded = { name: textOf(entry, "name", key) ?? name, version: textOf(entry, "version", key) ?? version }
   const integrity = textOf(resolution, "integrity", key)
   const tarball = textOf(resolution, "tarball", key)
@@ -102,6 +106,12 @@ function parseKey(key: string): { name: string; version: string; source?: string
   return /^\d/.test(version) ? { name, version } : { name, version: "", source: version === "" ? spec : version }
 }
 
+/** `/name/1.0.0`, `/@scope/name/1.0.0_peers` (5); what begins without a slash comes from elsewhere: `host/name/1.0.0`, `file:…`. */
+function parseOldKey(key: string): { name: string; version: string; source?: string } {
+  const match = /^\/((?:@[^/]+\/)?[^/]+)\/(\d[^_/]*)(?:_.*)?$/.exec(key)
+  return match === null ? { name: key, version: "", source: key } : { name: match[1] as string, version: match[2] as string }
+}
+
 function kindOf(resolution: Members, source: string | undefined, tarball: string | undefined, { name, version }: { name: string; version: string }, key: string): LockfileKind {
   const type = textOf(resolution, "type", key)
   if (type === "git" || resolution["commit"] !== undefined) return "git"
@@ -120,11 +130,11 @@ function unlessRegistry(source: string): LockfileKind {
 
 /** Dependencies of a workspace's member that are folders: pnpm links them and lists them nowhere else. */
 function linksOf(folder: string, importer: Members): LockfileEntry[] {
-  return IMPORTER_FIELDS.flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): LockfileEntry[] => {
+  return DEPENDENCY_FIELDS.flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): LockfileEntry[] => {
     const version = typeof dependency === "object" && dependency !== null ? textOf(dependency as Members, "version", `${folder}: ${name}`) : dependency
     if (typeof version !== "string" || !version.startsWith(LINK)) return []
     const path = version.slice(LINK.length)
     const resolved = /^([a-zA-Z]:|[\\/~])/.test(path) ? path : posix.normalize(`${folder}/${path}`)
-    return [{ name, version: "", kind: "link", where: `${folder}: ${name}`, resolved, dev: field === "devDependencies", optional: field === "optionalDependencies" }]
+    return [{ name, version: "", kind: "link", where: `${folder}: ${name}`, resolved, dev: field === "devDependencies", optional: field === "optionalDependencies", dependency: DEPENDENCY_BY_FIELD[field] }]
   }))
 }

@@ -1,12 +1,17 @@
 import { shown, VouchsafeError } from "@vouchsafe/core"
+import { readBunLock } from "./bun.ts"
 import { LOCKFILE_LENGTH_MAX } from "./limits.ts"
 import { readPackageLock } from "./npm.ts"
 import { readPnpmLock } from "./pnpm.ts"
+import { malformed } from "./source.ts"
 import type { Lockfile } from "./types.ts"
 import { readYarnLock } from "./yarn.ts"
 
 /** Lockfiles that are looked for in a project, by file name. */
-export const LOCKFILE_NAMES = ["npm-shrinkwrap.json", "package-lock.json", "pnpm-lock.yaml", "yarn.lock"] as const
+export const LOCKFILE_NAMES = ["npm-shrinkwrap.json", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"] as const
+
+/** What git leaves in a file that two sides changed. */
+const CONFLICT = /^(?:<{7}|>{7}|={7}|\|{7})(?: .*)?$/m
 
 /**
  * Reads a lockfile's text; its file name says which package manager wrote it.
@@ -17,10 +22,13 @@ export function parseLockfile(fileName: string, text: string): Lockfile {
     throw new VouchsafeError("LOCKFILE_MALFORMED", `lockfile: has ${text.length} characters, expected at most ${LOCKFILE_LENGTH_MAX}`)
   }
   const base = fileName.slice(Math.max(fileName.lastIndexOf("/"), fileName.lastIndexOf("\\")) + 1)
+  const conflict = CONFLICT.exec(text)
+  if (conflict !== null) throw malformed(base, `has a merge conflict in line ${text.slice(0, conflict.index).split("\n").length}`)
   if (base.endsWith(".json")) return readPackageLock(text)
   if (/pnpm-lock.*\.ya?ml$/.test(base)) return readPnpmLock(text)
+  if (/^bun\b.*\.lock$/.test(base)) return readBunLock(text)
   if (base.endsWith(".lock")) return readYarnLock(text)
   throw new VouchsafeError("LOCKFILE_MALFORMED", `lockfile: ${shown(base)} is no file name that is known, expected ${LOCKFILE_NAMES.join(", ")}`, {
-    hint: "name a lockfile of npm, pnpm or Yarn",
+    hint: base.endsWith(".lockb") ? "let Bun write it as text: `bun install --save-text-lockfile`" : "name a lockfile of npm, pnpm, Yarn or Bun",
   })
 }

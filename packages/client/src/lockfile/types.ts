@@ -1,3 +1,5 @@
+import type { DependencyKind } from "@vouchsafe/core"
+
 /** Where the bytes of a lockfile entry come from. */
 export type LockfileKind = "registry" | "git" | "url" | "file" | "link" | "workspace" | "bundled" | "patch"
 
@@ -18,11 +20,13 @@ export interface LockfileEntry {
   readonly kind: LockfileKind
   readonly optional: boolean
   readonly dev: boolean
+  /** How the project depends on it, where the format says so: the strictest of all ways to it. */
+  readonly dependency?: DependencyKind
   /** Key of the entry in its lockfile, for messages. */
   readonly where: string
 }
 
-export type LockfileFormat = "package-lock" | "pnpm-lock" | "yarn-classic" | "yarn-berry"
+export type LockfileFormat = "package-lock" | "pnpm-lock" | "yarn-classic" | "yarn-berry" | "bun-lock"
 
 /** A lockfile, read. */
 export interface Lockfile {

@@ -75,7 +75,7 @@ describe("THREATS A6: refuses before anything is fetched", () => {
   test("a registry that names its tarballs otherwise is a registry, where there is an integrity", () => {
     const other = { "node_modules/x": { version: "1.0.0", resolved: "https://registry.example/download/x/1.0.0/abcdef", integrity: sri(1) } }
     expect(checkLockfile(npm(other), CONTEXT)).toEqual([])
-    expect(toRequests(npm(other), CONTEXT)).toEqual([{ purl: "pkg:npm/x@1.0.0", registry: "https://registry.example/", sha512: "01".repeat(64) }])
+    expect(toRequests(npm(other), CONTEXT)).toEqual([{ purl: "pkg:npm/x@1.0.0", registry: "https://registry.example/", sha512: "01".repeat(64), dependency: "prod" }])
     expect(checkLockfile(npm({ "node_modules/x": { ...other["node_modules/x"], integrity: undefined } }), CONTEXT)).toMatchObject([{ code: "EXOTIC_SOURCE" }])
     expect(checkLockfile(npm({ "node_modules/x": { ...other["node_modules/x"], integrity: sri(1, "sha1") } }), CONTEXT)).toMatchObject([{ code: "EXOTIC_SOURCE" }])
     expect(toRequests(npm({ "node_modules/x": { ...other["node_modules/x"], resolved: "https://evil.example/download/x" } }), CONTEXT)).toEqual([])
@@ -141,7 +141,7 @@ describe("requests", () => {
   test("each artifact once, with the digests of the lockfile", () => {
     const lockfile = npm({ ...x({}), "node_modules/a/node_modules/x": { version: "1.0.0", integrity: sri(1) }, "node_modules/z": { version: "1.0.0", integrity: sri(2) } })
     expect(toRequests(lockfile, CONTEXT)).toEqual([
-      { purl: "pkg:npm/x@1.0.0", registry: "https://registry.example/", sha512: "01".repeat(64) }, { purl: "pkg:npm/z@1.0.0", registry: "https://registry.example/", sha512: "02".repeat(64) },
+      { purl: "pkg:npm/x@1.0.0", registry: "https://registry.example/", sha512: "01".repeat(64), dependency: "prod" }, { purl: "pkg:npm/z@1.0.0", registry: "https://registry.example/", sha512: "02".repeat(64), dependency: "prod" },
     ])
   })
 

@@ -134,6 +134,6 @@ describe("refuses", () => {
   })
 
   test.each(["package-lock.yaml", "bun.lockb", "README", "", "yarn.lock.bak"])("a file named %j", (name) => {
-    expectMalformed(name, "{}", "is no file name that is known, expected npm-shrinkwrap.json, package-lock.json, pnpm-lock.yaml, yarn.lock")
+    expectMalformed(name, "{}", "is no file name that is known, expected npm-shrinkwrap.json, package-lock.json, pnpm-lock.yaml, yarn.lock, bun.lock")
   })
 })

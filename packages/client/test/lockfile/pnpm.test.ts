@@ -58,8 +58,8 @@ describe("what an entry is", () => {
 test("two documents are one lockfile, and either one can hold what is refused", () => {
   const { text } = fixture("pnpm-9-config")
   expect(text.match(/^---$/gm)).toHaveLength(2)
-  expectMalformed("pnpm-lock.yaml", text.replace("lockfileVersion: '9.0'", "lockfileVersion: '5.4'"), "is 5.4, expected 6 to 9")
-  expectMalformed("pnpm-lock.yaml", text.replace(/lockfileVersion: '9.0'(?![\s\S]*lockfileVersion)/, "lockfileVersion: '10.0'"), "is 10.0, expected 6 to 9")
+  expectMalformed("pnpm-lock.yaml", text.replace("lockfileVersion: '9.0'", "lockfileVersion: '5.2'"), "is 5.2, expected 5.3, 5.4 or 6 to 9")
+  expectMalformed("pnpm-lock.yaml", text.replace(/lockfileVersion: '9.0'(?![\s\S]*lockfileVersion)/, "lockfileVersion: '10.0'"), "is 10.0, expected 5.3, 5.4 or 6 to 9")
 })
 
 describe("refuses", () => {
@@ -68,14 +68,14 @@ describe("refuses", () => {
     { name: "an empty file", text: "", says: "is empty" },
     { name: "a comment alone", text: "# nothing\n", says: "is empty" },
     { name: "a file cut off within a map", text: good.slice(0, good.indexOf("sha512-") + 10), says: "is not YAML" },
-    { name: "a merge conflict", text: good.replace("packages:", "<<<<<<< ours\npackages:"), says: "is not YAML" },
+    { name: "a merge conflict", text: good.replace("packages:", "<<<<<<< ours\npackages:"), says: "has a merge conflict in line 3" },
     { name: "tabs", text: good.replace("    resolution", "\tresolution"), says: "is not YAML" },
     { name: "text", text: "lockfile", says: "is no map" },
     { name: "a list", text: "- a\n", says: "is no map" },
-    { name: "no version", text: good.replace(/^lockfileVersion.*\n/, ""), says: "is missing, expected 6 to 9" },
-    { name: "version 5", text: good.replace("'9.0'", "5.4"), says: "is 5.4, expected 6 to 9" },
-    { name: "version 10", text: good.replace("'9.0'", "'10.0'"), says: "is 10.0, expected 6 to 9" },
-    { name: "a version that is a map", text: good.replace("'9.0'", "{a: 1}"), says: "expected 6 to 9" },
+    { name: "no version", text: good.replace(/^lockfileVersion.*\n/, ""), says: "is missing, expected 5.3, 5.4 or 6 to 9" },
+    { name: "version 5.2", text: good.replace("'9.0'", "5.2"), says: "is 5.2, expected 5.3, 5.4 or 6 to 9" },
+    { name: "version 10", text: good.replace("'9.0'", "'10.0'"), says: "is 10.0, expected 5.3, 5.4 or 6 to 9" },
+    { name: "a version that is a map", text: good.replace("'9.0'", "{a: 1}"), says: "expected 5.3, 5.4 or 6 to 9" },
     { name: "packages as a list", text: "lockfileVersion: '9.0'\npackages:\n  - x\n", says: "is no map" },
     { name: "an entry as text", text: lock("  x@1.0.0: yes\n"), says: "is no map" },
     { name: "an entry that is null", text: lock("  x@1.0.0:\n"), says: "is no map" },

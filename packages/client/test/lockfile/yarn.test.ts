@@ -84,8 +84,8 @@ describe("refuses", () => {
   const goodClassic = classic(`x@1.0.0:\n  version "1.0.0"\n  resolved "${tarball("x")}"\n`)
   test.each([
     { name: "a list", text: "- a\n", says: "cannot be read" },
-    { name: "a merge conflict", text: good.replace("__metadata:", "<<<<<<< ours\n__metadata:"), says: "cannot be read" },
-    { name: "a merge conflict, classic", text: goodClassic.replace("x@1.0.0:", "<<<<<<< ours\nx@1.0.0:"), says: "cannot be read" },
+    { name: "a merge conflict", text: good.replace("__metadata:", "<<<<<<< ours\n__metadata:"), says: "has a merge conflict in line" },
+    { name: "a merge conflict, classic", text: goodClassic.replace("x@1.0.0:", "<<<<<<< ours\nx@1.0.0:"), says: "has a merge conflict in line" },
     { name: "version 3", text: berry("", "3"), says: "is 3, expected 4 to 10" },
     { name: "version 11", text: berry("", "11"), says: "is 11, expected 4 to 10" },
     { name: "no version", text: good.replace("  version: 8\n", ""), says: "is missing, expected 4 to 10" },

@@ -1,5 +1,6 @@
 export { checkOutput } from "./check.ts"
 export { yarnFactory } from "./factory.ts"
+export { jsoncAsModule } from "./jsonc.ts"
 export { collectLicences } from "./licences.ts"
 export { latePart } from "./late-part.ts"
 export { requireWhereNeeded } from "./require.ts"

@@ -1,0 +1,61 @@
+import type { DependencyKind } from "@vouchsafe/core"
+import { type Edge, kindsOf, type Root } from "./kinds.ts"
+import { type Members, membersOf } from "./source.ts"
+
+export const DEPENDENCY_BY_FIELD = { dependencies: "prod", devDependencies: "dev", optionalDependencies: "optional" } as const satisfies Readonly<Record<string, DependencyKind>>
+export const DEPENDENCY_FIELDS = ["dependencies", "devDependencies", "optionalDependencies"] as const
+
+/**
+ * How the project depends on each key of `packages`. Up to version 6 the entries say so themselves; from 9 on it follows
+ * from the importers and from `snapshots`, which has one entry for each set of peers.
+ */
+export function pnpmKinds(lock: Members): ReadonlyMap<string, DependencyKind> {
+  const packages = membersOf(lock["packages"] ?? {}, "packages")
+  if (lock["snapshots"] === undefined) return new Map(Object.entries(packages).map(([key, entry]) => [key, kindByFlags(membersOf(entry, key))]))
+  const snapshots = membersOf(lock["snapshots"] ?? {}, "snapshots")
+  const found = kindsOf(rootsOf(lock, snapshots), (key) => edgesOf(snapshots, key))
+  const kinds = new Map<string, DependencyKind>()
+  for (const kind of ["dev", "optional", "prod"] as const) for (const [key, own] of found) if (own === kind) kinds.set(withoutPeers(key), kind)
+  return kinds
+}
+
+/** A package without `dev` is needed by both. */
+function kindByFlags(entry: Members): DependencyKind {
+  if (entry["dev"] === true) return "dev"
+  return entry["optional"] === true ? "optional" : "prod"
+}
+
+function rootsOf(lock: Members, snapshots: Members): Root[] {
+  return Object.entries(membersOf(lock["importers"] ?? { ".": lock }, "importers")).flatMap(([folder, value]) => {
+    const importer = membersOf(value, folder)
+    const own = DEPENDENCY_FIELDS.flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): Root[] => {
+      const version = typeof dependency === "object" && dependency !== null ? (dependency as Members)["version"] : dependency
+      const to = keyOf(snapshots, name, version)
+      return to === undefined ? [] : [{ to, kind: DEPENDENCY_BY_FIELD[field] }]
+    }))
+    // Config dependencies and the package manager itself: they run before anything else.
+    const before = ["configDependencies", "packageManagerDependencies"].flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): Root[] => {
+      const to = keyOf(snapshots, name, typeof dependency === "object" && dependency !== null ? (dependency as Members)["version"] : dependency)
+      return to === undefined ? [] : [{ to, kind: "prod" }]
+    }))
+    return [...own, ...before]
+  })
+}
+
+function edgesOf(snapshots: Members, key: string): Edge[] {
+  const snapshot = membersOf(snapshots[key] ?? {}, `snapshots: ${key}`)
+  return (["dependencies", "optionalDependencies"] as const).flatMap((field) => Object.entries(membersOf(snapshot[field] ?? {}, `${key}: ${field}`)).flatMap(([name, version]): Edge[] => {
+    const to = keyOf(snapshots, name, version)
+    return to === undefined ? [] : [{ to, isOptional: field === "optionalDependencies" }]
+  }))
+}
+
+/** A reference is a version, or for an alias the whole key. */
+function keyOf(snapshots: Members, name: string, reference: unknown): string | undefined {
+  if (typeof reference !== "string") return undefined
+  return [`${name}@${reference}`, reference].find((key) => Object.hasOwn(snapshots, key))
+}
+
+function withoutPeers(key: string): string {
+  return key.replace(/\(.*\)$/, "")
+}
