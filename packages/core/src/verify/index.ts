@@ -30,6 +30,8 @@ export {
 } from "./policy.ts"
 export { type Preset, PRESETS, RULE_CODES, RULE_SEVERITIES, type RuleCode, type RuleSeverity } from "./policy-rules.ts"
 export { DEPENDENCY_KINDS, type DependencyKind, type ListSubscription, LISTS_MAX, type Override, type RegistryBinding } from "./policy-scopes.ts"
+export { stricterPolicy } from "./policy-floor.ts"
+export { policyWeakenings } from "./policy-weakenings.ts"
 export { durationText } from "./duration.ts"
 export {
   type Level, type LevelRule, LEVELS, NAMED_ENTRIES_MAX, NAMED_KEYS_MAX, type PublisherKey, type PublisherRule, signerKeyOf, type SignerRule,

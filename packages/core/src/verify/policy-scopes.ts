@@ -70,7 +70,7 @@ export function overridesMember(value: unknown, at: string, read: ShapeReader): 
       ...(workspaces === undefined ? {} : { workspaces: some(workspaces, `${here}.workspaces`, WORKSPACES_MAX, read, (one, spot) => workspaceMember(one, spot, read)) }),
       rules: rulesMember(rules, `${here}.rules`, read),
       ...(minimumAge === undefined ? {} : { minimumAgeSeconds: ageMember(minimumAge, `${here}.minimumAge`, AGE_SECONDS_MAX, read) }),
-      ...(settleAge === undefined ? {} : { settleAgeSeconds: ageMember(settleAge, `${here}.settleAge`, AGE_SECONDS_MAX, read) }),
+      ...(settleAge === undefined ? {} : { settleAgeSeconds: durationMember(settleAge, `${here}.settleAge`, AGE_SECONDS_MAX, read) }),
     }
   })
 }

@@ -1,5 +1,7 @@
 import { DAY_SECONDS, dayMember } from "./calendar.ts"
+import { isVouchsafeError, unlessRefused, VouchsafeError } from "../errors.ts"
 import { ageMember, durationMember } from "./duration.ts"
+import { brokenLine, memberLine } from "./json-lines.ts"
 import { sha512Member } from "./members.ts"
 import { type LevelRule, levelsMember, type PublisherRule, publishersMember, type SignerRule, signersMember } from "./policy-names.ts"
 import { AGE_SECONDS_MAX, agesOf, type Preset, PRESETS, type RuleCode, rulesMember, type RuleSeverity, rulesOf } from "./policy-rules.ts"
@@ -14,6 +16,9 @@ export const POLICY_LENGTH_MAX = 1_048_576
 export const EXCEPTIONS_MAX = 1_000
 /** An exception for a withdrawal or a conflict lasts at most this long (THREATS A3). */
 export const EXCEPTION_SECONDS_MAX = 30 * DAY_SECONDS
+
+/** Operators that must agree on a rebuild where the policy names no number and the roster has as many. */
+export const REBUILDERS_DEFAULT = 2
 
 /** Findings that no exception covers: they say that nothing can be known. */
 export const NEVER_EXCEPTED: readonly VerdictCode[] = ["PROOF_INVALID", "LOG_MISBEHAVED", "CLOCK_BEHIND", "CONFIG_INVALID", "POLICY_WEAKENED"]
@@ -92,9 +97,21 @@ const read = shapeReader("CONFIG_MALFORMED", "vouchsafe.json")
 
 /**
  * Reads `vouchsafe.json`.
- * @throws VouchsafeError CONFIG_MALFORMED that names the member.
+ * @throws VouchsafeError CONFIG_MALFORMED or PURL_MALFORMED; names the member and its line, also in `details.line`.
  */
 export function parsePolicy(text: string): Policy {
+  try {
+    return policyOf(text)
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    const { at } = error.details
+    const line = brokenLine(text) ?? (typeof at === "string" ? memberLine(text, at.replace(/^document\.?/, "").replace(/ in seconds$/, "")) : undefined)
+    if (line === undefined) throw error
+    throw new VouchsafeError(error.code, error.message.replace(/^vouchsafe\.json:/, `vouchsafe.json:${line}:`), { details: { ...error.details, line }, cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) })
+  }
+}
+
+function policyOf(text: string): Policy {
   const document = read.object(read.json(text, POLICY_LENGTH_MAX), "document", ["format", "roster"],
     MEMBERS)
   read.oneOf(document["format"], "format", [POLICY_FORMAT])
@@ -108,8 +125,8 @@ export function parsePolicy(text: string): Policy {
     ...(document["threshold"] === undefined ? {} : { threshold: read.integer(document["threshold"], "threshold", 1, THRESHOLD_MAX) }),
     maxNoticeAgeSeconds: seconds(document["maxNoticeAge"], "maxNoticeAge", DEFAULT_MAX_NOTICE_AGE_SECONDS, NOTICE_AGE_SECONDS_MAX),
     budgetMs: seconds(document["budget"], "budget", DEFAULT_BUDGET_MS / 1_000, BUDGET_MS_MAX / 1_000) * 1_000,
-    minimumAgeSeconds: age(document["minimumAge"], "minimumAge", ages.minimum),
-    settleAgeSeconds: age(document["settleAge"], "settleAge", ages.settle),
+    minimumAgeSeconds: document["minimumAge"] === undefined ? ages.minimum : ageMember(document["minimumAge"], "minimumAge", AGE_SECONDS_MAX, read),
+    settleAgeSeconds: seconds(document["settleAge"], "settleAge", ages.settle, AGE_SECONDS_MAX),
     maxLockAgeSeconds: seconds(document["maxLockAge"], "maxLockAge", ages.lockMax, AGE_SECONDS_MAX),
     rules: rulesOf(preset, rulesMember(document["rules"], "rules", read)),
     overrides: overridesMember(document["overrides"], "overrides", read),
@@ -136,10 +153,6 @@ function seconds(value: unknown, at: string, fallback: number, max: number): num
   return value === undefined ? fallback : durationMember(value, at, max, read)
 }
 
-function age(value: unknown, at: string, fallback: number): number {
-  return value === undefined ? fallback : ageMember(value, at, AGE_SECONDS_MAX, read)
-}
-
 function parseException(value: unknown, at: string): Exception {
   const exception = read.object(value, at, ["purl", "code", "owner", "reason", "until"], ["sha512"])
   const code = read.oneOf(exception["code"], `${at}.code`, VERDICT_CODES)
@@ -148,7 +161,7 @@ function parseException(value: unknown, at: string): Exception {
   const { day: until, startSeconds } = dayMember(exception["until"], `${at}.until`, read)
   return {
     code, until, untilSeconds: startSeconds + DAY_SECONDS,
-    purl: artifactPurl(exception["purl"], `${at}.purl`, read),
+    purl: unlessRefused(() => artifactPurl(exception["purl"], `${at}.purl`, read)) ?? read.fail(`${at}.purl`, "the purl of one version, such as pkg:npm/left-pad@1.3.0", exception["purl"]),
     owner: nonEmpty(exception["owner"], `${at}.owner`),
     reason: nonEmpty(exception["reason"], `${at}.reason`),
     ...(exception["sha512"] === undefined ? {} : { sha512: sha512Member(exception["sha512"], `${at}.sha512`, read) }),

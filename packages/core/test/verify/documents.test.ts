@@ -62,7 +62,31 @@ describe("vouchsafe.json", () => {
     ["an exception for a proof that fails", { ...minimal, exceptions: [{ ...exception, code: "PROOF_INVALID" }] }, "exceptions[0].code"],
     ["an exception for a withdrawal without digest", { ...minimal, exceptions: [{ ...exception, code: "WITHDRAWN" }] }, "exceptions[0].sha512"],
     ["an exception until a day that is none", { ...minimal, exceptions: [{ ...exception, until: "2027-02-30" }] }, "exceptions[0].until"],
-    ["an exception for every version", { ...minimal, exceptions: [{ ...exception, purl: "pkg:npm/left-pad" }] }, "version"],
+    ["an exception for every version", { ...minimal, exceptions: [{ ...exception, purl: "pkg:npm/left-pad" }] }, "exceptions[0].purl"],
+    ["an exception for a weaker policy", { ...minimal, exceptions: [{ ...exception, code: "POLICY_WEAKENED" }] }, "exceptions[0].code"],
+    ["an age without unit", { ...minimal, minimumAge: "3" }, "minimumAge"],
+    ["an age of ten years and a day", { ...minimal, minimumAge: "3651d" }, "minimumAge"],
+    ["rules that never settle", { ...minimal, settleAge: "0s" }, "settleAge"],
+    ["a lock that is always too old", { ...minimal, maxLockAge: "0s" }, "maxLockAge"],
+    ["an override that overrides nothing", { ...minimal, overrides: [{ match: ["a"] }] }, "overrides[0]"],
+    ["an override of a code that is no rule", { ...minimal, overrides: [{ rules: { WITHDRAWN: "off" } }] }, "overrides[0].rules.WITHDRAWN"],
+    ["an override for nobody", { ...minimal, overrides: [{ match: [], rules: { TOO_YOUNG: "off" } }] }, "overrides[0].match"],
+    ["an override of a registry that is none", { ...minimal, overrides: [{ registries: ["registry.example"], minimumAge: "0s" }] }, "overrides[0].registries[0]"],
+    ["an override of a kind that is none", { ...minimal, overrides: [{ dependency: ["peer"], minimumAge: "0s" }] }, "overrides[0].dependency[0]"],
+    ["an override of a kind twice", { ...minimal, overrides: [{ dependency: ["dev", "dev"], minimumAge: "0s" }] }, "overrides[0].dependency"],
+    ["an override of a workspace outside", { ...minimal, overrides: [{ workspaces: ["../other"], minimumAge: "0s" }] }, "overrides[0].workspaces[0]"],
+    ["an override of a workspace with a slash too many", { ...minimal, overrides: [{ workspaces: ["packages/a/"], minimumAge: "0s" }] }, "overrides[0].workspaces[0]"],
+    ["an override of a workspace by steps", { ...minimal, overrides: [{ workspaces: ["packages/./a"], minimumAge: "0s" }] }, "overrides[0].workspaces[0]"],
+    ["an override with a preset", { ...minimal, overrides: [{ preset: "observe", minimumAge: "0s" }] }, "overrides[0].preset"],
+    ["a name bound to nothing", { ...minimal, registries: [{ match: ["@acme/*"] }] }, "registries[0].registry"],
+    ["a name bound to a host", { ...minimal, registries: [{ match: ["@acme/*"], registry: "npm.acme.example" }] }, "registries[0].registry"],
+    ["a name bound to no attesters", { ...minimal, registries: [{ match: ["@acme/*"], registry: "https://npm.acme.example/", attesters: [] }] }, "registries[0].attesters"],
+    ["a list without source", { ...minimal, lists: [{ name: "a" }] }, "lists[0].source"],
+    ["a list over plain http", { ...minimal, lists: [{ name: "a", source: "http://lists.example/a" }] }, "lists[0].source"],
+    ["a list over another scheme", { ...minimal, lists: [{ name: "a", source: "ftp://lists.example/a" }] }, "lists[0].source"],
+    ["a list's name that is no file name", { ...minimal, lists: [{ name: "../a", source: "./a" }] }, "lists[0].name"],
+    ["two lists of one name", { ...minimal, lists: [{ name: "a", source: "./a" }, { name: "a", source: "./b" }] }, "lists[1].name"],
+    ["a list that may be two months old", { ...minimal, lists: [{ name: "a", source: "./a", maxAge: "60d" }] }, "lists[0].maxAge"],
   ])("refuses %s", (_, document, says) => {
     expect(() => parsePolicy(JSON.stringify(document))).toThrow(expect.objectContaining({ kind: "input", message: expect.stringContaining(says) }))
   })
@@ -104,7 +128,7 @@ describe("vouchsafe.json", () => {
     ["a source with credentials", { governance: { genesis: "ab".repeat(32), sources: ["https://a:b@a.example/tuf/"] } }, "governance.sources[0]"],
     ["too many sources", { governance: { genesis: "ab".repeat(32), sources: Array.from({ length: 17 }, () => "https://a.example/tuf/") } }, "governance.sources"],
     ["governance with more", { governance: { genesis: "ab".repeat(32), sources: [], trust: true } }, "governance.trust"],
-  ])("refuses %s", (_, more, says) => expect(() => parsePolicy(JSON.stringify({ ...minimal, ...more }))).toThrow(refusal("CONFIG_MALFORMED", `vouchsafe.json: ${says}`)))
+  ])("refuses %s", (_, more, says) => expect(() => parsePolicy(JSON.stringify({ ...minimal, ...more }))).toThrow(refusal("CONFIG_MALFORMED", `vouchsafe.json:1: ${says}`)))
   test.each<[string, string, boolean]>([
     ["left-pad", "left-pad", true], ["left-pad", "left-pads", false], ["left-pad", "@x/left-pad", false],
     ["left-*", "left-pad", true], ["left-*", "left-", true], ["left-*", "left", false], ["left-*", "@left-/x", false],
@@ -113,6 +137,21 @@ describe("vouchsafe.json", () => {
   ])("the pattern %s and the name %s: %s", (pattern, name, matches) => {
     const { levels } = parsePolicy(JSON.stringify({ ...minimal, levels: [{ match: [pattern], level: "rebuilt" }] }))
     expect(matchesName(levels[0]?.match ?? [], name)).toBe(matches)
+  })
+  test.each<[string, string, number, string]>([
+    ["an unknown key", '{\n "format": "vouchsafe-policy/v1",\n "roster": "./r",\n "tresholt": 2\n}', 4, "document.tresholt"],
+    ["a value deep inside", '{"format": "vouchsafe-policy/v1", "roster": "./r",\n"exceptions": [\n{"purl": "pkg:npm/a@1.0.0",\n"code": "NOT_VOUCHED", "owner": "a",\n"reason": "b",\n"until": "soon"}]}', 6, "exceptions[0].until"],
+    ["a member that is missing, at what should hold it", '{"format": "vouchsafe-policy/v1", "roster": "./r",\n"exceptions": [\n\n{"purl": "pkg:npm/a@1.0.0"}]}', 4, "exceptions[0].code"],
+    ["a rule", '{\n"rules": {\n"TOO_YOUNG": "deny",\n"TOO_OLD": "deny"\n},\n"format": "vouchsafe-policy/v1", "roster": "./r"}', 4, "rules.TOO_OLD"],
+    ["a comma too many", '{\n"format": "vouchsafe-policy/v1",\n"roster": "./r",\n}', 4, "not JSON"],
+    ["a comment", '{\n// ours\n"format": "vouchsafe-policy/v1"}', 2, "not JSON"],
+    ["a text that never ends", '{\n"format": "vouchsafe-policy/v1,\n"roster": "./r"}', 2, "not JSON"],
+    ["a mark of a merge conflict", '{\n"format": "vouchsafe-policy/v1",\n<<<<<<< HEAD\n"roster": "./r"\n}', 3, "not JSON"],
+    ["nothing", "", 1, "not JSON"],
+    ["brackets without end", "[".repeat(50_000), 1, "not JSON"],
+    ["a key with a quote in it", '{"format": "vouchsafe-policy/v1", "roster": "./r", "a\\"b": 1,\n"rules": []}', 1, "no such member"],
+  ])("an error points to the line: %s", (_, text, line, says) => {
+    expect(() => parsePolicy(text)).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED", message: expect.stringMatching(new RegExp(`^vouchsafe\\.json:${line}: .*${says.replace(/[.[\]]/g, "\\$&")}`, "s")), details: expect.objectContaining({ line }) }))
   })
   test("refuses cut JSON", () => expect(() => parsePolicy('{"format":')).toThrow(refusal("CONFIG_MALFORMED", "not JSON")))
 })

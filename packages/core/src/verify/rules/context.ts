@@ -11,7 +11,7 @@ import type { OpenedLock } from "../lock/open.ts"
 import type { LogView } from "../log-view.ts"
 import { matchesName } from "../name-pattern.ts"
 import type { NoticeIndex } from "../notices.ts"
-import type { Policy } from "../policy.ts"
+import { type Policy, REBUILDERS_DEFAULT } from "../policy.ts"
 import type { Level, PublisherRule, SignerRule } from "../policy-names.ts"
 import type { RegistryBinding } from "../policy-scopes.ts"
 import type { Roster } from "../roster.ts"
@@ -66,7 +66,7 @@ export function demandsOn({ policy, pins, rulesetOf }: DecisionContext, request:
 
 /** Operators that must agree on a rebuild. */
 export function rebuildersNeeded({ policy, roster }: Pick<DecisionContext, "policy" | "roster">): number {
-  return policy.rebuilders ?? Math.min(2, roster.operators.length)
+  return policy.rebuilders ?? Math.min(REBUILDERS_DEFAULT, roster.operators.length)
 }
 
 export const HINT_EXPLAIN = "run `vouchsafe explain` on it for everything the network knows"

@@ -47,7 +47,7 @@ export function rulesetFor(policy: Policy, request: ArtifactRequest): Ruleset {
   return rulesetsOf(policy)(request)
 }
 
-export function severityOf({ severities }: Ruleset, code: RuleCode): RuleSeverity {
+export function severityOf({ severities }: Pick<Ruleset, "severities">, code: RuleCode): RuleSeverity {
   return severities.get(code) ?? "deny"
 }
 
