@@ -3,9 +3,9 @@
  *
  * @packageDocumentation
  */
-import { findConfig, genesisPath, httpTransport, nodeCrypto, openProject, type Project, type ProjectOptions, requireSameGenesis, rosterFolder, systemClock, withLock } from "@vouchsafe/client/node"
-import { isVouchsafeError, parsePolicy, type Policy, type RosterNode } from "@vouchsafe/core"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { findConfig, genesisPath, httpTransport, nodeCrypto, openProject, type Project, type ProjectOptions, readPolicy, requireSameGenesis, rosterFolder, systemClock, withLock } from "@vouchsafe/client/node"
+import { isVouchsafeError, type Policy, type RosterNode } from "@vouchsafe/core"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import type { FollowResult, RosterStore } from "@vouchsafe/roster"
 import type { CliIo } from "../io.ts"
@@ -29,8 +29,9 @@ export interface Governed {
 
 /** The policy that rules a folder, where it names a governed roster. @throws VouchsafeError as parsePolicy does, ROSTER_REFUSED for another genesis than before. */
 export async function governedProject(io: CliIo, dir: string): Promise<Governed | undefined> {
-  const { path: configPath } = findConfig(dir, io.env)
-  const { governance } = parsePolicy(readFileSync(configPath, "utf8"))
+  const location = findConfig(dir, io.env)
+  const { path: configPath } = location
+  const { governance } = readPolicy(location, io.env).policy
   requireSameGenesis(io.env, configPath, governance?.genesis)
   if (governance === undefined) return undefined
   // Loaded where it is needed: most projects have a file for a roster.

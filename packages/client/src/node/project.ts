@@ -3,9 +3,8 @@
  *
  * @packageDocumentation
  */
-import { statSync } from "node:fs"
 import { resolve } from "node:path"
-import { type ArtifactRequest, type Lock, parsePolicy, parseRoster, type Policy, POLICY_LENGTH_MAX, type Roster, ROSTER_LENGTH_MAX, VouchsafeError } from "@vouchsafe/core"
+import { type ArtifactRequest, type Lock, parseRoster, type Policy, type Roster, ROSTER_LENGTH_MAX, VouchsafeError } from "@vouchsafe/core"
 import type { Clock, EvidenceCache, HttpTransport } from "@vouchsafe/ports"
 import { createClient } from "../client.ts"
 import type { CheckOptions, CheckResult, Client, Failure, LockUse, Progress } from "../types.ts"
@@ -14,10 +13,10 @@ import { nodeCrypto } from "./crypto.ts"
 import { findDaemonSocket } from "./daemon-socket.ts"
 import { diskCache } from "./disk-cache.ts"
 import { diskState } from "./disk-state.ts"
-import { diskError, readTextIfPresent } from "./files.ts"
 import { findConfig } from "./find-config.ts"
 import { httpTransport } from "./http.ts"
-import { maliciousLists, placeLists } from "./lists.ts"
+import { readBounded, readPolicy } from "./floor.ts"
+import { maliciousLists } from "./lists.ts"
 import { findLockFile, type LockFile, readLockFile } from "./lock-file.ts"
 import { graceOf, refuseUncovered, requireSameNetwork } from "./lock-floor.ts"
 import { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"
@@ -46,7 +45,10 @@ export interface ProjectOptions {
 
 export interface Project {
   readonly client: Client
+  /** The one in force: the project's, raised to the floors. */
   readonly policy: Policy
+  /** Files of the floors. */
+  readonly floors: readonly string[]
   readonly roster: Roster
   readonly configPath: string
   readonly rosterPath: string
@@ -73,9 +75,9 @@ export interface Project {
  */
 export async function openProject(options: ProjectOptions): Promise<Project> {
   const { path: configPath, dir } = findConfig(options.dir, options.env)
-  const policy = placeLists(parsePolicy(readText(configPath, POLICY_LENGTH_MAX, "CONFIG_MALFORMED")), dir)
+  const { policy, floors } = readPolicy({ path: configPath, dir }, options.env)
   const rosterPath = resolve(dir, policy.roster)
-  const floor = parseRoster(nodeCrypto, readText(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
+  const floor = parseRoster(nodeCrypto, readBounded(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
   const clock = options.clock ?? systemClock
   const lockPath = findLockFile(options.lockDir ?? options.dir, dir)
   const lockFile = lockPath === undefined ? undefined : readLockFile(lockPath)
@@ -98,7 +100,7 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   })
   return {
-    client, policy, roster, configPath, rosterPath, cacheDir, stateDir, network, transport,
+    client, policy, floors, roster, configPath, rosterPath, cacheDir, stateDir, network, transport,
     ...(lockFile === undefined ? {} : { lockFile }),
     clientOf: (lock) => createClient({ ...parts, cache: NO_CACHE, lock: { lock, network, as: "evidence" } }),
     registries: options.registries ?? await loadNpmConfig({ dir: options.dir, env: options.env }),
@@ -111,23 +113,5 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
       return isOver || now.isOver ? refuseUncovered(await client.check(requests, { ...checkOptions, budgetMs: 0 }), policy) : client.check(requests, checkOptions)
     },
     close: () => own?.close(),
-  }
-}
-
-/** Reads a file that must be there, refusing a huge one before it is read. */
-function readText(path: string, maxLength: number, code: "CONFIG_MALFORMED" | "ROSTER_MALFORMED"): string {
-  // UTF-8 takes at most three bytes for a UTF-16 unit.
-  const bytes = sizeOf(path)
-  if (bytes > 3 * maxLength) throw new VouchsafeError(code, `${path} has ${bytes} bytes, expected at most ${maxLength} characters`)
-  const text = readTextIfPresent(path)
-  if (text === undefined) throw new VouchsafeError(code, `${path} does not exist`, { hint: "run `npx vouchsafe init`" })
-  return text
-}
-
-function sizeOf(path: string): number {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  } catch (error) {
-    throw diskError(`reading ${path}`, error)
   }
 }

@@ -69,7 +69,7 @@ test("a socket that is not safe is skipped, and says so", async () => {
 
 describe("nothing to decide with: a typed error", () => {
   test.each([
-    { name: "policy is no JSON", files: { "project/vouchsafe.json": "{" }, code: "CONFIG_MALFORMED", says: "vouchsafe.json: not JSON" },
+    { name: "policy is no JSON", files: { "project/vouchsafe.json": "{" }, code: "CONFIG_MALFORMED", says: "not JSON" },
     { name: "policy of another format", files: { "project/vouchsafe.json": POLICY_TEXT.replace("/v1", "/v2") }, code: "CONFIG_MALFORMED", says: "format" },
     { name: "roster is missing", files: { "project/vouchsafe.json": POLICY_TEXT.replace("./vouchsafe.roster.json", "./none.json") }, code: "ROSTER_MALFORMED", says: "none.json does not exist" },
     { name: "roster is no JSON", files: { "project/vouchsafe.roster.json": "x" }, code: "ROSTER_MALFORMED", says: "not JSON" },
