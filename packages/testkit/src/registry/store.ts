@@ -29,7 +29,6 @@ export interface Store {
 const ABBREVIATED_FIELDS = ["name", "version", "dependencies", "optionalDependencies", "devDependencies", "bundleDependencies", "bundledDependencies",
   "peerDependencies", "peerDependenciesMeta", "acceptDependencies", "bin", "directories", "dist", "engines", "cpu", "os", "libc", "funding", "deprecated", "_hasShrinkwrap"]
 const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"]
-const DEFAULT_CREATED_AT = "2026-01-01T00:00:00.000Z"
 
 export function createStore(): Store {
   const packages = new Map<string, Held>()
@@ -69,7 +68,7 @@ export function createStore(): Store {
 }
 
 function packumentOf(name: string, held: Held, base: string): PackumentDoc {
-  const first = [...held.versions.values()].map(({ publishedAt }) => publishedAt).reduce((a, b) => (Date.parse(b) < Date.parse(a) ? b : a), DEFAULT_CREATED_AT)
+  const first = [...held.versions.values()].map(({ publishedAt }) => publishedAt).reduce((a, b) => (Date.parse(b) < Date.parse(a) ? b : a))
   const time: Record<string, string> = { created: first, modified: "2026-01-16T00:00:00.000Z" }
   const versions: PackumentDoc["versions"] = {}
   for (const [version, built] of held.versions) {
