@@ -25,12 +25,12 @@ const world = await openAttackWorld(rows)
 try {
   say(`attacks: the network stands after ${seconds()}`)
   const prepared = await prepare(world, rows, () => managers as readonly ReplayManager[])
-  say(`attacks: observed and rebuilt after ${seconds()}`)
+  say(`attacks: observed after ${seconds()}`)
   const results = await replayAll(prepared, rows, ({ row, manager, kind, guarding, played: { faults, seen } }) => {
     say(`attacks: row ${row.number} ${manager} ${kind}${kind === "attack" ? ` (${guarding})` : ""}: ${faults.length === 0 ? "as expected" : `${faults.join("; ")}\n${describeRun(seen.ran)}`}`)
   }, managers)
   const summaries = summarise(rows, results)
-  if (values.json === true) process.stdout.write(`${JSON.stringify({ managers, rebuilt: Object.fromEntries(prepared.rebuilt), rows: summaries }, null, 2)}\n`)
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ managers, rebuilt: Object.fromEntries(await prepared.rebuilt), rows: summaries }, null, 2)}\n`)
   else process.stdout.write(`${formatTable(summaries)}\n\n${formatTotals(summaries)}\n`)
   say(`attacks: ${results.length} installs, ${seconds()}`)
   process.exitCode = summaries.every(({ faults }) => faults.length === 0) ? 0 : 1

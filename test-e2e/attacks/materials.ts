@@ -110,7 +110,7 @@ function makeRelease(row: number, release: Release, makers: Makers, repositoryOf
     name, version, manifest, files: { ...files, ...hidden }, publisher: inRow(row, publisher).name, publishedAt: new Date(publishedAt(makers, release) * 1000).toISOString(),
     packument: {
       _npmUser: inRow(row, publisher), maintainers: maintainers.map((person) => inRow(row, person)), _npmVersion: makers.npmVersion, _nodeVersion: process.versions.node,
-      ...(commit === undefined ? {} : { gitHead: commit }),
+      ...(commit === undefined ? {} : { gitHead: commit }), ...release.packument,
     },
   }
   return { release, fixture, canary, sha512: buildFixture(fixture).sha512, source: commit === undefined || repository === undefined ? undefined : { repository: repository.url, commit } }

@@ -48,10 +48,10 @@ async function install(world: AttackWorld, guards: Guards, what: Case, stage: St
   return look(world, what, stage, ran)
 }
 
-async function look(world: AttackWorld, what: Case, stage: Stage, ran: Ran): Promise<Seen> {
+async function look(world: AttackWorld, what: Case, stage: Stage, ran: Ran, isExplained = stage.guarding !== "none"): Promise<Seen> {
   const { payload, gyp } = stage.marks()
   const files = filesWith(stage.sandbox.dir, what.judged.map((spec) => world.made(spec).canary))
-  const verdicts = stage.guarding === "none" ? [] : await Promise.all(what.judged.map((spec) => explain(stage, spec)))
+  const verdicts = isExplained ? await Promise.all(what.judged.map((spec) => explain(stage, spec))) : []
   return {
     ran, marked: payload, gyp, files,
     codes: [...new Set(verdicts.flatMap(({ findings }) => findings.filter(({ severity }) => severity === "deny").map(({ code }) => code)))],
@@ -129,7 +129,7 @@ async function playAbsence(world: AttackWorld, guards: Guards, row: Row, what: C
   cpSync(lockfile, copy)
   const argv = manager === "yarn4" ? ["yarn", "install", "--immutable"] : manager === "npm11" ? ["npm", "ci"] : ["pnpm", "install", "--frozen-lockfile"]
   // The plugins of pnpm and Yarn judge what the manager fetches; bytes that the registry has lost come through `run`.
-  const seen = await look(world, what, stage, await stage.run(guarding === "none" ? argv : ["vouchsafe", "run", "--", ...argv]))
+  const seen = await look(world, what, stage, await stage.run(guarding === "none" ? argv : ["vouchsafe", "run", "--", ...argv]), false)
   if (guarding === "none" && what === row.attack) return { seen, faults: fault(seen.ran.status === 0, "unguarded, what was unpublished still installs") }
   return {
     seen, faults: [

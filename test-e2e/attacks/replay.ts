@@ -11,7 +11,8 @@ import type { AttackWorld } from "./world.ts"
 export interface Prepared {
   readonly world: AttackWorld
   readonly guards: Guards
-  readonly rebuilt: Rebuilt
+  /** Goes on while rows are played that need none; see {@link inOrder}. */
+  readonly rebuilt: Promise<Rebuilt>
 }
 
 /** @param managersOf - with which managers a row will be played */
@@ -27,15 +28,24 @@ export async function prepare(world: AttackWorld, rows: readonly Row[], managers
     await lockBefore(world, guards, row, managersOf(row))
     takeAway(world, row)
   }
-  return { world, guards, rebuilt: await rebuilding }
+  return { world, guards, rebuilt: rebuilding }
 }
 
 /** Tells of each play once it is over. */
 export type Told = (result: Result) => void
 
-interface Play { readonly row: Row; readonly manager: ReplayManager; readonly kind: Result["kind"]; readonly guarding: Guarding }
+export interface Play { readonly row: Row; readonly manager: ReplayManager; readonly kind: Result["kind"]; readonly guarding: Guarding }
 
-function playOne({ world, guards }: Prepared, { row, manager, kind, guarding }: Play): Promise<Played> {
+const isRebuilt = ({ attack, twin }: Row): boolean => attack.rebuilt !== undefined || twin.rebuilt !== undefined
+
+/** Rows that need rebuilds last: they take as long as all else. */
+export function inOrder(rows: readonly Row[]): Row[] {
+  return [...rows.filter((row) => !isRebuilt(row)), ...rows.filter(isRebuilt)]
+}
+
+/** One play. */
+export async function playOne({ world, guards, rebuilt }: Prepared, { row, manager, kind, guarding }: Play): Promise<Played> {
+  if (isRebuilt(row)) await rebuilt
   if (kind === "control") return playControl(world, guards, row, manager)
   if (kind === "twin") return playTwin(world, guards, row, manager)
   return playAttack(world, guards, row, manager, guarding as Exclude<Guarding, "none">)
@@ -54,7 +64,7 @@ export async function withdrawAll({ world }: Prepared, rows: readonly Row[]): Pr
 /** All plays: controls, attacks as shipped, twins; then attacks with the age rule off. */
 export async function replayAll(prepared: Prepared, rows: readonly Row[], told: Told, managers: readonly ReplayManager[] = MANAGERS): Promise<Result[]> {
   const kinds = [["control", "none"], ["attack", "shipped"], ["twin", "shipped"]] as const
-  const cells = (of: readonly (readonly [Result["kind"], Guarding])[]): Play[] => rows.flatMap((row) => managers.flatMap((manager) => of.map(([kind, guarding]) => ({ row, manager, kind, guarding }))))
+  const cells = (of: readonly (readonly [Result["kind"], Guarding])[]): Play[] => inOrder(rows).flatMap((row) => managers.flatMap((manager) => of.map(([kind, guarding]) => ({ row, manager, kind, guarding }))))
   const play = async (one: Play): Promise<Result> => {
     const result = { ...one, played: await playOne(prepared, one) }
     told(result)

@@ -33,6 +33,8 @@ export interface Release {
   /** Body of index.js. */
   readonly main?: string
   readonly manifest?: Readonly<Record<string, unknown>>
+  /** What publishing tools add to the packument alone. */
+  readonly packument?: Readonly<Record<string, unknown>>
   readonly publisher?: Person
   readonly maintainers?: readonly Person[]
   readonly source?: Source

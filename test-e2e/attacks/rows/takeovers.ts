@@ -97,6 +97,8 @@ const EXPANDING_GYP = `{ "targets": [{ "target_name": "x", "type": "none", "sour
 const NATIVE = { "src/addon.cc": "int answer() { return 42; }\n" }
 const HONEST_GYP = (flags: string): string => `{ "targets": [{ "target_name": "addon", "sources": ["src/addon.cc"]${flags} }] }\n`
 
+/** npm says of a package with a gyp file what it will do with it; a thief's own client says nothing. */
+const SAID = { packument: { gypfile: true, scripts: { install: "node-gyp rebuild" } } }
 /** A stub, which packages' install scripts find before the manager's own: the real one would evaluate the file, and fetch headers. */
 const GYP_STUB = { "node-gyp": "99.0.0" }
 
@@ -108,8 +110,8 @@ const PHANTOM_GYP: Row = {
   },
   twin: {
     releases: [
-      ...before("@replay/phantom-twin", ["1.0.0", "1.1.0"], { files: { ...NATIVE, "binding.gyp": HONEST_GYP("") } }),
-      release("@replay/phantom-twin", "1.1.1", TWIN_AGE, { files: { ...NATIVE, "binding.gyp": HONEST_GYP(', "cflags": ["-O2"]') } }),
+      ...before("@replay/phantom-twin", ["1.0.0", "1.1.0"], { ...SAID, files: { ...NATIVE, "binding.gyp": HONEST_GYP("") } }),
+      release("@replay/phantom-twin", "1.1.1", TWIN_AGE, { ...SAID, files: { ...NATIVE, "binding.gyp": HONEST_GYP(', "cflags": ["-O2"]') } }),
     ],
     dependencies: { "@replay/phantom-twin": "^1.0.0", ...GYP_STUB }, judged: ["@replay/phantom-twin@1.1.1"],
   },
