@@ -1,6 +1,7 @@
 /** Test doubles of the outside world. The fake registry is `@vouchsafe/testkit/registry`. @packageDocumentation */
 export { startRegistry } from "./registry/index.ts"
 export { answerByGit, type GitRequest } from "./git-backend.ts"
+export { fixedDomains, fixedRefs, memoryHistoryStore } from "./history.ts"
 export { type DriverCase, refuses } from "./log/driver-case.ts"
 export { type Answer, answerOf, createFakeWitness, type FakeWitness, transportTo } from "./log/fake-witness.ts"
 export { fastCrypto } from "./log/fast-crypto.ts"

@@ -13,6 +13,7 @@ export const REGISTRY = "https://registry.example/"
 export const REGISTRY_HOST = "registry"
 const TIMEOUT_MS = 10_000
 const BYTES_MAX = 1_048_576
+const PUBLISHED_AT = "2026-01-15T12:00:00.000Z"
 
 /** A published version. */
 export interface Published {
@@ -107,18 +108,28 @@ export function startRegistry(simulation: Simulation): SimulatedRegistry {
     sha512For: (version, host) => sha512Of(bytesFor(version, host)),
     sourceFor(transport, distortion) {
       const told = new Map<string, Uint8Array>()
+      const read = new Set<string>()
       return {
         async packumentVersion({ name }) {
           const { status, body } = await get(transport, `${REGISTRY}${name}`)
           if (status === 404) return undefined
+          read.add(name)
           const manifest: unknown = JSON.parse(Buffer.from(body).toString("utf8"))
           const distort = distortion()
           told.delete(name)
-          if (distort === undefined) return { manifest, time: "2026-01-15T12:00:00.000Z" }
+          if (distort === undefined) return { manifest, time: PUBLISHED_AT }
           const file = await get(transport, `${REGISTRY}${name}/-/${name}-1.0.0.tgz`)
           const bytes = distort(name, file.body)
           told.set(name, bytes)
-          return { manifest: manifestOf(name, bytes), time: "2026-01-15T12:00:00.000Z" }
+          return { manifest: manifestOf(name, bytes), time: PUBLISHED_AT }
+        },
+        // The packument that it has just read for the version: no question of its own.
+        async packument({ name }) {
+          if (!read.has(name)) return undefined
+          return {
+            readAt: Math.floor(simulation.time.nowMs() / 1000), maintainers: undefined, repository: undefined,
+            publishers: new Map([["1.0.0", undefined]]), times: new Map([["created", PUBLISHED_AT], ["1.0.0", PUBLISHED_AT]]),
+          }
         },
         attestations: async () => undefined,
         async tarball({ url, signal }) {
