@@ -4,12 +4,7 @@ export {
 } from "./artifact-facts.ts"
 export { type ByDigestEntry, type Entry, formatByDigest, type OwnEntry, parseEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
 export * from "./evidence.ts"
-export {
-  compactHead, formatLock, formatLockLine, formatLockset, formatLocksetAnswer, formatLocksetRequest, type Lock, LOCK_FORMAT, LOCK_LENGTH_MAX, LOCK_LINE_LENGTH_MAX, LOCK_LINES_MAX,
-  type LockedArtifact, type LockedLockset, lockedLocksetOf, type LockHeader, type LockLine, lockLineOf, type LockLines, lockLines, type LockProblem, type LockProof, type LockProofs, lockRoot,
-  type Lockset, type LocksetAnswer, LOCKSET_ANSWER_LENGTH_MAX, LOCKSET_FORMAT, LOCKSET_REQUEST_FORMAT, LOCKSET_REQUEST_LENGTH_MAX, LOCKSET_SUBJECT, type LocksetRequest, type LockWord, type NoticesFloor,
-  type NoticesHead, openLock, type OpenedLock, type OpenLockInput, parseLock, parseLockLine, parseLockset, parseLocksetAnswer, parseLocksetRequest,
-} from "./lock/index.ts"
+export * from "./lock/index.ts"
 export { HEX_COMMIT, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
 export { displayName, formatRefusal, formatWarnings, REFUSALS_SHOWN_MAX, SHORT_REASON_LENGTH_MAX, shortReason } from "./format.ts"
 export { applyHandover, formatHandover, type Handover, HANDOVER_FORMAT, HANDOVER_LENGTH_MAX, type HandoverKeys, makeHandover, parseHandover } from "./handover.ts"

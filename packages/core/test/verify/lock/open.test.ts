@@ -277,7 +277,7 @@ test("every byte of the proofs matters", () => {
   const text = formatLock(makeLock(world, lines, { gamma: null, delta: null }))
   const whole = opened(world, parseLock(crypto, text)).words.length
   const start = text.indexOf("\n\n") + 2
-  for (let i = start; i < text.length; i += 3) {
+  for (let i = start; i < text.length; i += 7) {
     const code = text.charCodeAt(i)
     const next = String.fromCharCode(code === 0x7a ? 0x79 : code + 1)
     let words = 0
