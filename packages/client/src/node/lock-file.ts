@@ -53,7 +53,7 @@ export function readLockFile(path: string): LockFile | undefined {
     return { path, text, lock: parseLock(nodeCrypto, text) }
   } catch (cause) {
     if (!isVouchsafeError(cause, "LOCK_MALFORMED")) throw cause
-    throw new VouchsafeError("LOCK_MALFORMED", `${path}: ${cause.message}`, { cause, hint: HINT_BROKEN, ...(cause.details === undefined ? {} : { details: cause.details }) })
+    throw new VouchsafeError("LOCK_MALFORMED", `${path}: ${cause.message.replace(/^vouchsafe\.lock: /, "")}`, { cause, hint: cause.hint ?? HINT_BROKEN, details: cause.details })
   }
 }
 

@@ -18,7 +18,7 @@ const SHOWN = 16
  */
 export function requireSameNetwork({ lock, path }: LockFile, network: string, roster: Roster): void {
   if (lock.network !== network) {
-    throw new VouchsafeError("LOCK_MALFORMED", `${path}: line ${NETWORK_LINE} names the network ${lock.network.slice(0, SHOWN)}…, expected ${network.slice(0, SHOWN)}… of the project's roster: it is of another project, or the roster is`, {
+    throw new VouchsafeError("LOCK_MALFORMED", `${path}: line ${NETWORK_LINE}: names the network ${lock.network.slice(0, SHOWN)}…, expected ${network.slice(0, SHOWN)}… of the project's roster: it is of another project, or the roster is`, {
       hint: "if the roster was changed on purpose, run `npx vouchsafe lock`", details: { line: NETWORK_LINE },
     })
   }
