@@ -29,8 +29,8 @@ export function formatBits(bits: readonly boolean[]): string {
   }
   lengths.push(length)
   const runs = lengths.join(",")
-  const packed = PACKED + base64Encode(pack(bits))
-  return packed.length < runs.length ? packed : runs
+  const packedLength = PACKED.length + 4 * Math.ceil(Math.ceil(bits.length / 8) / 3)
+  return packedLength < runs.length ? PACKED + base64Encode(pack(bits)) : runs
 }
 
 /** Reads `count` bits in the one spelling of {@link formatBits}; undefined for anything else. */

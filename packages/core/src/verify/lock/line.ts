@@ -3,8 +3,6 @@
  *
  * @packageDocumentation
  */
-import { base64Decode } from "../../base64.ts"
-import { hexEncode } from "../../bytes.ts"
 import { refusals, shown } from "../../errors.ts"
 import { spellNpmPurl } from "../../purl.ts"
 import { sriOfSha512 } from "../../sri.ts"
@@ -12,6 +10,7 @@ import { type ArtifactFacts, factsOf, type Flag, FLAG_WORDS, type FlagWord, type
 import type { Observation } from "../observation.ts"
 import { isRegistryId } from "../registry-id.ts"
 import { NAME_LENGTH_MAX } from "../statement-text.ts"
+import { hexOfBase64 } from "./hex.ts"
 import { decodeText, encodeText } from "./text.ts"
 
 /** Longest line, in characters, all of them ASCII. What is remarkable about a package fits into a fraction of it. */
@@ -86,7 +85,7 @@ export function parseLockLine(text: string, registry: string): LockLine {
   const flags = values.get("flags")
   return {
     facts: {
-      purl, h1, sha512: hexEncode(base64Decode(sri)),
+      purl, h1, sha512: hexOfBase64(sri),
       registry: own ?? registry,
       publishedAt: secondsOf(values.get("at")),
       publisher: textOf(values, "by"),

@@ -5,7 +5,6 @@
  *
  * @packageDocumentation
  */
-import { base64Encode } from "../../base64.ts"
 import { type Bytes, isWellFormed } from "../../bytes.ts"
 import type { Crypto } from "../../crypto.ts"
 import { parseDecimal } from "../../decimal.ts"
@@ -46,9 +45,10 @@ export interface Lock extends LockHeader, LockProofs {
   readonly lines: LockLines
 }
 
-/** Characters of base64 of its leaf hash that a line ends with, so that an edit by hand is found at its line. They prove nothing. */
+/** A line ends with the first characters of base64 of its leaf hash, so that an edit by hand is found at its line. They prove nothing. */
 const MARK_LENGTH = 4
-const MARKED = /^(.*) #([A-Za-z0-9+/]{4})$/
+const MARK_START = " #"
+const DIGITS: readonly string[] = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"]
 /** Number of the first line about an artifact. */
 const FIRST_LINE = 4
 const CONFLICT = /^(?:<{7}|={7}|>{7}|\|{7})(?: |$)/
@@ -127,14 +127,16 @@ function parseLines(crypto: Crypto, marked: readonly string[], registry: string)
   const artifacts: LockLine[] = []
   const leafHashes: Bytes[] = []
   for (const [i, line] of marked.entries()) {
-    const [, text = "", mark] = MARKED.exec(line) ?? []
-    if (mark === undefined) throw refuseLine(FIRST_LINE + i, `is ${shown(line)}, expected an artifact with its mark`)
+    const end = line.length - MARK_LENGTH - MARK_START.length
+    if (end < 0 || !line.startsWith(MARK_START, end)) throw refuseLine(FIRST_LINE + i, `is ${shown(line)}, expected an artifact with its mark`)
+    const text = line.slice(0, end)
+    const mark = line.slice(end + MARK_START.length)
     const artifact = parsedAt(FIRST_LINE + i, () => parseLockLine(text, registry))
     const last = artifacts.at(-1)
     if (last?.facts.purl === artifact.facts.purl) throw refuseLine(FIRST_LINE + i, `is a second one about ${shown(artifact.facts.purl)}, expected one`)
     if (i > 0 && text <= (texts[i - 1] as string)) throw refuseLine(FIRST_LINE + i, `is about ${shown(artifact.facts.purl)} and stands after ${shown(last?.facts.purl ?? "")}, expected lines in order`)
     const leafHash = leafHashOfText(crypto, text)
-    if (markOf(leafHash) !== mark) throw refuseLine(FIRST_LINE + i, `was edited by hand: its mark is #${mark}, expected #${markOf(leafHash)}`)
+    if (markOf(leafHash) !== mark) throw refuseLine(FIRST_LINE + i, `was edited by hand: its mark is ${shown(mark)}, expected "${markOf(leafHash)}"`)
     texts.push(text)
     artifacts.push(artifact)
     leafHashes.push(leafHash)
@@ -151,9 +153,10 @@ function parsedAt<T>(line: number, read: () => T): T {
   }
 }
 
-/** The first digits of base64 of 3 bytes: as many as the mark has. */
+/** Base64 of the first 3 bytes of a hash, written out: it is made for every line. */
 function markOf(leafHash: Bytes): string {
-  return base64Encode(leafHash.subarray(0, MARK_LENGTH * 3 / 4))
+  const group = ((leafHash[0] as number) << 16) | ((leafHash[1] as number) << 8) | (leafHash[2] as number)
+  return (DIGITS[group >> 18] as string) + (DIGITS[(group >> 12) & 63] as string) + (DIGITS[(group >> 6) & 63] as string) + (DIGITS[group & 63] as string)
 }
 
 function refuse(why: string): VouchsafeError {

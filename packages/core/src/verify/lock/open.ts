@@ -32,6 +32,8 @@ export interface LockWord {
 
 /** What a lock says about one artifact, and who derived it. */
 export interface LockedArtifact {
+  /** Its line among those of the lock, from 0: the place of its bit. */
+  readonly line: number
   readonly facts: ArtifactFacts
   /** Directories of other packages inside the tarball. */
   readonly bundled: readonly string[]
@@ -62,6 +64,8 @@ export interface OpenedLock {
   /** By {@link artifactKey}. */
   readonly artifacts: ReadonlyMap<string, LockedArtifact>
   readonly words: readonly LockWord[]
+  /** The same by the origin of the node's present log. */
+  readonly wordByLog: ReadonlyMap<string, LockWord>
   readonly problems: readonly LockProblem[]
   /** By the origin of the notices log. */
   readonly notices: ReadonlyMap<string, NoticesFloor>
@@ -102,7 +106,7 @@ export function openLock(input: OpenLockInput, lock: Lock): OpenedLock {
   }
   const words = held.map(({ word }) => word)
   return {
-    artifacts: artifactsOf(lock, words), words, problems: opening.problems, newestTime: opening.newestTime, aheadTime: opening.aheadTime,
+    artifacts: artifactsOf(lock, words), words, wordByLog: new Map(words.map((word) => [word.log, word])), problems: opening.problems, newestTime: opening.newestTime, aheadTime: opening.aheadTime,
     notices: noticesFloors(input.roster, held),
   }
 }
@@ -207,7 +211,7 @@ function artifactsOf({ lines }: Lock, words: readonly LockWord[]): ReadonlyMap<s
       set = { words: own.length === 0 ? NO_WORDS : own, operators: [...new Set(own.map(({ operator }) => operator))], timeSeconds: own.length === 0 ? 0 : Math.min(...own.map(({ timeSeconds }) => timeSeconds)) }
       sets.set(which, set)
     }
-    artifacts.set(artifactKey(facts), { facts, bundled, ...set })
+    artifacts.set(artifactKey(facts), { line: i, facts, bundled, words: set.words, operators: set.operators, timeSeconds: set.timeSeconds })
   }
   return artifacts
 }

@@ -16,6 +16,7 @@ import type { Level, PublisherRule, SignerRule } from "../policy-names.ts"
 import type { RegistryBinding } from "../policy-scopes.ts"
 import type { Roster } from "../roster.ts"
 import type { ArtifactRequest, VerdictCode } from "../verdict.ts"
+import type { LockAges } from "./locked.ts"
 import { nameOf, type Ruleset } from "./ruleset.ts"
 
 /** What all requests of one verification share. */
@@ -34,6 +35,7 @@ export interface DecisionContext {
   readonly lists: readonly MaliciousList[]
   readonly pins: ReadonlyMap<string, ArtifactFacts>
   readonly lock?: OpenedLock | undefined
+  readonly lockAges: LockAges
 }
 
 /** What the policy asks of one request. */

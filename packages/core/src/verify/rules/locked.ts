@@ -6,7 +6,7 @@
  */
 import { DAY_SECONDS } from "../calendar.ts"
 import { artifactKey } from "../evidence.ts"
-import type { LockWord, OpenedLock } from "../lock/open.ts"
+import type { OpenedLock } from "../lock/open.ts"
 import type { LogView, SeenArtifact } from "../log-view.ts"
 import type { Policy } from "../policy.ts"
 import type { ArtifactRequest, Finding } from "../verdict.ts"
@@ -20,11 +20,10 @@ export function seenBy({ lock }: Pick<DecisionContext, "lock">, view: LogView, k
   const said = view.observations.get(key)
   if (said !== undefined || lock === undefined) return said
   const locked = lock.artifacts.get(key)
-  const word = wordOf(locked?.words, view)
-  if (locked === undefined || word === undefined) return undefined
-  const { facts, bundled } = locked
+  const word = lock.wordByLog.get(view.node.log.name)
+  if (locked === undefined || word === undefined || word.bits[locked.line] !== true) return undefined
   const { origin, index, checkpointTime, timeSeconds } = word
-  return { origin, index, facts, checkpointTime, observedAt: timeSeconds, bundled, tarSha256: null, previous: null }
+  return { origin, index, facts: locked.facts, checkpointTime, observedAt: timeSeconds, bundled: locked.bundled, tarSha256: null, previous: null }
 }
 
 /** True for a word that only the lock holds. */
@@ -32,38 +31,48 @@ export function isLocked(seen: SeenArtifact): boolean {
   return seen.tarSha256 === null
 }
 
-function wordOf(words: readonly LockWord[] | undefined, view: LogView): LockWord | undefined {
-  return words?.find(({ operator, log }) => operator === view.node.operator && log === view.node.log.name)
+/** Ages of a lockset, in seconds, from which on somebody is told of it, and from which on it does not count. */
+export interface LockAges {
+  readonly warned: number
+  readonly refused: number
+}
+
+/** The ages of a policy; of several layers the lowest. `strict` alone refuses. */
+export function lockAgesOf(policy: Policy): LockAges {
+  const layers = policy.layers ?? [policy]
+  return {
+    warned: Math.min(...layers.map(({ maxLockAgeSeconds }) => maxLockAgeSeconds)),
+    refused: Math.min(...layers.map(({ preset, maxLockAgeSeconds }) => (preset === "strict" ? maxLockAgeSeconds : Number.POSITIVE_INFINITY))),
+  }
 }
 
 /**
  * What is left of an obstacle of stale notices once the lock is asked: where a node was not reached, its lockset says until when its operator knew
  * of no withdrawal but those that the lock's readers can know.
  */
-export function excusedByLock({ lock, now, policy }: DecisionContext, view: LogView, request: ArtifactRequest, stale: Obstacle): Obstacle | undefined {
-  const word = lock === undefined ? undefined : wordOf(lock.words, view)
-  const line = lock?.artifacts.get(artifactKey(request))
+export function excusedByLock({ lock, lockAges, now }: DecisionContext, view: LogView, request: ArtifactRequest, stale: Obstacle): Obstacle | undefined {
+  const word = lock?.wordByLog.get(view.node.log.name)
+  if (lock === undefined || word === undefined) return stale
   // A node that answered wrongly is no node that could not be reached, and neither is one whose notices do not verify.
   const isAway = (view.failure === undefined || !view.reached) && (view.notices !== undefined || view.problems.length === 0)
-  if (word === undefined || line === undefined || line.facts.sha512 !== request.sha512 || !isAway) return stale
+  if (!isAway || lock.artifacts.get(artifactKey(request))?.facts.sha512 !== request.sha512) return stale
   const age = now - word.timeSeconds
-  return age > refusedAge(policy) ? { why: "lock", detail: `its lockset is ${days(age)} old, expected at most ${days(refusedAge(policy))}` } : undefined
+  return age > lockAges.refused ? { why: "lock", detail: `its lockset is ${days(age)} old, expected at most ${days(lockAges.refused)}` } : undefined
 }
 
 /** When an operator's lockset was made, Unix seconds; undefined for one without. */
 export function lockTimeOf({ lock }: Pick<DecisionContext, "lock">, view: LogView): number | undefined {
-  return wordOf(lock?.words, view)?.timeSeconds
+  return lock?.wordByLog.get(view.node.log.name)?.timeSeconds
 }
 
 /** Age of the oldest lockset on which an allowed artifact rests, if somebody should be told. */
-export function lockAgeFindings({ now, policy }: DecisionContext, tally: Tally): Finding[] {
-  const lockTimes = new Map([...tally.lockTimes].filter(([operator]) => tally.counted.has(operator)))
-  if (lockTimes.size === 0) return []
-  const age = now - Math.min(...lockTimes.values())
-  if (age <= warnedAge(policy)) return []
+export function lockAgeFindings({ now, lockAges }: DecisionContext, { lockTimes, counted }: Tally): Finding[] {
+  let oldest = now
+  for (const [operator, time] of lockTimes) if (counted.has(operator)) oldest = Math.min(oldest, time)
+  if (now - oldest <= lockAges.warned) return []
   return [{
-    code: "LOCK_STALE", severity: "warn", saidBy: [...lockTimes.keys()].sort(), message: `withdrawals were last seen when the lock was made, ${days(age)} ago`,
-    expected: `a lock of at most ${days(warnedAge(policy))}`, hint: HINT_LOCK,
+    code: "LOCK_STALE", severity: "warn", saidBy: [...lockTimes.keys()].sort(), message: `withdrawals were last seen when the lock was made, ${days(now - oldest)} ago`,
+    expected: `a lock of at most ${days(lockAges.warned)}`, hint: HINT_LOCK,
   }]
 }
 
@@ -87,16 +96,6 @@ export function lockShortfall({ lock, threshold, views }: DecisionContext, reque
 /** What is wrong with the lock itself, whatever is asked. */
 export function lockProblems(lock: OpenedLock | undefined): Finding[] {
   return (lock?.problems ?? []).map(({ operator, message }) => ({ code: "LOCK_STALE", severity: "warn", saidBy: operator === undefined ? [] : [operator], message, hint: HINT_LOCK }))
-}
-
-/** Age of a lockset from which on somebody is told. */
-function warnedAge(policy: Policy): number {
-  return Math.min(...(policy.layers ?? [policy]).map(({ maxLockAgeSeconds }) => maxLockAgeSeconds))
-}
-
-/** Age of a lockset from which on it does not count: `strict` alone refuses. */
-function refusedAge(policy: Policy): number {
-  return Math.min(...(policy.layers ?? [policy]).map(({ preset, maxLockAgeSeconds }) => (preset === "strict" ? maxLockAgeSeconds : Number.POSITIVE_INFINITY)))
 }
 
 function days(seconds: number): string {
