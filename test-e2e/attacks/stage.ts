@@ -42,7 +42,8 @@ export function setUpGuards(world: AttackWorld): Guards {
 
 let stages = 0
 
-export async function openStage(world: AttackWorld, guards: Guards, what: Case, manager: ReplayManager, guarding: Guarding): Promise<Stage> {
+/** @param isBehindShim - the project has no plugin of its own */
+export async function openStage(world: AttackWorld, guards: Guards, what: Case, manager: ReplayManager, guarding: Guarding, isBehindShim = false): Promise<Stage> {
   const guarded = await guards(manager)
   const { family } = guarded.manager
   const scope = what.privateScope
@@ -54,7 +55,7 @@ export async function openStage(world: AttackWorld, guards: Guards, what: Case, 
     ...(scope === undefined ? {} : { ".npmrc": `${scope}:registry=${world.privateRegistry.url}\n` }),
     ...(guarding === "none" ? {} : { ...policyFiles(world.base), "vouchsafe.json": policy }),
   })
-  if (guarding !== "none") guarded.prepare(project)
+  if (guarding !== "none" && !isBehindShim) guarded.prepare(project)
   // Without this pnpm runs no package's scripts, which would hide what an attack does.
   if (family === "pnpm") appendFileSync(join(project, "pnpm-workspace.yaml"), "dangerouslyAllowAllBuilds: true\nblockExoticSubdeps: false\n")
   if (family === "yarn" && scope !== undefined) appendFileSync(join(project, ".yarnrc.yml"), `npmScopes:\n  ${scope.slice(1)}:\n    npmRegistryServer: ${JSON.stringify(world.privateRegistry.url)}\n`)

@@ -2,22 +2,21 @@
 import type { Case, Release, Row } from "../types.ts"
 import { before, DAY, FRESH, HOUR, payload, release, runOf, tagged, TWIN_AGE, uncommitted } from "./parts.ts"
 
-const PREINSTALL = { scripts: { preinstall: "node preinstall.js" } }
 const LINES: readonly (readonly [string, string])[] = [["0.7.28", "0.7.29"], ["0.8.0", "0.8.1"], ["1.0.0", "1.0.1"], ["2.0.0", "2.0.1"]]
 const SECONDS_APART = 20
 
-/** Four release lines that begin on days of their own, and later releases of all within a minute. */
+/** The real ones carried an install script as well, which row 3 is about; here the payload waits to be used. Four release lines that begin on days of their own, and later releases of all within a minute. */
 function threeMajors(name: string, repository: string, ageSeconds: number, isAttack: boolean): Release[] {
   const first = LINES.map(([version], i) => release(name, version, (800 - 100 * i) * DAY, tagged(repository)))
   // An honest project that releases its lines together has done so before.
   const habit = isAttack ? [] : [["0.7.29", "0.8.1", "1.0.1", "2.0.1"], ["0.7.30", "0.8.2", "1.0.2", "2.0.2"]].flatMap((versions, round) => versions.map((version, i) => release(name, version, (400 - 100 * round) * DAY - i * SECONDS_APART, tagged(repository))))
-  const bad = isAttack ? { ...uncommitted(repository), manifest: PREINSTALL, files: { "preinstall.js": payload("row 6") } } : { ...tagged(repository), main: "module.exports = 'fixed'\n" }
+  const bad = isAttack ? { ...uncommitted(repository), main: payload("row 6") } : { ...tagged(repository), main: "module.exports = 'fixed'\n" }
   const last = isAttack ? ["0.7.29", "0.8.1", "1.0.1"] : ["0.7.31", "0.8.3", "1.0.3", "2.0.3"]
   return [...first, ...habit, ...last.map((version, i) => release(name, version, ageSeconds - i * SECONDS_APART, bad))]
 }
 
 const UA_PARSER: Row = {
-  number: 6, title: "ua-parser-js, coa, rc 2021: hijacked accounts", payload: "script", expected: [["PUBLISH_BURST"], ["SOURCE_NOT_FOUND"]],
+  number: 6, title: "ua-parser-js, coa, rc 2021: hijacked accounts", payload: "import", expected: [["PUBLISH_BURST"], ["SOURCE_NOT_FOUND"]],
   attack: { releases: threeMajors("@replay/ua-parser", "ua-parser", 3 * HOUR, true), dependencies: { "@replay/ua-parser": "^1.0.0" }, judged: ["@replay/ua-parser@1.0.1"] },
   twin: { releases: threeMajors("@replay/ua-parser-twin", "ua-parser-twin", TWIN_AGE, false), dependencies: { "@replay/ua-parser-twin": "^1.0.0" }, judged: ["@replay/ua-parser-twin@1.0.3"] },
   honest: "fixes all release lines within a minute as well: it always did, and each release has its tag",
