@@ -7,6 +7,7 @@ import { printJson, printLines, table } from "../output.ts"
 import { checkNodes, checkTrust } from "../setup/doctor.ts"
 import type { Finding } from "../setup/finding.ts"
 import { checkGuards } from "../setup/guards.ts"
+import { checkLock } from "../setup/lock.ts"
 import { findManagers, isYarnClassic } from "../setup/managers.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
 import type { Register } from "./types.ts"
@@ -39,7 +40,7 @@ async function examine(io: CliIo): Promise<Finding[]> {
     const now = Math.floor(systemClock.nowMs() / 1_000)
     const notes = project.notes.map((note): Finding => ({ check: "local node", state: "warning", detail: note.message }))
     const root = dirname(project.configPath)
-    return [...checkTrust(project, await registriesIn(root, io), now), ...checkGuards(root, project.registries, io.env), ...notes, ...await checkNodes(project, transport, now)]
+    return [...checkTrust(project, await registriesIn(root, io), now), ...checkGuards(root, project.registries, io.env), ...await checkLock(root, project, io.env), ...notes, ...await checkNodes(project, transport, now)]
   } finally {
     transport.close()
     project.close()

@@ -2,7 +2,7 @@
  * One command behind a shim of its own.
  *
  * Order: judge the lockfile; start the shim; write the configuration; let pnpm resolve without installing, and judge that; run the command;
- * put the registry's addresses back into what it wrote; judge a lockfile that it changed; say what was refused.
+ * put the registry's addresses back into what it wrote; judge a lockfile that it changed; bring the project's lock up to it; say what was refused.
  *
  * @packageDocumentation
  */
@@ -19,6 +19,7 @@ import { type RunChild, runChild } from "./child.ts"
 import { type GuardedCommand, readCommand } from "./command.ts"
 import { inherited, runArguments, runEnvironment } from "./environment.ts"
 import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
+import { keepLock } from "./keep-lock.ts"
 import { lockfilesFor } from "./lockfiles.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
@@ -112,7 +113,10 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
     await shim.stop()
     restore(session, shim, [root, command.dir])
     const after = readsLockfile(command) ? await judgeWritten(session) : EXIT.done
-    return result(session, status, after === EXIT.done ? exitOf(session, status) : after)
+    const exit = after === EXIT.done ? exitOf(session, status) : after
+    const [written] = exit === EXIT.done && readsLockfile(command) ? lockfilesFor(command.manager, command.dir).paths : []
+    if (written !== undefined) await keepLock(io, project, written)
+    return result(session, status, exit)
   } finally {
     // the configuration with the token goes first and in any case
     rmSync(runDir, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-import { nodeCrypto } from "@vouchsafe/client/node"
+import { LOCK_NAME, nodeCrypto } from "@vouchsafe/client/node"
 import { parsePolicy, parseRoster, type Roster, VouchsafeError } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { join, relative } from "node:path"
@@ -37,6 +37,7 @@ export async function setUpProject(io: CliIo, rosterSource: string | undefined, 
   notes.push(...roster.warnings.map((warning) => `warning: ${warning}`))
   if (managers.includes("pnpm")) notes.push(...await refreshPnpmLock(io, root, paths.has(join(root, ".pnpmfile.cjs"))))
   notes.push(...managers.map((manager) => nextStep(root, manager)))
+  if (managers.length > 0 && !existsSync(join(root, LOCK_NAME))) notes.push("optional: `npx vouchsafe lock` writes vouchsafe.lock; with it, installs and `vouchsafe check` need no network, and a change shows who made the code")
   return { managers, written: files.filter((planned) => paths.has(planned.path)), notes }
 }
 
