@@ -5,13 +5,15 @@
  */
 import type { LookalikeKind } from "@vouchsafe/core"
 import { isEmptyWord, unglued, withoutAffixes } from "./affixes.ts"
-import { type Catalog, orderless, type Target } from "./catalog.ts"
+import type { Catalog, Target } from "./catalog.ts"
 import { isSlipOfTheHand } from "./keyboard.ts"
 import { slipBetween, type SlipFound } from "./near.ts"
-import { asAscii, foldings, type Parts, partsOf, wordsOf } from "./text.ts"
+import { asAscii, foldings, keyOf, type Parts, partsOf, wordsOf } from "./text.ts"
 
 /** A million downloads a month: what is less known is worth no attacker's while where a name is the same but for its separators. */
 const KNOWN_LEVEL = 600
+/** Ten million: words in another order often are another thing. */
+const ORDER_LEVEL = 700
 /** Letters of a key below which a changed letter says nothing. */
 const EDIT_LENGTH_MIN = 4
 /** Words of a name from which on a short word is one of a family's, not a slip. */
@@ -53,27 +55,35 @@ function byLetters(catalog: Catalog, parts: Parts): readonly Find[] {
   const finds: Find[] = []
   const { key } = parts
   const same = catalog.byKey(key)
-  if (same !== undefined && same.level >= KNOWN_LEVEL) finds.push({ target: same, kind: "separator", rank: RANK.same })
+  if (same !== undefined && same.level >= KNOWN_LEVEL && isElsewhere(parts, same)) finds.push({ target: same, kind: "separator", rank: RANK.same })
+  if (key.length < EDIT_LENGTH_MIN) return finds
   for (const folding of [key, ...foldings(key)]) {
     const target = catalog.byFolding(folding)
-    if (target !== undefined && target.key !== key) finds.push({ target, kind: /[0-9]/.test(key) ? "digit" : "homoglyph", rank: RANK.letters })
+    if (target !== undefined && target.key !== key && isElsewhere(parts, target)) finds.push({ target, kind: /[0-9]/.test(key) ? "digit" : "homoglyph", rank: RANK.letters })
   }
-  if (key.length < EDIT_LENGTH_MIN) return finds
   catalog.near(key, (id) => {
     const target = catalog.targets[id] as Target
-    const slip = target.key.length < EDIT_LENGTH_MIN ? null : slipBetween(key, target.key)
+    const slip = target.key.length < EDIT_LENGTH_MIN || !isElsewhere(parts, target) ? null : slipBetween(key, target.key)
     if (slip !== null) finds.push(...bySlip(catalog, parts, target, slip))
   })
   return finds
 }
 
+/** Within a scope nobody but its owner publishes, so that its names resemble each other as the owner likes. */
+function isElsewhere({ scope }: Parts, target: Target): boolean {
+  return scope === null || !target.name.toLowerCase().startsWith(`@${scope}/`)
+}
+
 function bySlip(catalog: Catalog, parts: Parts, target: Target, found: SlipFound): readonly Find[] {
   const { key } = parts
   if (isPlural(key, target.key)) return target.level >= KNOWN_LEVEL ? [{ target, kind: "plural", rank: RANK.plural }] : []
-  const others = parts.words.filter((word) => !target.words.includes(word))
+  const { words } = partsOf(target.name)
+  const others = parts.words.filter((word) => !words.includes(word))
   if (others.length > 0 && others.every((word) => catalog.isWord(word))) return []
   if (parts.words.length >= FAMILY_WORDS_MIN && others.some((word) => word.length <= SHORT_WORD_MAX)) return []
-  const isAnchored = parts.words.length > 1 || target.words.length > 1 || parts.scope !== null
+  // A letter that is a word of its own begins another name: `y-websocket`.
+  if (found.slip === "addition" && parts.words.includes(found.has)) return []
+  const isAnchored = parts.words.length > 1 || words.length > 1 || parts.scope !== null
   if (!isAnchored && !isSlipOfTheHand(key, found)) return []
   const isDigit = /[0-9]/.test(found.has) && found.slip !== "transposition"
   return [{ target, kind: isDigit ? "digit" : "edit", rank: found.slip === "shuffle" ? RANK.shuffle : RANK.slip }]
@@ -84,15 +94,15 @@ function isPlural(one: string, other: string): boolean {
 }
 
 /** Words: another order, empty words added, a scope left out. */
-function byWords(catalog: Catalog, { words, tail }: Parts): readonly Find[] {
+function byWords(catalog: Catalog, { words, tail, key }: Parts): readonly Find[] {
   const finds: Find[] = []
-  if (words.length > 1) {
-    const reordered = catalog.byWords(orderless(words))
-    if (reordered !== undefined && reordered.level >= KNOWN_LEVEL) finds.push({ target: reordered, kind: "order", rank: RANK.order })
+  for (const order of otherOrders(words)) {
+    const target = catalog.byKey(order.join(""))
+    if (target !== undefined && target.level >= ORDER_LEVEL && hasWords(target, words)) finds.push({ target, kind: "order", rank: RANK.order })
   }
   const flat = words.length === 2 ? catalog.byKey(`@${words[0]}/${words[1]}`) : undefined
   if (flat !== undefined && flat.level >= KNOWN_LEVEL) finds.push({ target: flat, kind: "scope", rank: RANK.flat })
-  const dropped = words.length >= TAIL_WORDS_MIN ? catalog.byTail(words.join("-")) : undefined
+  const dropped = words.length >= TAIL_WORDS_MIN ? catalog.byTail(key) : undefined
   if (dropped !== undefined) finds.push({ target: dropped, kind: "scope", rank: RANK.scope })
   const affixed = (left: readonly string[], rank: number): void => {
     const key = left.join("")
@@ -101,29 +111,43 @@ function byWords(catalog: Catalog, { words, tail }: Parts): readonly Find[] {
     if (target !== undefined && isKnown(target)) finds.push({ target, kind: "affix", rank })
     if (stem !== undefined && isKnown(stem)) finds.push({ target: stem, kind: "affix", rank: RANK.stem })
   }
-  for (const left of withoutAffixes(words)) affixed(left, RANK.affix)
+  for (const left of withoutAffixes(words, tail)) affixed(left, RANK.affix)
   for (const left of unglued(words)) affixed(left, RANK.glued)
-  return tail === "" ? [] : finds
+  return finds
+}
+
+/** Two or three words in each other order. More are no slip of anybody's memory. */
+function otherOrders(words: readonly string[]): readonly (readonly string[])[] {
+  const [a, b, c] = words as [string, string, string]
+  if (words.length === 2) return [[b, a]]
+  return words.length === 3 ? [[a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] : []
+}
+
+/** Whether a target has the same words, whatever their order: a key says nothing about where words end. */
+function hasWords({ name }: Target, words: readonly string[]): boolean {
+  return [...wordsOf(name)].sort().join(" ") === [...words].sort().join(" ")
 }
 
 function isKnown(target: Target): boolean {
-  return target.level >= KNOWN_LEVEL && !target.words.every(isEmptyWord)
+  return target.level >= KNOWN_LEVEL && !wordsOf(target.name).every(isEmptyWord)
 }
 
 /** Scopes: a family's, one slip away; or the name of a package that has none. */
-function byScope(catalog: Catalog, { scope, tail, key }: Parts): readonly Find[] {
+function byScope(catalog: Catalog, { scope, tail }: Parts): readonly Find[] {
   if (scope === null || catalog.isScope(scope)) return []
   const finds: Find[] = []
-  const plain = wordsOf(scope).join("")
+  const plain = keyOf(scope)
   if (plain.length >= SCOPE_LENGTH_MIN) {
     catalog.nearScope(plain, (id) => {
-      const { scope: other, target } = catalog.scopes[id] as Catalog["scopes"][number]
-      const slip = slipBetween(plain, other)
-      if (slip === null && plain !== other) return
-      finds.push({ target: catalog.byKey(`@${other}/${wordsOf(tail).join("")}`) ?? target, kind: "scope", rank: RANK.scope })
+      const [other, target] = catalog.scopes[id] as Catalog["scopes"][number]
+      const slip = slipBetween(plain, keyOf(other))
+      if (slip === null && plain !== keyOf(other)) return
+      const twin = catalog.byKey(`@${keyOf(other)}/${keyOf(tail)}`)
+      if (twin === undefined && slip !== null && !isSlipOfTheHand(plain, slip)) return
+      finds.push({ target: twin ?? target, kind: "scope", rank: RANK.scope })
     })
   }
-  const own = plain === wordsOf(tail).join("") ? catalog.byKey(plain) : undefined
-  if (own !== undefined && own.level >= KNOWN_LEVEL && key !== "") finds.push({ target: own, kind: "scope", rank: RANK.scope })
+  const own = plain === keyOf(tail) ? catalog.byKey(plain) : undefined
+  if (own !== undefined && own.level >= KNOWN_LEVEL) finds.push({ target: own, kind: "scope", rank: RANK.scope })
   return finds
 }

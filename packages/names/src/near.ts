@@ -16,6 +16,7 @@ export interface NearIndex {
 // Odd, so that powers never vanish; which one matters little, every find is compared letter by letter.
 const BASE = 0x01000193
 const MIX = 0x9e3779b1 | 0
+const FILTER_BITS = 18
 /** Letters whose order a slip of the hand may change. */
 const WINDOW = 3
 
@@ -42,9 +43,16 @@ export function nearIndex(keys: readonly string[], lengthMax: number): NearIndex
     nexts[used] = heads[at] as number
     heads[at] = used
   }
+  // Most shuffles of a text are nobody's key: a few thousand bits say so before the table is asked, which is too large for a cache.
+  const whole = new Int32Array(1 << FILTER_BITS - 5)
+  const bitOf = (hash: number): number => Math.imul(hash, MIX) >>> (32 - FILTER_BITS)
   const powers = powersUpTo(lengthMax + 1)
   const tails = new Int32Array(lengthMax + 2)
-  for (let id = 0; id < keys.length; id++) eachDeletion(keys[id] as string, powers, tails, (hash) => put(hash, id))
+  for (let id = 0; id < keys.length; id++) {
+    eachDeletion(keys[id] as string, powers, tails, (hash) => put(hash, id))
+    const bit = bitOf(tails[0] as number)
+    whole[bit >>> 5] = (whole[bit >>> 5] as number) | 1 << (bit & 31)
+  }
 
   return {
     near(text, found) {
@@ -55,7 +63,10 @@ export function nearIndex(keys: readonly string[], lengthMax: number): NearIndex
         }
       }
       eachDeletion(text, powers, tails, look)
-      eachShuffle(text, powers, tails, look)
+      eachShuffle(text, powers, tails, (hash) => {
+        const bit = bitOf(hash)
+        if ((whole[bit >>> 5] as number) >>> (bit & 31) & 1) look(hash)
+      })
     },
   }
 }

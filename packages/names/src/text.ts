@@ -18,19 +18,25 @@ export interface Parts {
 
 const SEPARATOR = /[._-]+/
 const SEPARATORS = /[._-]/g
-const SCOPED = /^@([^/]+)\/(.+)$/
+const AT = 0x40
 
 /** Takes a name apart. Upper case counts as lower case. */
 export function partsOf(name: string): Parts {
   const lower = name.toLowerCase()
-  const scoped = lower.startsWith("@") ? SCOPED.exec(lower) : null
-  const tail = scoped === null ? lower : scoped[2] as string
-  return { scope: scoped === null ? null : scoped[1] as string, tail, words: wordsOf(tail), key: keyOf(lower) }
+  const scope = scopeOf(lower)
+  const tail = scope === null ? lower : lower.slice(scope.length + 2)
+  return { scope, tail, words: wordsOf(tail), key: keyOf(lower) }
+}
+
+/** The scope of a name, without `@`; null where it has none. */
+export function scopeOf(lower: string): string | null {
+  const end = lower.charCodeAt(0) === AT ? lower.indexOf("/") : -1
+  return end < 2 ? null : lower.slice(1, end)
 }
 
 /** The words of a text, in their order. */
 export function wordsOf(text: string): readonly string[] {
-  return text.split(SEPARATOR).filter((word) => word !== "")
+  return text.search(SEPARATOR) < 0 ? [text] : text.split(SEPARATOR).filter((word) => word !== "")
 }
 
 /** A name without its separators. */
