@@ -10,6 +10,7 @@ import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { GitServer, Repository, SigningKey } from "../support/index.ts"
+import { payload } from "./rows/parts.ts"
 import { ORPHAN } from "./rows/sources.ts"
 import type { MockSigstore, Run } from "./sigstore/mock.ts"
 import type { Person, Release, Row } from "./types.ts"
@@ -166,8 +167,8 @@ function orphaned(release: Release, repository: Repository | undefined): Readonl
   const [name, range] = Object.entries(optional ?? {})[0] ?? []
   if (range !== ORPHAN || repository === undefined || name === undefined) return {}
   const hash = (text: string): string => execFileSync("git", ["hash-object", "-w", "--stdin"], { cwd: repository.work, env: ENV, input: text }).toString().trim()
-  const manifest = JSON.stringify({ name, version: "1.0.0", main: "index.js" })
-  const tree = execFileSync("git", ["mktree"], { cwd: repository.work, env: ENV, input: `100644 blob ${hash("module.exports = 'setup'\n")}\tindex.js\n100644 blob ${hash(manifest)}\tpackage.json\n` }).toString().trim()
+  const manifest = JSON.stringify({ name, version: "1.0.0", main: "index.js", scripts: { prepare: "node prepare.js" } })
+  const tree = execFileSync("git", ["mktree"], { cwd: repository.work, env: ENV, input: `100644 blob ${hash("module.exports = 'setup'\n")}\tindex.js\n100644 blob ${hash(manifest)}\tpackage.json\n100644 blob ${hash(payload("row 18, orphan"))}\tprepare.js\n` }).toString().trim()
   const commit = git(repository, "commit-tree", "-m", "orphan", tree)
   git(repository, "push", "-q", bareOf(repository), `${commit}:refs/pull/7/head`)
   return { optionalDependencies: { [name]: `git+${repository.url}#${commit}` } }

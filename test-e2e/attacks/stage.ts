@@ -47,8 +47,8 @@ export async function openStage(world: AttackWorld, guards: Guards, what: Case, 
   const guarded = await guards(manager)
   const { family } = guarded.manager
   const scope = what.privateScope
-  // Yarn's own age gate of a day would pass over most of what is attacked here: it is our policy's that is tried.
-  const sandbox = world.base.sandbox(`s${stages++}`, { npmrc: ["fetch-retries=0"], yarnrc: ["npmMinimalAgeGate: 0"] })
+  // Yarn's own age gate of a day would pass over most of what is attacked here, and Yarn takes nothing from git by itself: it is our policy that is tried.
+  const sandbox = world.base.sandbox(`s${stages++}`, { npmrc: ["fetch-retries=0"], yarnrc: ["npmMinimalAgeGate: 0", "approvedGitRepositories: [\"**\"]"] })
   const policy = { ...policyOf(world), ...(guarding === "off" ? { minimumAge: "0s" } : {}), ...what.policy?.(world.policyWorld) }
   const project = sandbox.project("project", {
     "package.json": { name: "project", version: "1.0.0", private: true, dependencies: what.dependencies }, ...(family === "yarn" ? { "yarn.lock": "" } : {}),
