@@ -1,0 +1,137 @@
+/**
+ * A package on disk against what was attested. Pure.
+ *
+ * @packageDocumentation
+ */
+import { type Crypto, h1, hexEncode, isVouchsafeError, utf8Encode, compareBytes } from "@vouchsafe/core"
+import type { Manifest } from "./manifest.ts"
+import { type TakenBack, withoutPatches } from "./patches.ts"
+import type { Attested, Differences, DiskFile, Equality, Known } from "./types.ts"
+
+/** What a place holds, with what may explain that it is not what was attested. */
+export interface Held {
+  readonly files: readonly DiskFile[]
+  /** Links and other things that no tarball brings. */
+  readonly specials: readonly string[]
+  /** Files as they were before the project's patches. */
+  readonly taken: readonly TakenBack[]
+  /** Yarn leaves out what is bundled, and patches some packages itself. */
+  readonly isYarn: boolean
+  readonly isPatchedByYarn: boolean
+}
+
+export interface Comparison {
+  readonly equality: Equality
+  readonly known: readonly Known[]
+  /** Absent where they cannot be named. */
+  readonly differences?: Differences
+}
+
+/** Compares by the content hash alone; undefined where only the file manifest can tell. */
+export function compareHashes(crypto: Crypto, held: Held, attested: Attested): Comparison | undefined {
+  if (held.specials.length > 0) return undefined
+  const renamed = renamedBack(held.files)
+  const unpatched = held.taken.length === 0 ? [] : [withoutPatches(held.files, held.taken)]
+  const patches = held.taken.map(({ path, by }): Known => ({ path, reason: "patch", by }))
+  const ways: readonly { readonly files: readonly DiskFile[]; readonly known: readonly Known[] }[] = [
+    { files: held.files, known: [] },
+    ...(renamed.known.length === 0 ? [] : [renamed]),
+    ...unpatched.map((files) => ({ files, known: patches })),
+    ...unpatched.map(renamedBack).map(({ files, known }) => ({ files, known: [...patches, ...known] })),
+  ]
+  for (const { files, known } of ways) {
+    if (hashOf(crypto, files) !== attested.h1 || !executablesAgree(crypto, files, attested)) continue
+    return { equality: known.length === 0 ? "equal" : "explained", known }
+  }
+  return undefined
+}
+
+/** undefined for a path that has no content hash: it is in no attested package either. */
+function hashOf(crypto: Crypto, files: readonly DiskFile[]): string | undefined {
+  try {
+    return h1(crypto, files)
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    return undefined
+  }
+}
+
+function executablesAgree(crypto: Crypto, files: readonly DiskFile[], { executables }: Attested): boolean {
+  if (executables === undefined) return true
+  const paths = files.filter((file) => file.executable).map(({ path }) => utf8Encode(path)).sort(compareBytes)
+  if (paths.length !== executables.count) return false
+  const text = files.length === 0 ? new Uint8Array() : utf8Encode(paths.map((path) => `${new TextDecoder().decode(path)}\n`).join(""))
+  return hexEncode(crypto.sha256(text)) === executables.sha256
+}
+
+/** npm writes a `.gitignore` as `.npmignore`, where there is none. */
+function renamedBack(files: readonly DiskFile[]): { readonly files: readonly DiskFile[]; readonly known: readonly Known[] } {
+  const paths = new Set(files.map(({ path }) => path))
+  const known: Known[] = []
+  const back = files.map((file) => {
+    const path = file.path.replace(/(^|\/)\.npmignore$/, "$1.gitignore")
+    if (path === file.path || paths.has(path)) return file
+    known.push({ path: file.path, reason: "renamed" })
+    return { ...file, path }
+  })
+  return { files: back, known }
+}
+
+/** Compares file by file. */
+export function compareFiles(held: Held, attested: Attested, manifest: Manifest, copies: ReadonlyMap<string, string>): Comparison {
+  const known: Known[] = []
+  const differences = { changed: [] as string[], added: [...held.specials], missing: [] as string[], mode: [] as string[] }
+  const onDisk = new Map(held.files.map((file) => [file.path, file]))
+  const taken = new Map(held.taken.map((one) => [one.path, one]))
+  for (const file of held.files) {
+    const expected = manifest.get(file.path)
+    const isSame = expected?.sha256 === file.sha256
+    const reason = isSame ? undefined : whyOther(file, expected, { held, attested, manifest, taken, copies })
+    if (reason !== undefined) known.push(reason)
+    else if (expected === undefined) differences.added.push(file.path)
+    else if (!isSame) differences.changed.push(file.path)
+    if (expected === undefined || expected.executable === file.executable) continue
+    // Who links no commands makes no file executable: nothing is gained by that.
+    if (expected.executable) known.push({ path: file.path, reason: "mode" })
+    else differences.mode.push(file.path)
+  }
+  for (const expected of manifest.values()) {
+    if (onDisk.has(expected.path)) continue
+    const reason = whyMissing(expected, { held, manifest, onDisk, taken })
+    if (reason === undefined) differences.missing.push(expected.path)
+    else known.push(reason)
+  }
+  const isOff = Object.values(differences).some((paths) => paths.length > 0)
+  return { equality: isOff ? "differs" : known.length > 0 ? "explained" : "equal", known, ...(isOff ? { differences } : {}) }
+}
+
+interface Reasons {
+  readonly held: Held
+  readonly manifest: Manifest
+  readonly taken: ReadonlyMap<string, TakenBack>
+}
+
+function whyOther(file: DiskFile, expected: DiskFile | undefined, { held, attested, manifest, taken, copies }: Reasons & { readonly attested: Attested; readonly copies: ReadonlyMap<string, string> }): Known | undefined {
+  const { path } = file
+  const back = taken.get(path)
+  if (back !== undefined && (expected === undefined ? back.before === null : back.before?.sha256 === expected.sha256)) return { path, reason: "patch", by: back.by }
+  if (expected === undefined) {
+    const original = path.replace(/(^|\/)\.npmignore$/, "$1.gitignore")
+    if (original !== path && manifest.get(original)?.sha256 === file.sha256) return { path, reason: "renamed" }
+    if (attested.runsScripts) return { path, reason: "script" }
+  } else if (attested.runsScripts) {
+    // esbuild and others put the binary of another package in place of their own command.
+    const by = copies.get(file.sha256)
+    if (by !== undefined) return { path, reason: "copy", by }
+  }
+  return held.isPatchedByYarn ? { path, reason: "yarn" } : undefined
+}
+
+function whyMissing({ path, sha256 }: DiskFile, { held, manifest, onDisk, taken }: Reasons & { readonly onDisk: ReadonlyMap<string, DiskFile> }): Known | undefined {
+  const back = taken.get(path)
+  if (back?.before?.sha256 === sha256) return { path, reason: "patch", by: back.by }
+  const ignore = path.replace(/(^|\/)\.gitignore$/, "$1.npmignore")
+  if (ignore !== path && (manifest.has(ignore) || onDisk.get(ignore)?.sha256 === sha256)) return { path, reason: "renamed" }
+  if (held.isYarn && path.startsWith("node_modules/")) return { path, reason: "bundled" }
+  return held.isPatchedByYarn ? { path, reason: "yarn" } : undefined
+}

@@ -1,0 +1,133 @@
+/**
+ * Where packages lie below a folder. Links are looked at and never followed.
+ *
+ * @packageDocumentation
+ */
+import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs"
+import { join, relative, sep } from "node:path"
+import { VouchsafeError } from "@vouchsafe/core"
+import { DEPTH_MAX, ENTRIES_MAX } from "./limits.ts"
+import type { Discovery, Layout, Link, Place } from "./types.ts"
+
+const MODULES = "node_modules"
+/** What holds no packages that programs load, and may be huge. */
+const SKIPPED = new Set([".git", ".hg", ".svn"])
+
+interface Search {
+  readonly root: string
+  readonly realRoot: string
+  readonly places: Map<string, Place>
+  readonly links: { readonly path: string; readonly at: string }[]
+  readonly strays: string[]
+  readonly others: string[]
+  readonly projects: Set<string>
+  entries: number
+}
+
+/**
+ * Finds every package below `root`: in node_modules of any layout, in Yarn's archives and unplugged folders.
+ * @throws VouchsafeError DISK for a folder that cannot be listed, or too many of them.
+ */
+export function discover(root: string): Discovery {
+  const search: Search = { root, realRoot: realpathSync(root), places: new Map(), links: [], strays: [], others: [], projects: new Set(), entries: 0 }
+  walk(search, "", 0)
+  const links: Link[] = []
+  // A link into a place where no package was looked for shows one more; it may have links of its own.
+  for (let i = 0; i < search.links.length; i++) links.push(follow(search, search.links[i] as Search["links"][number]))
+  return { places: [...search.places.values()], links, strays: search.strays, others: search.others, projects: [...search.projects] }
+}
+
+function list(search: Search, path: string, depth: number): Dirent[] {
+  if (depth > DEPTH_MAX) throw new VouchsafeError("DISK", `${path} lies deeper than ${DEPTH_MAX} folders`, { hint: "audit a folder further in" })
+  const entries = readdirSync(join(search.root, path), { withFileTypes: true })
+  search.entries += entries.length
+  if (search.entries > ENTRIES_MAX) throw new VouchsafeError("DISK", `the folder has more than ${ENTRIES_MAX} entries`, { hint: "audit a folder further in" })
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function below(path: string, name: string): string {
+  return path === "" ? name : `${path}/${name}`
+}
+
+/** A folder that is no package: of a project, or of a container's image. */
+function walk(search: Search, path: string, depth: number): void {
+  for (const entry of list(search, path, depth)) {
+    if (!entry.isDirectory() || SKIPPED.has(entry.name)) continue
+    const inside = below(path, entry.name)
+    if (entry.name === MODULES) {
+      search.projects.add(path)
+      modules(search, inside, depth + 1, "hoisted")
+    } else if (path.endsWith(".yarn") && entry.name === "cache") archives(search, inside, depth + 1)
+    else walk(search, inside, depth + 1)
+  }
+}
+
+function archives(search: Search, path: string, depth: number): void {
+  search.projects.add(path.replace(/\/?\.yarn\/cache$/, ""))
+  for (const entry of list(search, path, depth)) {
+    const inside = below(path, entry.name)
+    if (entry.isFile() && entry.name.endsWith(".zip")) search.places.set(inside, { path: inside, layout: "archive", alias: "" })
+    else if (entry.isSymbolicLink() && entry.name.endsWith(".zip")) search.links.push({ path: inside, at: inside })
+    else if (!entry.name.startsWith(".")) search.others.push(inside)
+  }
+}
+
+/** A node_modules. `owner` is the package that it lies in. */
+function modules(search: Search, path: string, depth: number, layout: Layout, owner?: string): void {
+  for (const entry of list(search, path, depth)) {
+    const inside = below(path, entry.name)
+    if (entry.isSymbolicLink()) search.links.push({ path: inside, at: inside })
+    else if (entry.name === ".pnpm" && entry.isDirectory()) virtualStore(search, inside, depth + 1)
+    else if (entry.name.startsWith(".")) search.others.push(inside)
+    else if (!entry.isDirectory()) search.strays.push(inside)
+    else if (entry.name.startsWith("@")) {
+      for (const scoped of list(search, inside, depth + 1)) {
+        const at = below(inside, scoped.name)
+        if (scoped.isSymbolicLink()) search.links.push({ path: at, at })
+        else if (scoped.isDirectory()) found(search, { path: at, layout, alias: `${entry.name}/${scoped.name}`, ...(owner === undefined ? {} : { owner }) }, depth + 2)
+        else search.strays.push(at)
+      }
+    } else found(search, { path: inside, layout, alias: entry.name, ...(owner === undefined ? {} : { owner }) }, depth + 1)
+  }
+}
+
+function found(search: Search, place: Place, depth: number): void {
+  if (search.places.has(place.path)) return
+  search.places.set(place.path, place)
+  const own = `${place.path}/${MODULES}`
+  if (isFolder(join(search.root, own))) modules(search, own, depth + 1, place.layout, place.path)
+}
+
+/** pnpm's `node_modules/.pnpm`: a node_modules for each package and set of peers, and one of links. */
+function virtualStore(search: Search, path: string, depth: number): void {
+  for (const entry of list(search, path, depth)) {
+    const inside = below(path, entry.name)
+    if (entry.isSymbolicLink()) search.links.push({ path: inside, at: inside })
+    else if (!entry.isDirectory()) search.others.push(inside)
+    else if (entry.name === MODULES) modules(search, inside, depth + 1, "isolated")
+    else if (isFolder(join(search.root, inside, MODULES))) modules(search, `${inside}/${MODULES}`, depth + 2, "isolated")
+  }
+}
+
+function follow(search: Search, { path }: Search["links"][number]): Link {
+  const absolute = join(search.root, path)
+  let real: string
+  try {
+    real = realpathSync.native(absolute)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { path, target: readlinkSync(absolute), leads: "nowhere" }
+    throw error
+  }
+  const way = relative(search.realRoot, real)
+  if (way === ".." || way.startsWith(`..${sep}`) || way === real) return { path, target: readlinkSync(absolute), leads: "outside" }
+  const target = way.split(sep).join("/")
+  if (!target.split("/").includes(MODULES)) return { path, target, leads: "workspace" }
+  const alias = /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path)?.[1] ?? ""
+  // Yarn's own isolated layout keeps packages in a folder of another name.
+  if (!search.places.has(target) && isFolder(real)) found(search, { path: target, layout: "isolated", alias }, 0)
+  return { path, target, leads: "package" }
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
