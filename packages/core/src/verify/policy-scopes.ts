@@ -7,6 +7,7 @@ import { DAY_SECONDS } from "./calendar.ts"
 import { ageMember, durationMember } from "./duration.ts"
 import { patternsMember } from "./name-pattern.ts"
 import { AGE_SECONDS_MAX, rulesMember, type RuleCode, type RuleSeverity } from "./policy-rules.ts"
+import { OPERATOR } from "./roster.ts"
 import type { ShapeReader } from "./shape.ts"
 import { registryMember } from "./statement-text.ts"
 
@@ -49,7 +50,6 @@ const REGISTRIES_MAX = 64
 const WORKSPACES_MAX = 1_000
 const ATTESTERS_MAX = 64
 const PATH_LENGTH_MAX = 1_024
-const OPERATOR_LENGTH_MAX = 200
 const DEFAULT_LIST_AGE_SECONDS = 7 * DAY_SECONDS
 const LIST_AGE_SECONDS_MAX = 30 * DAY_SECONDS
 const LIST_NAME = /^[a-z0-9][a-z0-9.-]{0,63}$/
@@ -86,7 +86,7 @@ export function bindingsMember(value: unknown, at: string, read: ShapeReader): r
     return {
       match: patternsMember(match, `${here}.match`, read),
       registry: registryMember(registry, `${here}.registry`, read),
-      attesters: attesters === undefined ? [] : some(attesters, `${here}.attesters`, ATTESTERS_MAX, read, (one, spot) => read.string(one, spot, OPERATOR_LENGTH_MAX)),
+      attesters: attesters === undefined ? [] : some(attesters, `${here}.attesters`, ATTESTERS_MAX, read, (one, spot) => read.pattern(one, spot, OPERATOR, "a name of a-z, 0-9 and hyphens")),
     }
   })
 }

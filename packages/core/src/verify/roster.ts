@@ -16,7 +16,8 @@ export const ROSTER_REGISTRIES_MAX = 64
 /** Logs that one node has had before. */
 export const RETIRED_LOGS_MAX = 16
 
-const OPERATOR = /^[a-z0-9][a-z0-9-]{0,62}$/
+/** Names of operators. */
+export const OPERATOR = /^[a-z0-9][a-z0-9-]{0,62}$/
 const VKEY_LENGTH_MAX = 512
 const POLICY_TEXT_LENGTH_MAX = 262_144
 const FINAL_LENGTH_MAX = 65_536

@@ -115,6 +115,7 @@ describe("honest twins", () => {
     ["a source without tag, and provenance", { proven: true, history: { source: "absent" } }, []],
     ["revived by those who made it", { history: { gap: 3_000 * DAY } }, []],
     ["a name like another of the same people", { history: { createdAt: TIME - 20 * DAY, lookalike: { target: "left-pads", kind: "plural", isKin: true } } }, []],
+    ["a name like another's, of a version of a year ago", { publishedAt: TIME - 365 * DAY, history: { createdAt: TIME - 366 * DAY, lookalike: { target: "left-pads", kind: "plural", isKin: false } } }, []],
     ["a name that has been there for a year", { history: { createdAt: TIME - 400 * DAY, lookalike: { target: "left-pads", kind: "plural", isKin: false } } }, []],
   ])("%s", (_, odd, expected) => {
     const verdict = judge(world, scripts(odd))

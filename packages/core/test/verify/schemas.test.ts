@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { describe, expect, test } from "vitest"
-import { formatByDigest, formatEvidenceAnswer, formatEvidenceRequest, formatMisbehavior, formatNotice, formatObservation, OBSERVATION_TYPE } from "../../src/index.ts"
+import { formatByDigest, formatEvidenceAnswer, formatEvidenceRequest, formatMisbehavior, formatNotice, formatObservation, NEVER_EXCEPTED, OBSERVATION_TYPE, RULE_CODES, VERDICT_CODES } from "../../src/index.ts"
 import {
   crypto, EVIL, evidenceOf, formatForeignEntry, formatRebuild, GOOD, judge, makeWorld, mismatch, notice, observation, policy, provenance, publisher, PURL, rebuild, REGISTRY, releaseBy, SSH_KEY,
 } from "./world.ts"
@@ -29,6 +29,9 @@ const POLICY = {
   publishers: [{ match: ["left*"], keys: [{ key: publisher(1).verifier.vkey, from: "2026-01-01", until: "2030-12-31", revoked: "2030-05-05" }], threshold: 1 }],
   signers: [{ match: ["@acme/x"], keys: [SSH_KEY, `openpgp:${"AB".repeat(20)}`] }],
   governance: { genesis: "ab".repeat(32), sources: ["https://a.example/tuf/"] },
+  minimumAge: "0s", settleAge: "90d", maxLockAge: "7d", lists: [{ name: "osv", source: "https://lists.example/all.jsonl", maxAge: "2d" }],
+  overrides: [{ match: ["left*"], registries: [REGISTRY], dependency: ["dev", "optional"], workspaces: [".", "packages/web"], rules: { TOO_YOUNG: "off" }, minimumAge: "1d", settleAge: "1d" }],
+  registries: [{ match: ["@acme/*"], registry: "https://npm.acme.example/", attesters: ["alpha"] }],
 }
 
 /** A verdict with every member. */
@@ -82,6 +85,25 @@ test("schema misbehavior: the proofs against witnesses", () => {
   }
   expect(check("misbehavior", { ...rollback, consistency: [] })).toBe(false)
   expect(check("misbehavior", { ...fork, kind: "witness-rollback" })).toBe(false)
+})
+
+test("schema policy: codes, severities and exceptions are those of the reader", () => {
+  const { properties } = JSON.parse(readFileSync(new URL("policy.schema.json", folder), "utf8")) as { properties: Record<string, any> }
+  expect(Object.keys(properties["rules"].properties)).toEqual([...RULE_CODES])
+  expect(Object.keys(properties["overrides"].items.properties.rules.properties)).toEqual([...RULE_CODES])
+  expect(properties["exceptions"].items.properties.code.enum).toEqual(VERDICT_CODES.filter((code) => !NEVER_EXCEPTED.includes(code)))
+  expect((JSON.parse(readFileSync(new URL("verdict.schema.json", folder), "utf8")) as { properties: Record<string, any> }).properties["code"].enum).toEqual([...VERDICT_CODES])
+})
+
+test.each<[string, object]>([
+  ["an override that overrides nothing", { overrides: [{ match: ["a"] }] }], ["a workspace outside", { overrides: [{ workspaces: ["../a"], minimumAge: "0s" }] }], ["a kind that is none", { overrides: [{ dependency: ["peer"], minimumAge: "0s" }] }],
+  ["rules that never settle", { settleAge: "0s" }], ["a code that is no rule", { rules: { WITHDRAWN: "off" } }], ["a name bound to nothing", { registries: [{ match: ["a"] }] }], ["a list without source", { lists: [{ name: "a" }] }],
+  ["an exception for a weaker policy", { exceptions: [{ purl: PURL, code: "POLICY_WEAKENED", owner: "a", reason: "b", until: "2027-01-01" }] }],
+])("schema policy and reader refuse alike: %s", (_, more) => {
+  const document = { format: "vouchsafe-policy/v1", roster: "./r.json" }
+  expect(check("policy", document)).toBe(true)
+  expect(check("policy", { ...document, ...more })).toBe(false)
+  expect(() => policy(more)).toThrow("vouchsafe.json:1: ")
 })
 
 test("schemas: what the policy's reader accepts, and a verdict with and without a level", () => {

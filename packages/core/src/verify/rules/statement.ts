@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import type { Flag, FlagWord } from "../artifact-facts.ts"
+import { type Flag, type FlagWord, STANDING_SECONDS } from "../artifact-facts.ts"
 import { durationText } from "../duration.ts"
 import type { SeenArtifact } from "../log-view.ts"
 import type { Demands } from "./context.ts"
@@ -46,7 +46,7 @@ export function objectionsTo(seen: SeenArtifact, standard: Standard): readonly O
   const isUnproven = facts.provenance === null && levels.has("provenance")
   if (!isYoung && !isUnproven && pin === undefined && facts.flags.length === 0) return NONE
   const objections: Objection[] = []
-  if (facts.flags.length > 0) addFlagged(objections, facts.flags, standard, age < rules.settleAgeSeconds)
+  if (facts.flags.length > 0) addFlagged(objections, facts.flags, standard, age)
   const pinned = pin === undefined ? undefined : pinObjection(pin, facts)
   if (pinned !== undefined) objections.push(pinned)
   if (isUnproven) objections.push({ rule: "NO_PROVENANCE", denies: true, details: [] })
@@ -70,15 +70,16 @@ function agoText(seconds: number): string {
   return `${Math.floor(seconds / size)} ${unit}`
 }
 
-function addFlagged(objections: Objection[], flags: readonly Flag[], { isStrict }: Standard, isNews: boolean): void {
+function addFlagged(objections: Objection[], flags: readonly Flag[], { isStrict, demands: { rules } }: Standard, age: number): void {
   const add = (rule: StatementRule, words: readonly FlagWord[]): void => {
     const details = detailsOf(flags, words)
     if (details.length > 0) objections.push({ rule, denies: true, details })
   }
   add("MANIFEST_MISMATCH", ["mismatch"])
   add("PROVENANCE_INVALID", ["refused"])
-  add("LOOKALIKE_NAME", ["lookalike"])
-  if (!isNews) return
+  // A version that was there a year ago is of a package that has stood for a year.
+  if (age < STANDING_SECONDS) add("LOOKALIKE_NAME", ["lookalike"])
+  if (age >= rules.settleAgeSeconds) return
   const identity = identityObjection(flags)
   if (identity !== undefined) objections.push(identity)
   for (const [rule, words] of NEWS) add(rule, words)
