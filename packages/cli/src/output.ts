@@ -54,7 +54,7 @@ export function printUsageError(io: CliIo, complaint: string, json: boolean): nu
 }
 
 /** What the system refused: a file that may not be written, a full disk. undefined for errors of this program's own. */
-function diskError(error: unknown): VouchsafeError | undefined {
+export function diskError(error: unknown): VouchsafeError | undefined {
   if (!(error instanceof Error) || !("syscall" in error) || !("code" in error)) return undefined
   const at = "path" in error && typeof error.path === "string" ? ` ${error.path}` : ""
   return new VouchsafeError("DISK", `${String(error.syscall)}${at} failed: ${String(error.code)}`, { cause: error, hint: "check that the place is there and yours to write" })

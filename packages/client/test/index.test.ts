@@ -6,8 +6,8 @@ test("what the package exports", async () => {
     "createClient", "formatGatherRequest", "localVerdict", "mergeProofs", "parseGatherAnswer", "warnUncovered", "weigh",
   ])
   expect(Object.keys(await import("../src/node/index.ts")).sort()).toEqual([
-    "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "FLOOR_VARIABLE", "LOCK_NAME", "cacheDirectory", "commonestDigests", "credentialsUnder", "diskCache", "diskState", "findConfig", "findDaemonSocket", "findLockFile", "genesisPath", "hashFunction",
-    "httpTransport", "isListUrl", "isVersion", "listPath", "listsDirectory", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "readList", "readLockFile", "readPolicy", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "spellName", "stateDirectory", "systemClock", "systemFloorPath", "systemLockWorld", "systemTimers", "userConfigPath",
+    "CONFIG_NAME", "CONNECT_TIMEOUT_MS", "DISK_CACHE_LIMITS", "FLOOR_VARIABLE", "LOCK_NAME", "cacheDirectory", "commonestDigests", "credentialsUnder", "diskCache", "diskState", "dropExceptions", "findConfig", "findDaemonSocket", "findLockFile", "genesisPath", "hashFunction",
+    "httpTransport", "isListUrl", "isVersion", "listPath", "listsDirectory", "loadNpmConfig", "nodeCrypto", "npmBuiltInRegistry", "npmRewrites", "openProject", "pnpmRegistries", "putException", "readList", "readLockFile", "readPolicy", "registryLookup", "requireSameGenesis", "rosterFolder", "rostersDirectory", "spellName", "stateDirectory", "systemClock", "systemFloorPath", "systemLockWorld", "systemTimers", "userConfigPath",
     "withLock", "writeList", "writeLockFile", "yarnRegistries",
   ])
 })

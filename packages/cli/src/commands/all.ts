@@ -10,6 +10,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import("./check.ts")).registerCheck,
   lock: async () => (await import("./lock.ts")).registerLock,
   explain: async () => (await import("./explain.ts")).registerExplain,
+  allow: async () => (await import("./allow.ts")).registerAllow,
+  lists: async () => (await import("./lists.ts")).registerLists,
   doctor: async () => (await import("./doctor.ts")).registerDoctor,
   log: async () => (await import("./log.ts")).registerLog,
   shim: async () => (await import("./shim.ts")).registerShim,
@@ -29,6 +31,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   rebuild: async () => (await import("./rebuild.ts")).registerRebuild,
   export: async () => (await import("./export.ts")).registerExport,
   attestation: async () => (await import("./attestation.ts")).registerAttestation,
+  names: async () => (await import("./names.ts")).registerNames,
   lockfile: async () => (await import("./lockfile.ts")).registerLockfile,
 }
 
