@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { type Affected, isVersion, type ListEntry, spellName, type VersionRange } from "@vouchsafe/client/node"
-import { compareVersions, shapeReader, type ShapeReader } from "@vouchsafe/core"
+import { compareVersions, isWellFormed, shapeReader, type ShapeReader } from "@vouchsafe/core"
 
 const ID = /^[A-Za-z0-9_.:-]{1,100}$/
 const ENTRIES_MAX = 10_000
@@ -59,7 +59,7 @@ export function readOsv(value: unknown, at: string): OsvRecord {
 function affectedBy(entry: Readonly<Record<string, unknown>>, at: string, read: ShapeReader): Affected | undefined {
   const versions = read.array(entry["versions"] ?? [], `${at}.versions`, VERSIONS_MAX).map((version, i) => {
     const text = read.string(version, `${at}.versions[${i}]`, VERSION_LENGTH_MAX)
-    return text === "" ? read.fail(`${at}.versions[${i}]`, "a version", text) : text
+    return text === "" || !isWellFormed(text) ? read.fail(`${at}.versions[${i}]`, "a version", text) : text
   })
   const given = read.array(entry["ranges"] ?? [], `${at}.ranges`, RANGES_MAX)
   const ranges = given.flatMap((range, i) => rangesOf(range, `${at}.ranges[${i}]`, read))

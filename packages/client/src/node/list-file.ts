@@ -16,8 +16,8 @@ const ID = /^[A-Za-z0-9_.:-]{1,100}$/
 /** SemVer 2.0 without what it leaves open: no leading `v`, three numbers. */
 const SEMVER = /^(?:0|[1-9]\d{0,15})(?:\.(?:0|[1-9]\d{0,15})){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/
 const VERSION_LENGTH_MAX = 256
-const LF = 0x0a
-const TAB = 0x09
+/** Most names: nothing in them to escape but a scope's "@". */
+const PLAIN = /^(?:@[A-Za-z0-9._~-]+\/)?[A-Za-z0-9._~-]+$/
 const HEAD = /^(vouchsafe-list\/v1\nname ([a-z0-9][a-z0-9.-]{0,63})\nsource ([^\n]{1,1024})\nfetched (0|[1-9]\d{0,11})\nlines (0|[1-9]\d{0,6})\n)sha256 ([0-9a-f]{64})\n/
 /** Longest head: the source is at most 1,024 UTF-16 units. */
 const HEAD_BYTES_MAX = 4_096
@@ -62,6 +62,7 @@ export function isVersion(text: string): boolean {
 
 /** A name as the lines spell it, or undefined for one that no package of a registry can have. */
 export function spellName(name: string): string | undefined {
+  if (name.length < VERSION_LENGTH_MAX / 2 && PLAIN.test(name)) return name.replace("@", "%40")
   try {
     const purl = npmPurl(name, "0")
     return purl.length <= VERSION_LENGTH_MAX && npmNameOf(purl).name === name ? purl.slice("pkg:npm/".length, -"@0".length) : undefined
@@ -97,9 +98,9 @@ function formatRange({ from, until, through }: VersionRange): string {
   return until !== undefined ? `[${from},${until})` : through !== undefined ? `[${from},${through}]` : `[${from},`
 }
 
-/** Spaces separate, and control characters would end a line. */
+/** Spaces separate, control characters would end a line, and a line is ASCII. */
 function escapeVersion(version: string): string {
-  return version.replace(/[\s%\p{Cc}]/gu, (character) => encodeURIComponent(character))
+  return version.replace(/[^!-$&-~]/gu, (character) => encodeURIComponent(character))
 }
 
 /** Over everything but itself. */
@@ -117,16 +118,18 @@ export function openList(bytes: Buffer): OpenedList {
   const [text, start = "", name = "", source = "", fetched = "", count = "", sha256 = ""] = head
   const body = bytes.subarray(Buffer.byteLength(text))
   if (digest(start, body) !== sha256) throw damage("it is not what its digest is about")
-  if (body.length > 0 && body[body.length - 1] !== LF) throw damage("its last line has no end")
+  // One byte a character, since all that could need more is escaped.
+  const lines = body.toString("latin1")
+  if (lines !== "" && !lines.endsWith("\n")) throw damage("its last line has no end")
   return {
     name, source, fetched: Number(fetched), lines: Number(count),
     find(packageName, version) {
       const spelled = spellName(packageName)
       if (spelled === undefined) return undefined
-      const key = Buffer.from(`${spelled}\t`)
-      for (let at = firstFrom(body, key); at < body.length && body.compare(key, 0, key.length, at, Math.min(at + key.length, body.length)) === 0;) {
-        const end = body.indexOf(LF, at)
-        const found = parseRest(body.toString("utf8", at + key.length, end))
+      const key = `${spelled}\t`
+      for (let at = firstFrom(lines, key); lines.startsWith(key, at);) {
+        const end = lines.indexOf("\n", at)
+        const found = parseRest(lines.slice(at + key.length, end))
         if (isAffected(found.affected, version)) return { id: found.id }
         at = end + 1
       }
@@ -140,16 +143,16 @@ function damage(why: string): VouchsafeError {
 }
 
 /** Where the first line starts that is not before `key`. */
-function firstFrom(body: Buffer, key: Buffer): number {
+function firstFrom(lines: string, key: string): number {
   let low = 0
-  let high = body.length
+  let high = lines.length
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
-    const start = middle === 0 ? 0 : body.lastIndexOf(LF, middle - 1) + 1
-    const end = body.indexOf(LF, middle)
-    const tab = body.indexOf(TAB, start)
+    const start = middle === 0 ? 0 : lines.lastIndexOf("\n", middle - 1) + 1
+    const end = lines.indexOf("\n", middle)
+    const tab = lines.indexOf("\t", start)
     if (end < 0 || tab < 0 || tab > end) throw damage("a line of it has no name")
-    if (body.compare(key, 0, key.length, start, tab + 1) < 0) low = end + 1
+    if (lines.slice(start, tab + 1) < key) low = end + 1
     else high = start
   }
   return low

@@ -16,7 +16,7 @@ const LIST = [
   entry("evil"), entry("@scope/evil", { kind: "all" }, "MAL-2"), entry("left", some(["1.0.1", "v1 beta", "1.0.0+x"]), "MAL-3"),
   entry("range", some([], { from: "2.0.0-rc.1", until: "2.1.0" }, { from: "3.0.0", through: "3.1.0" }, { from: "4.0.0" }), "MAL-4"),
   entry("old", some([], { from: "0", until: "1.0.0" }), "MAL-5"), entry("ever", some([], { from: "0" }), "MAL-6"),
-  entry("twice", some(["1.0.0"]), "MAL-7"), entry("twice", some(["2.0.0"]), "MAL-8"), entry("Upper"), entry("__proto__"),
+  entry("twice", some(["1.0.0"]), "MAL-7"), entry("twice", some(["2.0.0"]), "MAL-8"), entry("Upper"), entry("__proto__"), entry("ünï"), entry("vers", some(["1.0.0-ü", "a%b"]), "MAL-9"),
 ]
 
 describe("a list finds", () => {
@@ -24,7 +24,7 @@ describe("a list finds", () => {
   test.each([
     ["evil", "0.0.1", "MAL-1"], ["@scope/evil", "9.0.0", "MAL-2"], ["left", "1.0.1", "MAL-3"], ["left", "v1 beta", "MAL-3"], ["left", "1.0.0+x", "MAL-3"],
     ["range", "2.0.0-rc.1", "MAL-4"], ["range", "2.0.9", "MAL-4"], ["range", "3.1.0", "MAL-4"], ["range", "10.0.0", "MAL-4"], ["old", "0.9.9", "MAL-5"], ["old", "1.0.0-pre", "MAL-5"],
-    ["ever", "not a version", "MAL-6"], ["twice", "1.0.0", "MAL-7"], ["twice", "2.0.0", "MAL-8"], ["Upper", "1.0.0", "MAL-1"], ["__proto__", "1.0.0", "MAL-1"],
+    ["ever", "not a version", "MAL-6"], ["twice", "1.0.0", "MAL-7"], ["twice", "2.0.0", "MAL-8"], ["Upper", "1.0.0", "MAL-1"], ["ünï", "1.0.0", "MAL-1"], ["vers", "1.0.0-ü", "MAL-9"], ["vers", "a%b", "MAL-9"], ["__proto__", "1.0.0", "MAL-1"],
   ])("%s %s", (name, version, id) => expect(list.find(name, version)).toEqual({ id }))
   test.each([
     ["evi", "1.0.0"], ["evil2", "1.0.0"], ["evil-", "1.0.0"], ["scope/evil", "1.0.0"], ["@scope/evi", "1.0.0"], ["left", "1.0.0"], ["left", "v1"], ["range", "2.0.0-beta"], ["range", "2.1.0"], ["range", "3.1.1"], ["range", "3.2.0"],
@@ -42,7 +42,7 @@ describe("a list finds", () => {
 test("one spelling: order, doubles and origin of the entries do not matter", () => {
   const text = formatList(HEAD, LIST).toString()
   expect(formatList(HEAD, [...LIST].reverse().concat(LIST)).toString()).toBe(text)
-  expect(text).toMatch(/^vouchsafe-list\/v1\nname osv\nsource \.\/osv\nfetched 1000\nlines 10\nsha256 [0-9a-f]{64}\n/)
+  expect(text).toMatch(/^vouchsafe-list\/v1\nname osv\nsource \.\/osv\nfetched 1000\nlines 12\nsha256 [0-9a-f]{64}\n/)
   expect(text).toContain("range\tMAL-4\t[2.0.0-rc.1,2.1.0) [3.0.0,3.1.0] [4.0.0,\n")
   expect(text).toContain("left\tMAL-3\t=1.0.0+x =1.0.1 =v1%20beta\n")
 })
