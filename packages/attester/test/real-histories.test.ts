@@ -8,6 +8,7 @@ import {
   cosign, factsOf, formatCheckpoint, formatRoster, KEY_TYPE, leafHash, NO_UPSTREAM, nodeReaderFromLeaves, npmPurl, type Observation, parsePolicy, parseRoster, type Provenance, proveMulti, rootOfLeaves, type Signer, signerFromSeed,
   signNote, type Upstream, utf8Decode, utf8Encode, verify, type Verdict,
 } from "@vouchsafe/core"
+import { createNames } from "@vouchsafe/names"
 import { fastCrypto as crypto, memoryHistoryStore } from "@vouchsafe/testkit"
 import { archive, entry, packageJson, tgz } from "@vouchsafe/testkit/tar"
 import { afterAll, describe, expect, test } from "vitest"
@@ -56,7 +57,7 @@ function worldOf(): World {
     const facts: Upstream = announced === undefined ? NO_UPSTREAM : { ...NO_UPSTREAM, provenance: provenanceOf(name, publishedAt ?? 0) }
     return { upstream: facts, bundles: [], details: [] }
   } }
-  return createWorld({ upstream, history: { store: memoryHistoryStore() } })
+  return createWorld({ upstream, history: { store: memoryHistoryStore(), lookalike: createNames().lookalike } })
 }
 
 function publish(world: World, { name, time, versions }: Recorded, version: string): void {

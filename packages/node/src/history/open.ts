@@ -1,9 +1,10 @@
 /**
- * Where a node's observations look for what came before a version: its own memory, name servers, git hosts.
+ * Where a node's observations look for what came before a version: its own memory, names, name servers, git hosts.
  *
  * @packageDocumentation
  */
 import type { HistoryPorts } from "@vouchsafe/attester"
+import { createNames } from "@vouchsafe/names"
 import type { Clock, Timers } from "@vouchsafe/ports"
 import type { NodeConfig } from "../config/arguments.ts"
 import { GIT_HOSTS_DEFAULT } from "../config/values.ts"
@@ -34,13 +35,14 @@ export function openHistory(world: HistoryWorld): { readonly ports: HistoryPorts
   // In a network of one's own only those are asked whom its operator named: what is published there is nobody else's business (THREATS A8).
   const { allowPrivateAddresses: isOwnNetwork, dnsServers } = config
   const gitHosts = isOwnNetwork && GIT_HOSTS_DEFAULT.join(" ") === config.gitHosts.join(" ") ? [] : config.gitHosts
-  if (config.historyLookups === false) return { ports: { store, timers: world.timers, isPublic }, close: () => store.close() }
+  const own = { store, timers: world.timers, isPublic, lookalike: createNames().lookalike }
+  if (config.historyLookups === false) return { ports: own, close: () => store.close() }
   const fetch = createGuardedFetch({
     allowPrivateAddresses: isOwnNetwork, registries: gitHosts.map((host) => `https://${host}/`), resolve: world.resolve, userAgent: world.userAgent,
   })
   return {
     ports: {
-      store, timers: world.timers, isPublic,
+      ...own,
       domains: isOwnNetwork && dnsServers === undefined ? undefined : createDomainLookup({ ask: dnsOf(dnsServers), clock }),
       refs: createSourceRefs({ fetch, hosts: gitHosts, allowPrivateAddresses: isOwnNetwork, clock }),
     },
