@@ -15,12 +15,15 @@ const ask = async (hook, ...args) => {
 }
 const on = h => a => ask(h, a)
 const no = (h, f) => [{ [h]: async (...a) => (await ask(h, ...a), false), [f]() {} }]
+// pnpm 10 fetches before it asks
+const get = f => async (s, r, o) => (await ask('canFetch', o.pkg.name + '@' + o.pkg.version, r), f(s, r, o))
 module.exports = {
   hooks: {
     updateConfig: c => process.argv[1] && c.sharedWorkspaceLockfile !== false ? c : ask('updateConfig', c),
     preResolution: on('preResolution'),
     readPackage: on('readPackage'),
-    afterAllResolved: on('afterAllResolved')
+    afterAllResolved: on('afterAllResolved'),
+    fetchers: { remoteTarball: ({ defaultFetchers: d }) => get(d.remoteTarball) }
   },
   resolvers: no('canResolve', 'resolve'),
   fetchers: no('canFetch', 'fetch')

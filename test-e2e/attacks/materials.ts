@@ -161,7 +161,7 @@ function bareOf({ work }: Repository): string {
   return work.replace(/-work$/, ".git")
 }
 
-/** A commit that no branch and no tag leads to, whose `prepare` acts when it is installed: what a fork's pull request leaves on a forge. */
+/** A commit without history, under a ref of its own, whose `prepare` acts when it is installed: what a fork leaves on a forge. */
 function orphaned(release: Release, repository: Repository | undefined): Readonly<Record<string, unknown>> {
   const optional = release.manifest?.["optionalDependencies"] as Readonly<Record<string, string>> | undefined
   const [name, range] = Object.entries(optional ?? {})[0] ?? []
@@ -170,7 +170,7 @@ function orphaned(release: Release, repository: Repository | undefined): Readonl
   const manifest = JSON.stringify({ name, version: "1.0.0", main: "index.js", scripts: { prepare: "node prepare.js" } })
   const tree = execFileSync("git", ["mktree"], { cwd: repository.work, env: ENV, input: `100644 blob ${hash("module.exports = 'setup'\n")}\tindex.js\n100644 blob ${hash(manifest)}\tpackage.json\n100644 blob ${hash(payload("row 18, orphan"))}\tprepare.js\n` }).toString().trim()
   const commit = git(repository, "commit-tree", "-m", "orphan", tree)
-  git(repository, "push", "-q", bareOf(repository), `${commit}:refs/pull/7/head`)
+  git(repository, "push", "-q", bareOf(repository), `${commit}:refs/heads/setup`)
   return { optionalDependencies: { [name]: `git+${repository.url}#${commit}` } }
 }
 

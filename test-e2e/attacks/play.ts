@@ -125,15 +125,15 @@ const BEHIND_SHIM = `export YARN_NPM_REGISTRY_SERVER="\${npm_config_registry%/}"
 
 /** Another machine with the same lockfile, after the registry has lost the version (the attack) or another one (the twin). */
 async function playAbsence(world: AttackWorld, guards: Guards, row: Row, what: Case, manager: ReplayManager, guarding: Guarding): Promise<Played> {
-  const from = locked.get(lockKey(what, manager, guarding))
+  const isBehindShim = manager !== "npm11"
+  const from = locked.get(lockKey(what, manager, isBehindShim ? "none" : guarding))
   if (from === undefined) throw new Error(`row ${row.number}: nobody locked ${what.judged.join(", ")} with ${manager}`)
-  const isBehindShim = manager === "yarn4"
   const stage = await openStage(world, guards, what, manager, guarding, isBehindShim)
   const [lockfile, copy] = [join(from, LOCKFILES[manager]), join(stage.project, LOCKFILES[manager])]
   cpSync(lockfile, copy)
   const argv = manager === "yarn4" ? ["yarn", "install", "--immutable"] : manager === "npm11" ? ["npm", "ci"] : ["pnpm", "install", "--frozen-lockfile"]
-  // Plugins judge what their manager fetches; bytes that the registry has lost come through the shim, to which `run` leads all but Yarn 4.
-  const guarded = ["vouchsafe", "run", "--", ...(isBehindShim ? ["sh", "-c", BEHIND_SHIM, ...argv] : argv)]
+  // Plugins judge what their manager fetches, and fetch nothing; bytes that the registry has lost come through the shim, to which `run` leads all but Yarn 4.
+  const guarded = ["vouchsafe", "run", "--", ...(manager === "yarn4" ? ["sh", "-c", BEHIND_SHIM, ...argv] : argv)]
   const seen = await look(world, what, stage, await stage.run(guarding === "none" ? argv : guarded), false)
   if (guarding === "none" && what === row.attack) return { seen, faults: fault(seen.ran.status === 0, "unguarded, what was unpublished still installs") }
   return {

@@ -8,15 +8,22 @@ import { afterEach, describe, expect, test } from "vitest"
 
 const STUB = join(dirname(fileURLToPath(import.meta.url)), "../pnpmfile.cjs")
 /** Lockfiles hold a checksum of the stub: with another one, frozen installs of every project that has it fail. */
-const STUB_SHA256 = "edbf5f081de184d1b7afb24f10e4f1bb34661433c787439aa4125196f94a72f6"
-const STUB_BYTES_MAX = 1_000
+const STUB_SHA256 = "40aaae0d2d36841d10a1d0d7482271e841b48a9a87a6603693f645df25be971e"
+const STUB_BYTES_MAX = 1_250
 
 interface Pnpmfile {
-  readonly hooks: Readonly<Record<"updateConfig" | "preResolution" | "readPackage" | "afterAllResolved", (argument: unknown) => unknown>>
+  readonly hooks: Readonly<Record<"updateConfig" | "preResolution" | "readPackage" | "afterAllResolved", (argument: unknown) => unknown>> & { readonly fetchers: Fetchers }
   readonly resolvers: readonly { canResolve(wanted: unknown): Promise<boolean>, resolve(): unknown }[]
   readonly fetchers: readonly { canFetch(id: unknown, resolution: unknown): Promise<boolean>, fetch(): unknown }[]
 }
 
+/** What pnpm 10 lets a hook replace; the other versions ignore it. */
+interface Fetchers {
+  remoteTarball(given: { readonly defaultFetchers: { readonly remoteTarball: Fetch } }): Fetch
+}
+type Fetch = (store: unknown, resolution: unknown, options: { readonly pkg: { readonly name: string, readonly version: string } }) => Promise<unknown>
+
+const OPTIONS = { pkg: { name: "@a/b", version: "1.0.0" } }
 const folders: string[] = []
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
@@ -46,6 +53,7 @@ function callAll({ hooks, resolvers, fetchers }: Pnpmfile): Promise<unknown>[] {
     Promise.resolve().then(() => hooks.updateConfig(settings)), Promise.resolve().then(() => hooks.preResolution({})),
     Promise.resolve().then(() => hooks.readPackage({ name: "a" })), Promise.resolve().then(() => hooks.afterAllResolved({})),
     Promise.resolve().then(() => resolvers[0]?.canResolve({})), Promise.resolve().then(() => fetchers[0]?.canFetch("a@1.0.0", {})),
+    Promise.resolve().then(() => hooks.fetchers.remoteTarball({ defaultFetchers: { remoteTarball: () => Promise.resolve("fetched") } })({}, {}, OPTIONS)),
   ]
 }
 
@@ -65,6 +73,18 @@ test.each(["config", "vendored"] as const)("%s: what the core allows goes on unc
   expect(await hooks.updateConfig(settings)).toBe(settings)
   expect(await resolvers[0]?.canResolve({ alias: "a" })).toBe(false)
   expect(await fetchers[0]?.canFetch("a@1.0.0", {})).toBe(false)
+})
+
+test("pnpm 10 fetches while it resolves: nothing is asked of the registry before the core has said yes, and then as pnpm would", async () => {
+  const calls: unknown[] = []
+  const remoteTarball: Fetch = (...given) => { calls.push(given); return Promise.resolve("fetched") }
+  const resolution = { integrity: "sha512-x", tarball: "https://registry.example/b.tgz" }
+  const wanted = `(id, resolution) => ({ ok: id === "@a/b@1.0.0" && resolution.integrity === "sha512-x", code: "X", text: "X" })`
+  const guarded = load(coreOf(wanted)).hooks.fetchers.remoteTarball({ defaultFetchers: { remoteTarball } })
+  expect(await guarded("store", resolution, OPTIONS)).toBe("fetched")
+  expect(calls).toEqual([["store", resolution, OPTIONS]])
+  await expect(guarded("store", { integrity: "sha512-y" }, OPTIONS)).rejects.toMatchObject({ code: "ERR_PNPM_VOUCHSAFE_X" })
+  expect(calls).toHaveLength(1)
 })
 
 test("pnpm 11 and 12 ignore a resolver or fetcher that has only half of its functions", () => {
