@@ -8,7 +8,7 @@ import { ARTIFACT, createWorld } from "./support/world.ts"
 
 test("exports", () => {
   expect(Object.keys(attester).sort()).toEqual([
-    "ATTESTER_LIMITS", "COMPARED_MEMBERS", "compareManifests", "createAttester", "findObservation", "logKey",
+    "ATTESTER_LIMITS", "COMPARED_MEMBERS", "LOCKSET_REUSE_SECONDS", "compareManifests", "createAttester", "createLocksets", "findObservation", "locksetKey", "logKey",
   ])
 })
 

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { describe, expect, test } from "vitest"
-import { formatByDigest, formatEvidenceAnswer, formatEvidenceRequest, formatMisbehavior, formatNotice, formatObservation, NEVER_EXCEPTED, OBSERVATION_TYPE, RULE_CODES, VERDICT_CODES } from "../../src/index.ts"
+import { formatByDigest, formatEvidenceAnswer, formatEvidenceRequest, formatLockset, formatLocksetAnswer, formatLocksetRequest, formatMisbehavior, formatNotice, formatObservation, NEVER_EXCEPTED, OBSERVATION_TYPE, RULE_CODES, VERDICT_CODES } from "../../src/index.ts"
 import {
   crypto, EVIL, evidenceOf, formatForeignEntry, formatRebuild, GOOD, judge, makeWorld, mismatch, notice, observation, policy, provenance, publisher, PURL, rebuild, REGISTRY, releaseBy, SSH_KEY,
 } from "./world.ts"
+import { emptyNotices, makeLock } from "./lock/locks.ts"
 
 const require = createRequire(import.meta.url)
 const Ajv2020 = require("ajv/dist/2020.js").default as new (options: object) => { compile(schema: unknown): ((value: unknown) => boolean) & { errors?: unknown } }
@@ -34,6 +35,9 @@ const POLICY = {
   registries: [{ match: ["@acme/*"], registry: "https://npm.acme.example/", attesters: ["alpha"] }],
 }
 
+const lock = makeLock(world)
+const LOCKSET = { log: "a/log", registry: REGISTRY, root: new Uint8Array(32), count: 5, bits: [true, false, true, true, true], roster: 1, notices: emptyNotices(world), time: 1 }
+
 /** A verdict with every member. */
 function originVerdict(): object {
   const scripts = Object.fromEntries(world.nodes.map(({ operator, log }, i) => [operator, {
@@ -56,6 +60,9 @@ const samples: Record<string, unknown> = {
     log: { ...batch, proof: batch.proof, consistency: [] }, notices: { ...evidence.notices, from: 0 },
     artifacts: [{ purl: PURL, registry: REGISTRY, status: "refused", code: "TARBALL_AMBIGUOUS", detail: "x", indices: [] }],
   })),
+  lockset: JSON.parse(formatLockset(LOCKSET)),
+  "lockset-request": JSON.parse(formatLocksetRequest({ registry: REGISTRY, lines: lock.lines.texts })),
+  "lockset-answer": JSON.parse(formatLocksetAnswer({ index: 7, checkpoint: "note", proof: [new Uint8Array(32)], entry: formatLockset(LOCKSET) })),
   misbehavior: JSON.parse(formatMisbehavior({ kind: "fork", origin: "a/log", older: "o", newer: "n", consistency: [new Uint8Array(32)] })),
   verdict: JSON.parse(JSON.stringify(originVerdict())),
   manifest: { format: "vouchsafe-manifest/v1", files: [["package.json", 10, 0o644, "00".repeat(32)]] },

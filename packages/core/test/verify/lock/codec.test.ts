@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import {
-  type ArtifactFacts, FLAG_WORDS, formatLock, formatLockLine, formatLockset, hexEncode, isVouchsafeError, type Lock, type LockLine, lockLines, lockLineOf, parseLock, parseLockLine, parseLockset, utf8Encode,
+  type ArtifactFacts, FLAG_WORDS, formatLock, formatLockLine, formatLockset, hexEncode, isVouchsafeError, isWellFormed, type Lock, type LockLine, lockLines, lockLineOf, parseLock, parseLockLine, parseLockset, utf8Encode,
 } from "../../../src/index.ts"
 import { formatBits, parseBits } from "../../../src/verify/lock/bits.ts"
 import { crypto, makeWorld, observation, provenance, REGISTRY, type World } from "../world.ts"
@@ -116,7 +116,7 @@ function reversedHeads(lines: readonly string[]): string[] {
   return [...heads, ...groups.filter(([first]) => first?.startsWith("head ") === false)].flat()
 }
 
-const text = fc.string({ unit: "grapheme", maxLength: 20 }).filter((value) => value.isWellFormed())
+const text = fc.string({ unit: "grapheme", maxLength: 20 }).filter(isWellFormed)
 const fact = text.filter((value) => value !== "")
 const hex = (bytes: number) => fc.uint8Array({ minLength: bytes, maxLength: bytes }).map(hexEncode)
 const flags = fc.uniqueArray(fc.record({ word: fc.constantFrom(...FLAG_WORDS), detail: text }), { selector: ({ word, detail }) => `${word}:${detail}`, maxLength: 6 })
