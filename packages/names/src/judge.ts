@@ -31,18 +31,25 @@ interface Find {
   readonly rank: number
 }
 
-const RANK = { same: 0, letters: 1, affix: 2, slip: 3, plural: 4, shuffle: 5, order: 6, flat: 7, glued: 8, scope: 9, stem: 10 } as const
+const RANK = { same: 0, letters: 1, affix: 2, slip: 3, shuffle: 4, order: 5, flat: 6, glued: 7, scope: 8, stem: 9 } as const
+
+/** A name that another could be taken for, and in which way. */
+interface Found {
+  readonly target: string
+  readonly kind: LookalikeKind
+}
 
 /** The name that `name` could be taken for. The catalog's own names are the caller's to leave out. */
-export function resemblance(catalog: Catalog, name: string): { readonly target: string; readonly kind: LookalikeKind } | null {
+export function resemblance(catalog: Catalog, name: string): Found | null {
   const lower = name.toLowerCase()
   const ascii = asAscii(lower)
-  if (ascii !== null || lower !== name) {
-    const plain = ascii ?? lower
-    if (catalog.names.has(plain)) return { target: plain, kind: "homoglyph" }
-    const like = ascii === null ? null : resemblance(catalog, ascii)
-    return like === null ? (ascii === null ? resemblance(catalog, lower) : null) : { target: like.target, kind: "homoglyph" }
-  }
+  const plain = ascii ?? lower
+  if (plain !== name && catalog.names.has(plain)) return { target: plain, kind: "homoglyph" }
+  const found = nearest(catalog, plain)
+  return found === null || ascii === null ? found : { target: found.target, kind: "homoglyph" }
+}
+
+function nearest(catalog: Catalog, name: string): Found | null {
   const parts = partsOf(name)
   const finds = parts.scope === null ? [...byLetters(catalog, parts), ...byWords(catalog, parts)] : [...byLetters(catalog, parts), ...byScope(catalog, parts)]
   let best: Find | undefined
@@ -76,7 +83,7 @@ function isElsewhere({ scope }: Parts, target: Target): boolean {
 
 function bySlip(catalog: Catalog, parts: Parts, target: Target, found: SlipFound): readonly Find[] {
   const { key } = parts
-  if (isPlural(key, target.key)) return target.level >= KNOWN_LEVEL ? [{ target, kind: "plural", rank: RANK.plural }] : []
+  if (isPlural(key, target.key)) return target.level >= KNOWN_LEVEL ? [{ target, kind: "plural", rank: RANK.slip }] : []
   const { words } = partsOf(target.name)
   const others = parts.words.filter((word) => !words.includes(word))
   if (others.length > 0 && others.every((word) => catalog.isWord(word))) return []
