@@ -17,6 +17,7 @@ import { type LogView, viewLog } from "./log-view.ts"
 import { indexNotices } from "./notices.ts"
 import { aboveFloor } from "./lock/floor.ts"
 import { lockAgesOf, lockProblems } from "./rules/locked.ts"
+import { staleViews } from "./rules/tally.ts"
 import { rulesetsOf } from "./rules/ruleset.ts"
 import type { ArtifactRequest, Finding, Verdict } from "./verdict.ts"
 
@@ -43,7 +44,7 @@ export function verify(input: VerifyInput): Verdict[] {
   const threshold = Math.max(roster.threshold, policy.threshold ?? 0)
   const shared = [...views.flatMap(nodeFindings), ...lockProblems(lock)]
   const timeSeconds = Math.max(lock?.newestTime ?? 0, ...views.map((view) => view.newestTime))
-  const context = { crypto, roster, policy, now, timeSeconds, threshold, views, notices, rulesetOf: rulesetsOf(policy), lists, pins, lock, lockAges: lockAgesOf(policy) }
+  const context = { crypto, roster, policy, now, timeSeconds, threshold, views, notices, rulesetOf: rulesetsOf(policy), lists, pins, lock, lockAges: lockAgesOf(policy), stale: staleViews({ now, policy }, views) }
   return requests.map((request) => {
     const verdict = decide(context, request)
     return shared.length === 0 ? verdict : { ...verdict, findings: [...verdict.findings, ...shared] }

@@ -49,7 +49,9 @@ export interface LockProofs {
 const HEADS_MAX = 4_096
 /** Characters of the hashes of one proof. */
 const HASHES_LENGTH_MAX = Math.ceil(PROOF_HASHES_MAX * HASH_BYTES / 3) * 4
+/** How a signature line of a note begins, and how it stands here: in ASCII, so that engines keep the file in one byte a character. */
 const SIGNATURE_START = "\u2014 "
+const SIGNED_START = "signed "
 const NONE = "-"
 
 /** The refusal of a lock at one of its lines, counted from 1. */
@@ -128,7 +130,7 @@ function readHead(reading: Reading, items: readonly string[]): void {
   const key = items.slice(0, 2).join(" ")
   if (heads.size >= HEADS_MAX || heads.has(key)) throw fault(reading, `is a second head of ${shown(key)}, or one of more than ${HEADS_MAX}`)
   const text = [...items, ""]
-  while (lines[reading.at + 1]?.startsWith(SIGNATURE_START) === true) text.push(lines[(reading.at += 1)] as string)
+  for (let rest = following(reading, SIGNED_START); rest !== undefined; rest = following(reading, SIGNED_START)) text.push(SIGNATURE_START + rest)
   heads.set(key, `${text.join("\n")}\n`)
 }
 
@@ -175,7 +177,7 @@ function headLines(checkpoint: string): string[] {
   const [origin = "", size = "", root = "", empty, ...signatures] = checkpoint.split("\n")
   const isWhole = empty === "" && signatures.pop() === "" && signatures.length > 0 && signatures.every((line) => line.startsWith(SIGNATURE_START))
   if (!isWhole || /\s/.test(origin)) throw refuse(`checkpoint of ${shown(origin)} is no signed head without extension lines`)
-  return [`head ${origin} ${size} ${root}`, ...signatures]
+  return [`head ${origin} ${size} ${root}`, ...signatures.map((line) => SIGNED_START + line.slice(SIGNATURE_START.length))]
 }
 
 function number(reading: Reading, text: string): number {

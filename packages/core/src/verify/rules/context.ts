@@ -18,6 +18,7 @@ import type { Roster } from "../roster.ts"
 import type { ArtifactRequest, VerdictCode } from "../verdict.ts"
 import type { LockAges } from "./locked.ts"
 import { nameOf, type Ruleset } from "./ruleset.ts"
+import type { Obstacle } from "./tally.ts"
 
 /** What all requests of one verification share. */
 export interface DecisionContext {
@@ -36,6 +37,8 @@ export interface DecisionContext {
   readonly pins: ReadonlyMap<string, ArtifactFacts>
   readonly lock?: OpenedLock | undefined
   readonly lockAges: LockAges
+  /** Nodes whose notices are not whole and fresh, and why. */
+  readonly stale: ReadonlyMap<LogView, Obstacle>
 }
 
 /** What the policy asks of one request. */

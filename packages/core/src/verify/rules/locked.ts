@@ -6,7 +6,7 @@
  */
 import { DAY_SECONDS } from "../calendar.ts"
 import { artifactKey } from "../evidence.ts"
-import type { OpenedLock } from "../lock/open.ts"
+import type { LockedArtifact, OpenedLock } from "../lock/open.ts"
 import type { LogView, SeenArtifact } from "../log-view.ts"
 import type { Policy } from "../policy.ts"
 import type { ArtifactRequest, Finding } from "../verdict.ts"
@@ -15,13 +15,12 @@ import type { Obstacle, Tally } from "./tally.ts"
 
 const HINT_LOCK = "run `vouchsafe lock` where the nodes can be reached"
 
-/** What a node says of an artifact: its statement, or else the word of its operator in the lock. */
-export function seenBy({ lock }: Pick<DecisionContext, "lock">, view: LogView, key: string): SeenArtifact | undefined {
+/** What a node says of an artifact: its statement, or else the word of its operator in the lock, whose line about the artifact is `locked`. */
+export function seenBy({ lock }: Pick<DecisionContext, "lock">, view: LogView, key: string, locked: LockedArtifact | undefined): SeenArtifact | undefined {
   const said = view.observations.get(key)
-  if (said !== undefined || lock === undefined) return said
-  const locked = lock.artifacts.get(key)
-  const word = lock.wordByLog.get(view.node.log.name)
-  if (locked === undefined || word === undefined || word.bits[locked.line] !== true) return undefined
+  if (said !== undefined || locked === undefined) return said
+  const word = lock?.wordByLog.get(view.node.log.name)
+  if (word === undefined || word.bits[locked.line] !== true) return undefined
   const { origin, index, checkpointTime, timeSeconds } = word
   return { origin, index, facts: locked.facts, checkpointTime, observedAt: timeSeconds, bundled: locked.bundled, tarSha256: null, previous: null }
 }
@@ -50,12 +49,12 @@ export function lockAgesOf(policy: Policy): LockAges {
  * What is left of an obstacle of stale notices once the lock is asked: where a node was not reached, its lockset says until when its operator knew
  * of no withdrawal but those that the lock's readers can know.
  */
-export function excusedByLock({ lock, lockAges, now }: DecisionContext, view: LogView, request: ArtifactRequest, stale: Obstacle): Obstacle | undefined {
-  const word = lock?.wordByLog.get(view.node.log.name)
-  if (lock === undefined || word === undefined) return stale
+export function excusedByLock({ lock, lockAges, now }: DecisionContext, view: LogView, request: ArtifactRequest, locked: LockedArtifact | undefined, stale: Obstacle): Obstacle | undefined {
+  const word = locked === undefined ? undefined : lock?.wordByLog.get(view.node.log.name)
+  if (word === undefined || locked?.facts.sha512 !== request.sha512) return stale
   // A node that answered wrongly is no node that could not be reached, and neither is one whose notices do not verify.
   const isAway = (view.failure === undefined || !view.reached) && (view.notices !== undefined || view.problems.length === 0)
-  if (!isAway || lock.artifacts.get(artifactKey(request))?.facts.sha512 !== request.sha512) return stale
+  if (!isAway) return stale
   const age = now - word.timeSeconds
   return age > lockAges.refused ? { why: "lock", detail: `its lockset is ${days(age)} old, expected at most ${days(lockAges.refused)}` } : undefined
 }

@@ -58,7 +58,9 @@ function newestOf(seen: readonly SeenRebuild[] | undefined, sha512: string | und
 }
 
 function isCounted(context: DecisionContext, view: LogView, request: ArtifactRequest, rebuild: Rebuild): boolean {
-  return rebuild.match !== "none" && staleness(context, view, request) === undefined && isShown(rebuild, seenBy(context, view, artifactKey(request)))
+  const key = artifactKey(request)
+  const locked = context.lock?.artifacts.get(key)
+  return rebuild.match !== "none" && staleness(context, view, request, locked) === undefined && isShown(rebuild, seenBy(context, view, key, locked))
 }
 
 /** The level must be the one that the node's own observation of the published bytes shows beside the rebuild (rebuild.md 4). */

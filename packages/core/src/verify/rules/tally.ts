@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { artifactKey } from "../evidence.ts"
+import type { LockedArtifact } from "../lock/open.ts"
 import type { LogView, SeenArtifact } from "../log-view.ts"
 import { LOCKSET_TYPE, OBSERVATION_TYPE } from "../statement-text.ts"
 import type { ArtifactRequest, Claim, Finding } from "../verdict.ts"
@@ -40,11 +41,12 @@ export interface Tally {
 export function count(context: DecisionContext, request: ArtifactRequest, standard: Standard): Tally {
   const tally: Omit<Tally, "isCarried"> = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), lockTimes: new Map(), objections: new Map() }
   const key = artifactKey(request)
+  const locked = context.lock?.artifacts.get(key)
   for (const view of context.views) {
     const operator = view.node.operator
-    const seen = seenBy(context, view, key)
+    const seen = seenBy(context, view, key, locked)
     if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.facts.sha512)
-    const obstacle = obstacleTo(context, view, seen, request, key) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, standard)
+    const obstacle = obstacleTo(context, view, seen, request, key, locked) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, standard)
     if (obstacle !== undefined) {
       tally.missing.set(operator, obstacle)
       continue
@@ -53,7 +55,7 @@ export function count(context: DecisionContext, request: ArtifactRequest, standa
     const other = tally.counted.get(operator)
     if (other === undefined || observedAt < other.observedAt) tally.counted.set(operator, seen as SeenArtifact)
     tally.claims.push({ operator, origin, index, predicateType: isLocked(seen as SeenArtifact) ? LOCKSET_TYPE : OBSERVATION_TYPE, checkpointTime, bundled })
-    const lockTime = staleNotices(context, view) === undefined ? undefined : lockTimeOf(context, view)
+    const lockTime = context.stale.has(view) ? lockTimeOf(context, view) : undefined
     if (lockTime !== undefined) tally.lockTimes.set(operator, lockTime)
   }
   for (const operator of tally.counted.keys()) tally.missing.delete(operator)
@@ -66,7 +68,7 @@ export function absentAttesters({ counted }: Pick<Tally, "counted">, { binding }
 }
 
 /** The first thing that keeps this node's word from counting; undefined when it counts, rules aside. */
-function obstacleTo(context: DecisionContext, view: LogView, seen: SeenArtifact | undefined, request: ArtifactRequest, key: string): Obstacle | undefined {
+function obstacleTo(context: DecisionContext, view: LogView, seen: SeenArtifact | undefined, request: ArtifactRequest, key: string, locked: LockedArtifact | undefined): Obstacle | undefined {
   if (view.misbehavior !== undefined) return { why: "invalid", detail: view.misbehavior }
   if (seen === undefined) {
     const status = view.statuses.get(key)
@@ -78,16 +80,24 @@ function obstacleTo(context: DecisionContext, view: LogView, seen: SeenArtifact 
     return view.failure === undefined ? { why: "silent", detail: "has no statement about it" } : { why: "invalid", detail: view.failure.message }
   }
   if (request.sha512 === undefined || seen.facts.sha512 !== request.sha512) return { why: "differs", detail: `observed sha512 ${brief(seen.facts.sha512)}` }
-  return staleness(context, view, request)
+  return staleness(context, view, request, locked)
 }
 
 /** Why a node's notices do not let it count (THREATS A3); undefined when they are whole and fresh, or when a lock stands in for them. */
-export function staleness(context: DecisionContext, view: LogView, request: ArtifactRequest): Obstacle | undefined {
-  const stale = staleNotices(context, view)
-  return stale === undefined ? undefined : excusedByLock(context, view, request, stale)
+export function staleness(context: DecisionContext, view: LogView, request: ArtifactRequest, locked: LockedArtifact | undefined): Obstacle | undefined {
+  const stale = context.stale.get(view)
+  return stale === undefined ? undefined : excusedByLock(context, view, request, locked, stale)
 }
 
-function staleNotices(context: DecisionContext, view: LogView): Obstacle | undefined {
+/** Why each node's notices are not whole and fresh, of those that are not: the same whatever is asked. */
+export function staleViews(context: Pick<DecisionContext, "now" | "policy">, views: readonly LogView[]): ReadonlyMap<LogView, Obstacle> {
+  return new Map(views.flatMap((view) => {
+    const stale = staleNotices(context, view)
+    return stale === undefined ? [] : [[view, stale] as const]
+  }))
+}
+
+function staleNotices(context: Pick<DecisionContext, "now" | "policy">, view: LogView): Obstacle | undefined {
   if (view.notices === undefined) {
     const problem = view.problems[0]
     return problem === undefined ? { why: "stale", detail: "its withdrawals could not be seen" } : { why: "invalid", detail: problem }

@@ -109,7 +109,7 @@ describe("the file", () => {
 function reversedHeads(lines: readonly string[]): string[] {
   const groups: string[][] = []
   for (const line of lines) {
-    if (line.startsWith("\u2014 ")) groups.at(-1)?.push(line)
+    if (line.startsWith("signed ")) groups.at(-1)?.push(line)
     else groups.push([line])
   }
   const heads = groups.filter(([first]) => first?.startsWith("head ")).reverse()

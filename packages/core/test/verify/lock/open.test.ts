@@ -287,7 +287,7 @@ test("every byte of the proofs matters", () => {
       expect(error, `byte ${i}`).toMatchObject({ code: "LOCK_MALFORMED" })
     }
     // A witness's cosignature may be spoilt and leave the quorum standing; the lockset of whoever it was then has the time of the others.
-    if (words === whole) expect(text.slice(text.lastIndexOf("\n", i - 1) + 1, i + 1), `byte ${i}`).toMatch(/^— /)
+    if (words === whole) expect(text.slice(text.lastIndexOf("\n", i - 1) + 1, i + 1), `byte ${i}`).toMatch(/^signed /)
   }
 })
 
