@@ -1,8 +1,6 @@
-import { createSocket } from "node:dgram"
-import type { AddressInfo } from "node:net"
 import { describe, expect, test } from "vitest"
 import { type Answer, type AskDns, createDomainLookup, dnsOf, type RecordKind } from "../src/history/domains.ts"
-import { cleanup } from "./support.ts"
+import { dnsServer } from "./history-servers.ts"
 
 type Zone = Readonly<Record<string, Answer | Partial<Record<RecordKind, Answer>>>>
 
@@ -52,24 +50,10 @@ test("asks once for all who want to know, remembers for hours, and what is in do
 })
 
 describe("name servers", () => {
-  /** Answers with a code and no records, or with one address. */
-  async function server(code: number, hasRecord = false): Promise<string> {
-    const socket = createSocket("udp4")
-    socket.on("message", (message, from) => {
-      const question = message.subarray(12)
-      const end = question.indexOf(0) + 5
-      const header = Buffer.from([message[0] ?? 0, message[1] ?? 0, 0x81, 0x80 | code, 0, 1, 0, hasRecord ? 1 : 0, 0, 0, 0, 0])
-      const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1])
-      socket.send(Buffer.concat([header, question.subarray(0, end), ...(hasRecord ? [record] : [])]), from.port, from.address)
-    })
-    await new Promise<void>((resolve) => { socket.bind(0, "127.0.0.1", resolve) })
-    cleanup(() => new Promise<void>((resolve) => { socket.close(resolve) }))
-    return `127.0.0.1:${(socket.address() as AddressInfo).port}`
-  }
   test.each([
     { name: "an address", code: 0, hasRecord: true, answer: "records" }, { name: "nothing of the kind", code: 0, hasRecord: false, answer: "none" },
     { name: "no such name", code: 3, hasRecord: false, answer: "no-name" }, { name: "a failure of its own", code: 2, hasRecord: false, answer: "failure" }, { name: "a refusal", code: 5, hasRecord: false, answer: "failure" },
   ])("$name: $answer", async ({ code, hasRecord, answer }) => {
-    expect(await dnsOf([await server(code, hasRecord)])("a.example", "A")).toBe(answer)
+    expect(await dnsOf([await dnsServer(() => ({ code, hasRecord }))])("a.example", "A")).toBe(answer)
   })
 })

@@ -1,48 +1,11 @@
-import { execFileSync } from "node:child_process"
-import { mkdirSync } from "node:fs"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
-import { join } from "node:path"
-import { answerByGit } from "@vouchsafe/testkit"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { describe, expect, test } from "vitest"
 import { lsRefsCommand, readAdvertisement, readRefs } from "../src/history/git-wire.ts"
 import { createSourceRefs } from "../src/history/refs.ts"
 import { createGuardedFetch } from "../src/registry/guarded-fetch.ts"
 import { resolveBySystem } from "../src/registry/resolve.ts"
-import { cleanup, tempFolder } from "./support.ts"
-
-const WHO = { GIT_AUTHOR_NAME: "Ann", GIT_AUTHOR_EMAIL: "ann@git.example", GIT_COMMITTER_NAME: "Ann", GIT_COMMITTER_EMAIL: "ann@git.example" }
-const ENV = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", ...WHO }
-
-interface Served { readonly host: string; readonly seen: string[]; readonly head: string; tag(name: string): void }
-
-/** One repository, `ann/x`, with a tag of each kind, over git's own HTTP. */
-async function git(given: { readonly speaks?: "0" | "2"; readonly answer?: (request: IncomingMessage, response: ServerResponse) => boolean } = {}): Promise<Served> {
-  const root = tempFolder()
-  const [bare, work] = [join(root, "ann", "x.git"), join(root, "work")]
-  mkdirSync(work)
-  const run = (...args: string[]): string => execFileSync("git", args, { cwd: work, env: ENV, stdio: ["ignore", "pipe", "pipe"] }).toString().trim()
-  run("init", "-q", "--bare", "-b", "main", bare)
-  run("init", "-q", "-b", "main", ".")
-  run("commit", "-q", "--allow-empty", "-m", "one")
-  run("tag", "v1.0.0")
-  run("commit", "-q", "--allow-empty", "-m", "two")
-  run("tag", "-a", "-m", "annotated", "v1.1.0")
-  run("push", "-q", bare, "main", "v1.0.0", "v1.1.0", "main:refs/pull/7/head")
-  const seen: string[] = []
-  const server = createServer((request, response) => {
-    seen.push(`${request.method} ${request.url}`)
-    if (given.answer?.(request, response) === true) return
-    if (given.speaks === "0") delete request.headers["git-protocol"]
-    answerByGit({ root, url: request.url ?? "", env: ENV }, request, response)
-  })
-  await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve) })
-  cleanup(() => { server.closeAllConnections(); server.close() })
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`, seen, head: run("rev-parse", "HEAD"),
-    tag(name) { run("tag", name); run("push", "-q", bare, name) },
-  }
-}
+import { git, type Served } from "./history-servers.ts"
+import { cleanup } from "./support.ts"
 
 function refs(hosts: readonly string[], allowPrivateAddresses = true) {
   const clock = { now: 1_770_000_000_000, nowMs: () => clock.now }
