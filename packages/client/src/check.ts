@@ -7,7 +7,7 @@
  * @packageDocumentation
  */
 import {
-  type ArtifactName, artifactKey, artifactPurl, type ArtifactRequest, type Finding, isVouchsafeError, type Roster, shapeReader, type Verdict, verify,
+  type ArtifactName, artifactKey, artifactPurl, type ArtifactRequest, type Finding, isMisplaced, isVouchsafeError, shapeReader, type Verdict, verify,
 } from "@vouchsafe/core"
 import { enter, type LogBook, openBook, type Told } from "./book.ts"
 import { isScattered, readCache, screenCache, writeCache } from "./cached.ts"
@@ -18,7 +18,7 @@ import { gatherFromNodes, openArtifacts, report, staleBooks } from "./gather.ts"
 import type { DaemonTold, Lane } from "./lanes.ts"
 import { coverageOf, type Locked, lockProofs, pinGroups, readLock, refreshBudget, takeFloor, tieHeads } from "./locked.ts"
 import { type LogMemory, refreshMemory } from "./memory.ts"
-import type { CheckResult, NodeFailure, Sleep } from "./types.ts"
+import type { CheckResult, ClientOptions, NodeFailure, Sleep } from "./types.ts"
 
 const readName = shapeReader("REQUEST_MALFORMED", "request")
 
@@ -35,13 +35,13 @@ export interface CheckEngine {
 /** Runs a check. Throws only what nothing else has foreseen; the client turns it into refusals. */
 export async function runCheck(engine: CheckEngine, context: Context, requests: readonly ArtifactRequest[]): Promise<CheckResult> {
   const { options, crypto } = context
-  const { roster, state } = options
+  const { state } = options
   const { locked } = engine
   const books = openBooks(engine, context)
   const known = new Set(books.flatMap(({ memory }) => memory.convictions))
   // What the lock knows the digest of need not be asked for to learn it.
   const judge = (): Verdict[] => judgeNow(context, locked, books, locked?.vouches === true ? requests.map(locked.completed) : requests)
-  const all = askable(roster, requests)
+  const all = askable(options, requests)
   const artifacts = readLock(locked, books, all, judge)
   readCache(options.cache, books, artifacts)
   for (const book of books) book.cached = [...lockProofs(locked, book, all), ...book.cached]
@@ -121,12 +121,14 @@ async function askDaemon(daemon: Lane<DaemonTold>, context: Context, books: read
 
 /**
  * The distinct artifacts that nodes may be asked about. Names from registries that the roster does not list never leave the machine, nor does
- * anything that is no npm package name and version (THREATS A8).
+ * anything that is no npm package name and version, or a name that the policy says belongs to another registry (THREATS A8).
  */
-function askable(roster: Roster, requests: readonly ArtifactRequest[]): ArtifactName[] {
+function askable({ roster, policy, clock }: Pick<ClientOptions, "roster" | "policy" | "clock">, requests: readonly ArtifactRequest[]): ArtifactName[] {
   const names = new Map<string, ArtifactName>()
-  for (const { purl, registry } of requests) {
-    if (roster.registries.includes(registry) && isArtifactPurl(purl)) names.set(artifactKey({ purl, registry }), { purl, registry })
+  const now = Math.floor(clock.nowMs() / 1_000)
+  for (const request of requests) {
+    const { purl, registry } = request
+    if (roster.registries.includes(registry) && isArtifactPurl(purl) && !isMisplaced(policy, request, now)) names.set(artifactKey({ purl, registry }), { purl, registry })
   }
   return [...names.values()]
 }

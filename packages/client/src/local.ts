@@ -1,4 +1,4 @@
-import { VERDICT_CODES, type ArtifactRequest, type Finding, type Policy, type RuleCode, type Severity, type Verdict } from "@vouchsafe/core"
+import { type ArtifactRequest, type Finding, npmPurl, type Policy, type RuleCode, unlessRefused, VERDICT_CODES, type Verdict, weighFinding } from "@vouchsafe/core"
 
 /** What an address or a lockfile gives away by itself, without evidence (THREATS A6). */
 export interface LocalFinding {
@@ -24,18 +24,17 @@ const HINTS: Readonly<Partial<Record<RuleCode, string>>> = {
  * @returns undefined when the rule is off
  */
 export function weigh(finding: LocalFinding, policy: Policy, now: number): Finding | undefined {
-  const rule = policy.rules.get(finding.code) ?? "deny"
-  if (rule === "off") return undefined
-  const exception = policy.exceptions.find(({ purl, code, sha512, untilSeconds }) =>
-    purl === finding.request?.purl && code === finding.code && now < untilSeconds && (sha512 === undefined || sha512 === finding.request.sha512))
-  const severity: Severity = rule === "warn" || policy.preset === "observe" || exception !== undefined ? "warn" : "deny"
-  const { code, message, expected, found } = finding
+  const { code, message, expected, found, request, id } = finding
   const hint = HINTS[code]
-  return {
-    code, severity, saidBy: [],
-    message: exception === undefined ? message : `${message} (allowed until ${exception.until} by ${exception.owner}: ${exception.reason})`,
-    ...(expected === undefined ? {} : { expected }), ...(found === undefined ? {} : { found }), ...(hint === undefined ? {} : { hint }),
-  }
+  return weighFinding(policy, now, request ?? { purl: unnamedVersion(id), registry: "" }, {
+    code, message, saidBy: [], ...(expected === undefined ? {} : { expected }), ...(found === undefined ? {} : { found }), ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** What overrides by name look at, where there is a name but no version of a registry; no exception is ever about it. */
+function unnamedVersion(id: string): string {
+  const name = id.slice(0, Math.max(0, id.indexOf("@", 1)))
+  return unlessRefused(() => npmPurl(name, "0")) ?? id
 }
 
 /** The verdict on something that no evidence can be asked for. */

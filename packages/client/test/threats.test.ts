@@ -161,6 +161,13 @@ describe("THREATS A8 what leaves the machine", () => {
     expect(world.network.sent).toEqual([])
   })
 
+  test("THREATS A8: a name that the policy binds to another registry is not asked about where it would come from", async () => {
+    const world = makeWorld({ policy: { registries: [{ match: ["@corp/*"], registry: PRIVATE }] } })
+    const { verdicts } = await world.check(world.publish("@corp/canary-name"), world.publish("public"))
+    expect(verdicts.map((verdict) => (verdict.ok ? "allowed" : verdict.code))).toEqual(["WRONG_REGISTRY", "allowed"])
+    expect(sentText(world)).not.toMatch(/canary|corp/)
+  })
+
   test.each(["https://registry.example", "https://registry.example/npm/", "http://registry.example/", "https://registry.example:8443/", "https://REGISTRY.example/", "https://registry.example.evil.example/", ""])(
     "THREATS A8: %j is not the roster's registry", async (registry) => {
       const world = makeWorld()

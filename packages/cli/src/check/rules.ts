@@ -1,33 +1,20 @@
 import type { LockfileFinding } from "@vouchsafe/client/lockfile"
-import { type Exception, isVouchsafeError, npmPurl, type Policy, type RuleCode, shown } from "@vouchsafe/core"
+import { type ArtifactRequest, npmPurl, type Policy, type RuleCode, unlessRefused, weighFinding } from "@vouchsafe/core"
 
 /**
- * Findings about a lockfile as the policy takes them: rule, preset, exceptions (packages/spec/verify.md, step 9).
+ * Findings about a lockfile as the policy takes them: rule, overrides, preset, exceptions (packages/spec/verify.md, step 11).
  *
  * @param now - Unix seconds
  */
 export function weighFindings(policy: Policy, findings: readonly LockfileFinding[], now: number): LockfileFinding[] {
   return findings.flatMap((finding) => {
-    const rule = policy.rules.get(finding.code as RuleCode) ?? "deny"
-    if (rule === "off") return []
-    if (rule === "warn" || policy.preset === "observe") return [{ ...finding, severity: "warn" as const }]
-    const exception = policy.exceptions.find((candidate) => covers(candidate, finding))
-    if (exception === undefined) return [finding]
-    if (now >= exception.untilSeconds) return [{ ...finding, message: `${finding.message} (the exception of ${shown(exception.owner)} ended ${exception.until})` }]
-    return [{ ...finding, severity: "warn" as const, message: `${finding.message} (allowed until ${exception.until} by ${shown(exception.owner)}: ${shown(exception.reason)})` }]
+    const weighed = weighFinding(policy, now, requestOf(finding), { ...finding, code: finding.code as RuleCode })
+    return weighed === undefined ? [] : [{ ...finding, ...weighed }]
   })
 }
 
-function covers(exception: Exception, finding: LockfileFinding): boolean {
-  return exception.code === finding.code && exception.purl === purlOf(finding) && (exception.sha512 === undefined || exception.sha512 === finding.sha512)
-}
-
-function purlOf({ name, version }: LockfileFinding): string | undefined {
-  if (version === "") return undefined
-  try {
-    return npmPurl(name, version)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
+/** What overrides and exceptions look at. No exception is about something that has no version. */
+function requestOf({ name, version, sha512 }: LockfileFinding): ArtifactRequest {
+  const purl = unlessRefused(() => npmPurl(name, version === "" ? "0" : version)) ?? name
+  return { purl, registry: "", ...(version === "" || sha512 === undefined ? {} : { sha512 }) }
 }

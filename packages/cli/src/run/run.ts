@@ -8,10 +8,11 @@
  */
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { escapeForDisplay, npmNameOf, type RuleCode } from "@vouchsafe/core"
+import { escapeForDisplay, npmNameOf } from "@vouchsafe/core"
 import { checkLockfile, parseLockfile } from "@vouchsafe/client/lockfile"
-import type { Project } from "@vouchsafe/client/node"
+import { type Project, systemClock } from "@vouchsafe/client/node"
 import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
+import { weighFindings } from "../check/rules.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { say } from "../output.ts"
 import { progressOn } from "../progress.ts"
@@ -182,8 +183,8 @@ async function judgeWritten(session: Session): Promise<number> {
   for (const path of lockfilesFor(command.manager, command.dir).paths) {
     const text = readIfThere(path)
     if (judged.get(path) === text) continue
-    const found = checkLockfile(parseLockfile(path, text), { registryFor: (name) => project.registries.registryFor(name) })
-      .filter(({ code }) => project.policy.preset !== "observe" && (project.policy.rules.get(code as RuleCode) ?? "deny") === "deny")
+    const suspects = checkLockfile(parseLockfile(path, text), { registryFor: (name) => project.registries.registryFor(name) })
+    const found = weighFindings(project.policy, suspects, Math.floor(systemClock.nowMs() / 1_000)).filter(({ severity }) => severity === "deny")
     if (found.length === 0) continue
     say(io, `vouchsafe: ${escapeForDisplay(path)} ${how}`)
     for (const { code, message, where } of found) {

@@ -31,13 +31,14 @@ export { durationText } from "./duration.ts"
 export {
   type Level, type LevelRule, LEVELS, NAMED_ENTRIES_MAX, NAMED_KEYS_MAX, type PublisherKey, type PublisherRule, signerKeyOf, type SignerRule,
 } from "./policy-names.ts"
+export { pinObjection } from "./rules/identity.ts"
 export { quorumsIntersect, withoutWitnesses } from "./quorum.ts"
 export {
   type CommitSignature, formatRebuild, parseRebuild, type Rebuild, REBUILD_MATCHES, type RebuildMatch, SIGNATURE_STATES, SOURCE_WAYS, type SourceWay,
 } from "./rebuild.ts"
 export { matchesName } from "./name-pattern.ts"
 export { rebuildersNeeded } from "./rules/context.ts"
-export { EXCEPTION_NOTICE_SECONDS } from "./rules/exceptions.ts"
+export { EXCEPTION_NOTICE_SECONDS, weighFinding } from "./rules/exceptions.ts"
 export { bindingOf, isMisplaced } from "./rules/registry.ts"
 export { type Ruleset, rulesetFor, rulesetsOf, severityOf } from "./rules/ruleset.ts"
 export { isRegistryId, registryIdOf } from "./registry-id.ts"

@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import {
-  type ArtifactRequest, isMisplaced, NO_UPSTREAM, parsePolicy, PLAIN_HISTORY, type Policy, policyWeakenings, rulesetFor, stricterPolicy, type Verdict,
+  type ArtifactRequest, isMisplaced, NO_UPSTREAM, parsePolicy, PLAIN_HISTORY, type Policy, policyWeakenings, rulesetFor, stricterPolicy, type Verdict, weighFinding,
 } from "../../src/index.ts"
 import { PROPERTY_RUNS } from "../support.ts"
 import { evidenceOf, GOOD, judge, makeWorld, type NodeScript, NOW, observation, policy, provenance, publisher, PURL, REGISTRY, REQUEST } from "./world.ts"
@@ -71,10 +71,22 @@ describe("names that belong to a registry", () => {
     expect(verdict).toMatchObject({ ok: false, code: "WRONG_REGISTRY", findings: [{ code: "WRONG_REGISTRY" }, { code: "NOT_VOUCHED" }] })
   })
   test("whom a name is not asked about", () => {
-    expect(isMisplaced(bound({}, ELSEWHERE), REQUEST)).toBe(true)
-    expect(isMisplaced(bound(), REQUEST)).toBe(false)
-    expect(isMisplaced(policy(), REQUEST)).toBe(false)
+    expect(isMisplaced(bound({}, ELSEWHERE), REQUEST, NOW)).toBe(true)
+    expect(isMisplaced(bound(), REQUEST, NOW)).toBe(false)
+    expect(isMisplaced(policy(), REQUEST, NOW)).toBe(false)
+    const elsewhere = { registries: [{ match: ["left-pad"], registry: ELSEWHERE }] }
+    expect(isMisplaced(policy({ ...elsewhere, rules: { WRONG_REGISTRY: "warn" } }), REQUEST, NOW)).toBe(false)
+    expect(isMisplaced(policy({ ...elsewhere, exceptions: [{ purl: PURL, code: "WRONG_REGISTRY", owner: "a", reason: "b", until: "2027-06-01" }] }), REQUEST, NOW)).toBe(false)
   })
+})
+
+describe("findings that need no evidence", () => {
+  const exotic = { code: "EXOTIC_SOURCE", saidBy: [], message: "from git" } as const
+  test.each<[string, object, string | undefined]>([
+    ["deny", {}, "deny"], ["observe", { preset: "observe" }, "warn"], ["the rule warns", { rules: { EXOTIC_SOURCE: "warn" } }, "warn"], ["the rule is off", { rules: { EXOTIC_SOURCE: "off" } }, undefined],
+    ["an override of the name", { overrides: [{ match: ["left-pad"], rules: { EXOTIC_SOURCE: "warn" } }] }, "warn"], ["an override of another", { overrides: [{ match: ["right-pad"], rules: { EXOTIC_SOURCE: "warn" } }] }, "deny"],
+    ["an exception", { exceptions: [{ purl: PURL, code: "EXOTIC_SOURCE", owner: "a", reason: "b", until: "2027-06-01" }] }, "warn"], ["an exception that ended", { exceptions: [{ purl: PURL, code: "EXOTIC_SOURCE", owner: "a", reason: "b", until: "2026-06-01" }] }, "deny"],
+  ])("%s", (_, more, severity) => expect(weighFinding(policy(more), NOW, REQUEST, exotic)?.severity).toBe(severity))
 })
 
 describe("exceptions near their end", () => {

@@ -6,7 +6,7 @@
 import { DAY_SECONDS } from "../calendar.ts"
 import { shown } from "../../errors.ts"
 import { BOUND_CODES, type Exception, EXCEPTION_SECONDS_MAX, type Policy } from "../policy.ts"
-import { RULE_CODES } from "../policy-rules.ts"
+import { RULE_CODES, type RuleCode } from "../policy-rules.ts"
 import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
 import { allowHint, type DecisionContext } from "./context.ts"
 import { rulesetFor, severityOf } from "./ruleset.ts"
@@ -21,7 +21,10 @@ interface Found {
 /** An exception that ends within so many seconds is warned about. */
 export const EXCEPTION_NOTICE_SECONDS = 7 * DAY_SECONDS
 
-function exceptionFor({ policy, now }: DecisionContext, request: ArtifactRequest, code: VerdictCode): Found | undefined {
+/** What exceptions are judged by. */
+type Judged = Pick<DecisionContext, "policy" | "now">
+
+function exceptionFor({ policy, now }: Judged, request: ArtifactRequest, code: VerdictCode): Found | undefined {
   let found: Found | undefined
   for (const exception of policy.exceptions) {
     if (exception.purl !== request.purl || exception.code !== code) continue
@@ -52,12 +55,12 @@ function mayRefuse(policy: Policy, request: ArtifactRequest, code: VerdictCode):
 }
 
 /** Tells whether an exception covers a code of this artifact today. */
-export function isExcepted(context: DecisionContext, request: ArtifactRequest, code: VerdictCode): boolean {
+export function isExcepted(context: Judged, request: ArtifactRequest, code: VerdictCode): boolean {
   return context.policy.exceptions.length > 0 && exceptionFor(context, request, code)?.standing === "holds"
 }
 
 /** A finding after preset and exceptions: `observe` denies nothing, an exception that holds makes a warning of it, any other is named. */
-export function softened(context: DecisionContext, request: ArtifactRequest, finding: Finding): Finding {
+export function softened(context: Judged, request: ArtifactRequest, finding: Finding): Finding {
   if (finding.severity !== "deny") return finding
   if (context.policy.preset === "observe") return { ...finding, severity: "warn" }
   const found = exceptionFor(context, request, finding.code)
@@ -74,6 +77,17 @@ export function softened(context: DecisionContext, request: ArtifactRequest, fin
       return { ...finding, severity: "warn", message: say(`allowed until ${until} by ${shown(owner)}: ${shown(reason)}; ${daysText(left)} left, then it is refused again`), hint: allowHint(request.purl, finding.code) }
     }
   }
+}
+
+/**
+ * Takes a finding that needs no evidence as the policy takes it: rule, overrides, preset, exceptions.
+ *
+ * @param now - Unix seconds
+ * @returns undefined where the rule is off
+ */
+export function weighFinding(policy: Policy, now: number, request: ArtifactRequest, finding: Omit<Finding, "severity"> & { readonly code: RuleCode }): Finding | undefined {
+  const severity = severityOf(rulesetFor(policy, request), finding.code)
+  return severity === "off" ? undefined : softened({ policy, now }, request, { ...finding, severity })
 }
 
 function daysText(seconds: number): string {

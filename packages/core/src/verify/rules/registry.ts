@@ -9,6 +9,7 @@ import type { Policy } from "../policy.ts"
 import type { RegistryBinding } from "../policy-scopes.ts"
 import type { ArtifactRequest, Finding } from "../verdict.ts"
 import { allowHint, type Demands } from "./context.ts"
+import { weighFinding } from "./exceptions.ts"
 import { nameOf, severityOf } from "./ruleset.ts"
 
 /** The first entry of `registries` that covers a package name; undefined where none does. */
@@ -16,22 +17,33 @@ export function bindingOf(policy: Policy, name: string): RegistryBinding | undef
   return policy.registries.find(({ match }) => matchesName(match, name))
 }
 
-/** Tells whether the policy says that this name belongs to another registry: then no node of the roster is asked about it (THREATS A8). */
-export function isMisplaced(policy: Policy, { purl, registry }: Pick<ArtifactRequest, "purl" | "registry">): boolean {
-  if (policy.registries.length === 0) return false
+/**
+ * Tells whether a name is refused since it belongs to another registry: then no node is asked about it (THREATS A8).
+ * @param now - Unix seconds
+ */
+export function isMisplaced(policy: Policy, request: ArtifactRequest, now: number): boolean {
+  const finding = policy.registries.length === 0 ? undefined : misplacement(request, bindingFor(policy, request.purl))
+  return finding !== undefined && weighFinding(policy, now, request, finding)?.severity === "deny"
+}
+
+function bindingFor(policy: Policy, purl: string): RegistryBinding | undefined {
   const name = nameOf(purl)
-  const binding = name === undefined ? undefined : bindingOf(policy, name)
-  return binding !== undefined && binding.registry !== registry
+  return name === undefined ? undefined : bindingOf(policy, name)
 }
 
 /** Dependency confusion: the name belongs to another registry than the one that it would come from. */
 export function registryFindings(request: ArtifactRequest, { binding, rules }: Demands): Finding[] {
   const severity = severityOf(rules, "WRONG_REGISTRY")
-  if (binding === undefined || binding.registry === request.registry || severity === "off") return []
-  return [{
-    code: "WRONG_REGISTRY", severity, saidBy: [],
+  const finding = severity === "off" ? undefined : misplacement(request, binding)
+  return finding === undefined || severity === "off" ? [] : [{ ...finding, severity }]
+}
+
+function misplacement(request: ArtifactRequest, binding: RegistryBinding | undefined): (Omit<Finding, "severity"> & { readonly code: "WRONG_REGISTRY" }) | undefined {
+  if (binding === undefined || binding.registry === request.registry) return undefined
+  return {
+    code: "WRONG_REGISTRY", saidBy: [],
     message: `the policy says that ${displayName(request.purl)} belongs to another registry than the one it would be installed from`,
     expected: binding.registry, found: request.registry,
     hint: `set the registry of this name or scope in .npmrc or .yarnrc.yml; ${allowHint(request.purl, "WRONG_REGISTRY")}`,
-  }]
+  }
 }
