@@ -40,7 +40,7 @@ export async function readArchive(path: string): Promise<Contents> {
       total += entry.uncompressedSize
       if (entry.uncompressedSize > FILE_BYTES_MAX || total > ARCHIVE_BYTES_MAX) throw new RangeError(`inflates to more than ${ARCHIVE_BYTES_MAX} bytes`)
       const isManifest = inside === "package.json"
-      const { sha256, kept } = await hashEntry(zip, entry, isManifest)
+      const { sha256, kept } = await streamed(zip, entry, isManifest ? PACKAGE_JSON_BYTES_MAX : 0)
       found.files.push({ path: inside, size: entry.uncompressedSize, executable: (mode & 0o111) !== 0, sha256 })
       if (isManifest) Object.assign(found, identityOf(kept))
     }
@@ -67,7 +67,8 @@ function entriesOf(zip: ZipFile): Promise<Entry[]> {
   })
 }
 
-function hashEntry(zip: ZipFile, entry: Entry, keep: boolean): Promise<{ readonly sha256: string; readonly kept: Buffer }> {
+/** An entry's digest, and its first bytes. */
+function streamed(zip: ZipFile, entry: Entry, keepBytes: number): Promise<{ readonly sha256: string; readonly kept: Buffer }> {
   return new Promise((resolve, reject) => {
     zip.openReadStream(entry, (error, stream) => {
       if (error !== null) return reject(error)
@@ -77,10 +78,27 @@ function hashEntry(zip: ZipFile, entry: Entry, keep: boolean): Promise<{ readonl
       stream.on("data", (chunk: Buffer) => {
         digest.update(chunk)
         length += chunk.length
-        if (keep && length <= PACKAGE_JSON_BYTES_MAX) kept.push(chunk)
+        if (length <= keepBytes) kept.push(chunk)
       })
       stream.on("error", reject)
       stream.on("end", () => resolve({ sha256: digest.digest("hex"), kept: Buffer.concat(kept) }))
     })
   })
+}
+
+/** Some files of an archive, one character a byte. @throws what the archive's reader throws. */
+export async function readArchiveTexts(path: string, wanted: ReadonlySet<string>, bytesMax: number): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>()
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+  try {
+    const zip = await open(fd)
+    for (const entry of await entriesOf(zip)) {
+      const inside = PREFIX.exec(entry.fileName)?.[2]
+      if (inside === undefined || !wanted.has(inside) || entry.uncompressedSize > bytesMax) continue
+      texts.set(inside, (await streamed(zip, entry, bytesMax)).kept.toString("latin1"))
+    }
+    return texts
+  } finally {
+    closeSync(fd)
+  }
 }

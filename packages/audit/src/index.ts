@@ -1,2 +1,11 @@
-/** Files on disk against what was attested: node_modules, pnpm's store layout, Yarn's archives, a container's folder. @packageDocumentation */
-export {}
+/** Files on disk against what was attested: node_modules, pnpm's store layout, Yarn's archives, a container's folder. Start at {@link auditFolder}. @packageDocumentation */
+export { attestedOf } from "./attested.ts"
+export { type Audit, auditFolder, type AuditedPackage, type AuditOptions, type Judged } from "./audit.ts"
+export { compareFiles, compareHashes, type Comparison, type Held } from "./compare.ts"
+export { discover } from "./discover.ts"
+export { type Identified, identifier, type ProjectLockfile } from "./identify.ts"
+export { type Manifest, manifestsFrom, parseManifest } from "./manifest.ts"
+export { type FilePatch, parsePatch, takeBack } from "./patch.ts"
+export { patchesFor, type ProjectPatch, readPatches, takeBackPatches, withoutPatches } from "./patches.ts"
+export { readPlaces } from "./pool.ts"
+export type { Attested, Contents, Differences, Discovery, DiskFile, Equality, Known, KnownReason, Layout, Link, Place } from "./types.ts"

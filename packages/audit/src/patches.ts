@@ -73,6 +73,11 @@ export function takeBackPatches(patches: readonly ProjectPatch[], name: string, 
   return [...texts].map(([path, { text, by }]) => ({ path, by, before: text === null ? null : { sha256: hash("sha256", Buffer.from(text, "latin1"), "hex"), size: text.length } }))
 }
 
+/** Files that have to be read to take patches of a package back. */
+export function filesOf(patches: readonly ProjectPatch[], name: string): ReadonlySet<string> {
+  return new Set(patches.flatMap(({ files }) => files.flatMap(({ after }) => insideOf(after, name) ?? [])))
+}
+
 /** patch-package writes paths from the project's root. */
 function insideOf(path: string | null, name: string): string | null {
   if (path === null) return null

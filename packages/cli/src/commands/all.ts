@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import("./run.ts")).registerRun,
   check: async () => (await import("./check.ts")).registerCheck,
   lock: async () => (await import("./lock.ts")).registerLock,
+  audit: async () => (await import("./audit.ts")).registerAudit,
   explain: async () => (await import("./explain.ts")).registerExplain,
   allow: async () => (await import("./allow.ts")).registerAllow,
   lists: async () => (await import("./lists.ts")).registerLists,

@@ -1,0 +1,90 @@
+/**
+ * Which package lies at a place: what its own package.json says, held against the lockfiles of the projects around it.
+ *
+ * @packageDocumentation
+ */
+import type { Lockfile, LockfileEntry } from "@vouchsafe/client/lockfile"
+import { isVouchsafeError, npmPurl } from "@vouchsafe/core"
+import type { Contents, Place } from "./types.ts"
+
+/** A lockfile, and the folder that it lies in, relative to the audited one. */
+export interface ProjectLockfile {
+  readonly folder: string
+  readonly path: string
+  readonly lockfile: Lockfile
+}
+
+/** What a place is. */
+export interface Identified {
+  readonly place: Place
+  readonly contents: Contents
+  readonly name: string
+  readonly version: string
+  /** `pkg:npm/…`; absent where it is no release of a registry, or cannot be one. */
+  readonly purl?: string
+  /** The lockfile's entry for it. */
+  readonly entry?: LockfileEntry
+  /** Some lockfile rules this place, and has no such entry. */
+  readonly isExtraneous: boolean
+  /** Why it cannot be what is looked up by its name. */
+  readonly problem?: string
+  readonly isYarn: boolean
+  readonly isPatchedByYarn: boolean
+}
+
+/** Finds entries of lockfiles for places. */
+export function identifier(lockfiles: readonly ProjectLockfile[]): (place: Place, contents: Contents) => Identified {
+  const known = lockfiles.map((one) => ({ ...one, byName: groupedByName(one.lockfile), byPlace: new Map(one.lockfile.entries.map((entry) => [entry.where, entry])) }))
+  return (place, contents) => {
+    const ruling = known.filter(({ folder }) => folder === "" || place.path.startsWith(`${folder}/`)).sort((a, b) => b.folder.length - a.folder.length)
+    const name = contents.name ?? place.alias
+    const version = contents.version ?? ""
+    const common = {
+      place, contents, name, version, isYarn: ruling.some(({ lockfile }) => lockfile.format.startsWith("yarn")),
+      isPatchedByYarn: ruling.some(({ byName }) => byName.get(name)?.some(({ kind, resolved }) => kind === "patch" && resolved?.includes("builtin<") === true) === true),
+    }
+    const there = ruling.flatMap((one) => (one.lockfile.format === "package-lock" ? one.byPlace.get(one.folder === "" ? place.path : place.path.slice(one.folder.length + 1)) ?? [] : []))[0]
+    const entry = there ?? ruling.flatMap(({ byName }) => byName.get(name) ?? []).sort((a, b) => rank(a) - rank(b)).find((candidate) => candidate.version === version || candidate.version === "")
+    const problem = contents.problem === undefined ? problemOf(place, { name, version }, there, entry, ruling.length > 0) : `cannot be read: ${contents.problem}`
+    const purl = entry !== undefined && !isRelease(entry) ? undefined : purlOf(name, version)
+    return { ...common, isExtraneous: ruling.length > 0 && entry === undefined, ...(purl === undefined ? {} : { purl }), ...(entry === undefined ? {} : { entry }), ...(problem === undefined ? {} : { problem }) }
+  }
+}
+
+function groupedByName({ entries }: Lockfile): ReadonlyMap<string, LockfileEntry[]> {
+  const byName = new Map<string, LockfileEntry[]>()
+  for (const entry of entries) {
+    const known = byName.get(entry.name)
+    if (known === undefined) byName.set(entry.name, [entry])
+    else known.push(entry)
+  }
+  return byName
+}
+
+/** A release before what is made of it, and that before links: several entries can be of one name and version. */
+function rank({ kind, version }: LockfileEntry): number {
+  return kind === "registry" ? 0 : version === "" ? 2 : 1
+}
+
+/** A patched package is compared with the release that it is a patch of. */
+function isRelease({ kind }: LockfileEntry): boolean {
+  return kind === "registry" || kind === "patch" || kind === "bundled"
+}
+
+function purlOf(name: string, version: string): string | undefined {
+  try {
+    return npmPurl(name, version)
+  } catch (error) {
+    if (!isVouchsafeError(error)) throw error
+    return undefined
+  }
+}
+
+function problemOf(place: Place, found: { readonly name: string; readonly version: string }, there: LockfileEntry | undefined, entry: LockfileEntry | undefined, isRuled: boolean): string | undefined {
+  if (found.version === "" && entry?.kind !== "link" && entry?.kind !== "workspace") return "has no package.json with a name and a version"
+  if (there !== undefined && isRelease(there) && (there.name !== found.name || there.version !== found.version)) {
+    return `is ${found.name}@${found.version}, where the lockfile has ${there.name}@${there.version}`
+  }
+  if (place.alias !== "" && place.alias !== found.name && entry === undefined && isRuled) return `is ${found.name}@${found.version}, of which the lockfile knows nothing`
+  return undefined
+}
