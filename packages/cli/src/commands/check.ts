@@ -3,7 +3,7 @@ import { openProject } from "@vouchsafe/client/node"
 import { dirname, resolve } from "node:path"
 import { findLockfile, formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { registriesOf } from "../check/registries.ts"
-import { type CliIo } from "../io.ts"
+import { type CliIo, EXIT } from "../io.ts"
 import { printJson, printLines } from "../output.ts"
 import { progressOn } from "../progress.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
@@ -14,8 +14,9 @@ import type { Register } from "./types.ts"
 /** `check [LOCKFILE]`: verdicts for a lockfile, without installing. */
 export const registerCheck: Register = (program, io, done) => {
   program.command("check").description("verdicts for every package of a lockfile, without installing")
-    .argument("[lockfile]", "of npm, pnpm or Yarn (default: the project's own)").option("--offline", "ask nobody: what vouchsafe.lock and the cache hold decides").option("--json", "one JSON document on stdout")
-    .action(async (file: string | undefined, options: { json?: boolean; offline?: boolean }) => {
+    .argument("[lockfile]", "of npm, pnpm or Yarn (default: the project's own)").option("--offline", "ask nobody: what vouchsafe.lock and the cache hold decides").option("--base <ref>", "first compare with this commit: a change must not weaken policy, trust or guards").option("--json", "one JSON document on stdout")
+    .action(async (file: string | undefined, options: { json?: boolean; offline?: boolean; base?: string }) => {
+      if (options.base !== undefined && (await import("../base/report.ts")).reportWeakenings(io, options.base, options.json === true)) return done(EXIT.refused)
       const path = file === undefined ? findLockfile(io.cwd) : resolve(io.cwd, file)
       if (path === undefined) throw usage("no lockfile here or above", "run this in a project, or name a lockfile")
       const report = await check(io, path, { onProgress: progressOn(io), offline: options.offline === true })
