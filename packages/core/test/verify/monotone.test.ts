@@ -1,8 +1,8 @@
 /** Dropping a statement never turns a refusal into a permission, except for statements that speak against the package (packages/spec/verify.md). */
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { formatObservation, NO_UPSTREAM, type Verdict } from "../../src/index.ts"
-import { EVIL, formatForeignEntry, formatRebuild, judge, makeWorld, mismatch, type NodeScript, NOW, observation, policy, provenance, publisher, rebuild, releaseBy, SSH_KEY } from "./world.ts"
+import { formatObservation, NO_UPSTREAM, PLAIN_HISTORY, type Verdict } from "../../src/index.ts"
+import { EVIL, formatForeignEntry, formatRebuild, judge, makeWorld, mismatch, type NodeScript, NOW, observation, policy, provenance, publisher, PURL, rebuild, REGISTRY, releaseBy, SSH_KEY } from "./world.ts"
 import { PROPERTY_RUNS } from "../support.ts"
 
 const OPERATORS = ["alpha", "beta", "gamma"] as const
@@ -11,23 +11,35 @@ const ann = publisher(1)
 
 /** A statement as the generator picks it. Each operator makes at most one observation, one rebuild and one release. */
 interface Picked {
-  readonly observation: "good" | "other" | "provenance" | "forged" | "lied" | "misread" | "none"
+  readonly observation: "good" | "other" | "provenance" | "forged" | "lied" | "misread" | "young" | "scripted" | "handed" | "taken" | "lost" | "undated" | "none"
   readonly rebuild: "same" | "recipe" | "differs" | "none"
   readonly release: boolean
 }
 
 const picked = fc.record<Picked>({
-  observation: fc.constantFrom<Picked["observation"]>("good", "good", "other", "provenance", "provenance", "forged", "lied", "misread", "none"),
+  observation: fc.constantFrom<Picked["observation"]>("good", "good", "good", "other", "provenance", "provenance", "forged", "lied", "misread", "young", "scripted", "handed", "taken", "lost", "undated", "none"),
   rebuild: fc.constantFrom<Picked["rebuild"]>("same", "same", "recipe", "differs", "none"),
   release: fc.boolean(),
 })
 
+const previous = { version: "1.2.0", publishedAt: NOW - 100 * 86_400, provenance: "none", source: "found" } as const
+
 function entriesOf(operator: string, { observation: seen, rebuild: built, release }: Picked): string[] {
   const log = `${operator}.example/log`
-  const about = {
+  const plain = {
     good: {}, other: { sha512: EVIL }, provenance: { upstream: { ...NO_UPSTREAM, provenance: provenance() } }, forged: { upstream: { ...NO_UPSTREAM, refused: ["PUBLISH_X"] } },
     misread: { contents: { ...observation(log).contents, h1: `h1:${"C".repeat(42)}A=` } },
     lied: { packument: { publishedAt: NOW - 1_000_000, publisher: null, repository: null, mismatch: ["bin"] } },
+  }
+  const news = {
+    scripted: { scripts: ["postinstall"] }, handed: { publisher: "new", previous }, taken: { publisher: "new", previous, gyp: ["binding.gyp"], lookalike: { target: "left-pads", kind: "plural", isKin: false } },
+    lost: { previous: { ...previous, provenance: "verified" } },
+  } as const
+  const claims = { publisher: "ann", repository: null, mismatch: [] }
+  const about = {
+    ...Object.fromEntries(Object.entries(news).map(([key, more]) => [key, { history: { ...PLAIN_HISTORY, ...more } }])) as Record<keyof typeof news, object>,
+    young: { packument: { ...claims, publishedAt: NOW - 3_600 } }, undated: { packument: { ...claims, publishedAt: null } },
+    ...plain,
   }
   return [
     ...(seen === "none" ? [] : [formatObservation(observation(log, about[seen]))]),
@@ -39,6 +51,8 @@ function entriesOf(operator: string, { observation: seen, rebuild: built, releas
 const policies = [
   {}, { preset: "strict" }, { levels: [{ match: ["*"], level: "rebuilt" }] }, { levels: [{ match: ["*"], level: "provenance" }] }, { signers: [{ match: ["*"], keys: [SSH_KEY] }] },
   { publishers: [{ match: ["*"], keys: [{ key: ann.verifier.vkey, until: new Date(NOW * 1000).toISOString().slice(0, 10) }] }] },
+  { minimumAge: "0s" }, { minimumAge: "30d", settleAge: "10d" }, { registries: [{ match: ["*"], registry: REGISTRY, attesters: ["beta"] }] },
+  { overrides: [{ match: ["left-*"], rules: { IDENTITY_CHANGED: "warn" } }], exceptions: [{ purl: PURL, code: "NEW_INSTALL_SCRIPT", owner: "a", reason: "b", until: "2027-06-01" }] },
   { levels: [{ match: ["*"], level: "rebuilt" }], publishers: [{ match: ["*"], keys: [{ key: ann.verifier.vkey }] }], rebuilders: 1 },
 ].map(policy)
 
