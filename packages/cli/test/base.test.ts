@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import { nodeCrypto } from "@vouchsafe/client/node"
 import { formatLock, type LockLine, lockLines, parseRoster } from "@vouchsafe/core"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
-import { weakeningsSince } from "../src/base/compare.ts"
+import { COMPARED_FILES, weakeningsSince } from "../src/base/compare.ts"
 import { openBase } from "../src/base/git.ts"
 import type { Shipped } from "../src/setup/plan.ts"
 import { documentIn, temporaryFolder, vouchsafe } from "./support/io.ts"
@@ -58,7 +58,7 @@ beforeEach(() => {
   for (const name of readdirSync(dir)) if (name !== ".git") rmSync(join(dir, name), { recursive: true })
   put(BASE)
 })
-const messages = (ref = "first"): string[] => weakeningsSince(dir, openBase(dir, ref), shipped).map(({ code, message, expected, found }) => `${code}: ${message} | ${expected ?? ""} | ${found ?? ""}`)
+const messages = (ref = "first"): string[] => weakeningsSince(dir, openBase(dir, ref, COMPARED_FILES), shipped).map(({ code, message, expected, found }) => `${code}: ${message} | ${expected ?? ""} | ${found ?? ""}`)
 
 const WAYS: readonly { readonly name: string; readonly tree: Readonly<Record<string, string | undefined>>; readonly says: string }[] = [
   { name: "threshold", tree: { "vouchsafe.json": policy({ ...OLD, threshold: 1 }) }, says: "threshold" },

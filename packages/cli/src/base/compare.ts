@@ -11,12 +11,16 @@ import { existsSync } from "node:fs"
 import { join, posix } from "node:path"
 import { readIfPresent } from "../setup/files.ts"
 import { hasConfigDependency } from "../setup/managers.ts"
-import { pnpmFiles, POLICY_NAME, type Shipped, shipped, yarnFiles } from "../setup/plan.ts"
+import { pnpmFiles, POLICY_NAME, ROSTER_NAME, type Shipped, shipped, yarnFiles } from "../setup/plan.ts"
+import { YARN_PLUGIN_PATH } from "../setup/yarnrc.ts"
 import type { BaseTree } from "./git.ts"
 import { SETTINGS_FILES } from "./settings.ts"
 
 /** Hex digits of a digest that a person is shown. */
 const DIGEST_SHOWN = 16
+
+/** Files that every comparison looks at. */
+export const COMPARED_FILES: readonly string[] = [POLICY_NAME, ROSTER_NAME, LOCK_NAME, ".pnpmfile.cjs", ".vouchsafe/core.mjs", YARN_PLUGIN_PATH, ...Object.keys(SETTINGS_FILES)]
 
 /** Everything that is weaker in the project at `root` than in `base`. Empty when nothing is. */
 export function weakeningsSince(root: string, base: BaseTree, read: Shipped = shipped): Finding[] {

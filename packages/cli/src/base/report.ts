@@ -4,7 +4,7 @@ import { basename } from "node:path"
 import type { CliIo } from "../io.ts"
 import { printJson, printLines, say } from "../output.ts"
 import { POLICY_NAME } from "../setup/plan.ts"
-import { weakeningsSince } from "./compare.ts"
+import { COMPARED_FILES, weakeningsSince } from "./compare.ts"
 import { openBase } from "./git.ts"
 
 /**
@@ -14,7 +14,7 @@ import { openBase } from "./git.ts"
  */
 export function reportWeakenings(io: CliIo, ref: string, json: boolean): boolean {
   const root = rootHere(io)
-  const base = openBase(root, ref)
+  const base = openBase(root, ref, COMPARED_FILES)
   const findings = weakeningsSince(root, base)
   if (findings.length === 0) {
     if (!json) say(io, `vouchsafe: nothing here is weaker than ${escapeForDisplay(ref)} (${base.commit.slice(0, 12)})`)
