@@ -1,10 +1,12 @@
 // Twenty attacks and their benign twins (shared/reference/ATTACKS.md), each with one manager in rotation. `npm run attacks` plays all.
 import { beforeAll, describe, expect, test } from "vitest"
 import { describeRun } from "../support/index.ts"
+import { CORPUS, EXPECTED } from "./corpus.ts"
 import { alone } from "./models.ts"
 import type { Played } from "./play.ts"
 import { inOrder, type Play, playOne, prepare, type Prepared, withdrawAll } from "./replay.ts"
 import { ROWS } from "./rows/index.ts"
+import { arrangeCorpus, askGuards, withdrawOfCorpus } from "./same-verdicts.ts"
 import { MANAGERS, type ReplayManager } from "./stage.ts"
 import { inTurns } from "./turns.ts"
 import type { Row } from "./types.ts"
@@ -18,15 +20,16 @@ function playsOf(row: Row): Play[] {
   const manager = managerOf(row)
   return [
     ...(row.isWithdrawn === true ? [{ row, manager, kind: "attack", guarding: "shipped" } as const] : []), { row, manager, kind: "attack", guarding: "off" }, { row, manager, kind: "twin", guarding: "shipped" },
-    { row, manager, kind: "control", guarding: "none" },
+    ...(manager === "npm11" ? [{ row, manager, kind: "control", guarding: "none" } as const] : []),
   ]
 }
 
 const PLAYS = inOrder(ROWS).flatMap(playsOf)
 const played = new Map<string, Promise<Played>>()
+let prepared: Prepared
 
 /** Starts all plays, a few at once; each test waits for its own. What has to happen after a withdrawal comes last. */
-function startAll(prepared: Prepared): Promise<unknown> {
+function startAll(): Promise<unknown> {
   const later = (play: Play): boolean => play.row.isWithdrawn === true && play.guarding === "off"
   const settle = new Map<string, (outcome: Promise<Played>) => void>()
   for (const play of PLAYS) played.set(nameOf(play), new Promise<Played>((resolve) => settle.set(nameOf(play), resolve)))
@@ -40,10 +43,13 @@ function startAll(prepared: Prepared): Promise<unknown> {
 }
 
 beforeAll(async () => {
-  const world = await openAttackWorld(ROWS)
+  const world = await openAttackWorld([CORPUS, ...ROWS])
   let ended: Promise<unknown> = Promise.resolve()
   try {
-    ended = startAll(await prepare(world, ROWS, (row) => [managerOf(row)]))
+    arrangeCorpus(world)
+    await withdrawOfCorpus(world)
+    prepared = await prepare(world, ROWS, (row) => [managerOf(row)])
+    ended = startAll()
     ended.catch(() => undefined)
   } catch (error) {
     await world.close()
@@ -62,6 +68,11 @@ async function expectClean(play: Play): Promise<void> {
 
 describe.each(inOrder(ROWS).map((row) => ({ row, name: `row ${row.number}, ${row.title}` })))("$name", ({ row }) => {
   test.each(playsOf(row).map((play) => ({ play, name: nameOf(play) })))("$name", ({ play }) => expectClean(play))
+})
+
+test("one corpus, the same verdicts and codes: npm's guard, the plugins of pnpm and Yarn, and `check`", async () => {
+  const said = await inTurns(MANAGERS, async (manager) => ({ manager, ...await askGuards(prepared.world, prepared.guards, manager) }))
+  for (const { manager, guard, check, ran } of said) expect({ manager, guard, check }, describeRun(ran)).toEqual({ manager, guard: EXPECTED, check: EXPECTED })
 })
 
 test("provenance alone would have missed what it did not expose: the rows that carry it, and those that never had any", () => {
