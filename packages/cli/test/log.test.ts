@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { keyHint } from "@vouchsafe/core"
+import { formatLockset, keyHint } from "@vouchsafe/core"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
 import { EXIT } from "../src/index.ts"
 import { documentIn, environment, type Outcome, temporaryFolder, vouchsafe, writeAll } from "./support/io.ts"
@@ -269,6 +269,15 @@ describe("log inspect", () => {
     ])
     const latest = JSON.parse((await run("log", "inspect", "--operator", "alpha", "--package", "left", "--latest")).out) as Record<string, unknown>[]
     expect(latest.map(({ index }) => index)).toEqual([3, 5, 6])
+  })
+
+  test("tells locksets, each lock's newest", async () => {
+    const lockset = (root: number, time: number) => formatLockset({ log: "alpha.example/log", registry: "https://registry.example/", root: new Uint8Array(32).fill(root), count: 3, bits: [true, false, true], roster: 2, notices: [], time })
+    alpha.log.entries.push(lockset(1, 7), lockset(2, 8), lockset(1, 9))
+    const inspect = async (...argv: string[]) => (JSON.parse((await run("log", "inspect", "--operator", "alpha", ...argv)).out) as Record<string, unknown>[]).filter(({ kind }) => kind === "lockset")
+    expect((await inspect())[0]).toEqual({ operator: "alpha", index: 3, kind: "lockset", purl: null, package: null, registry: null, sha512: null, time: 7, root: "01".repeat(32), lines: 3, derived: 2, roster: 2 })
+    expect((await inspect("--latest")).map(({ index }) => index)).toEqual([5, 4])
+    expect(await inspect("--package", "package-0")).toEqual([])
   })
 
   test("csv has a header, and no cell that a spreadsheet would run", async () => {

@@ -2,7 +2,7 @@ import { type MisbehaviorProof, NOTICES_PER_DAY_MAX, parseMisbehavior, utf8Encod
 import { fastCrypto } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
 import { NOTICES_AGE_SECONDS_MAX, PAGE_ENTRIES, REPORTS_PER_KIND_MAX, UNSEEN_SECONDS_MAX } from "../src/index.ts"
-import { newFile, newLog, newMonitor, notice, NOW, observation, purlOf, REGISTRY, sha512Of, tokenOf } from "./support.ts"
+import { lockset, newFile, newLog, newMonitor, notice, NOW, observation, purlOf, REGISTRY, sha512Of, tokenOf } from "./support.ts"
 
 const OTHER_REGISTRY = "https://other.example/"
 
@@ -26,6 +26,9 @@ describe("entries", () => {
     { name: "a token of another log", kind: "copied-statement", write: (o, other) => [observation(o, "x", "bytes", { token: tokenOf(other, "bytes") })], says: "entry 0 of beta.example/log", indices: [0] },
     { name: "one token for two tarballs", kind: "copied-statement", write: (o) => [observation(o, "w", "one"), observation(o, "v", "two", { token: tokenOf(o, "one") })], says: "entry 0 of alpha.example/log", indices: [1, 0] },
     { name: "another log's statement", kind: "foreign-origin", write: (_o, other) => [observation(other, "x", "bytes")], says: "beta.example/log", indices: [0] },
+    { name: "another log's lockset", kind: "foreign-origin", write: (_o, other) => [lockset(other)], says: "beta.example/log", indices: [0] },
+    { name: "a lockset that is not yet", kind: "time-backwards", write: (o) => [lockset(o, { time: NOW + 301 })], says: "301 s after", indices: [0] },
+    { name: "a lockset in another form", kind: "unreadable-entry", write: (o) => [lockset(o).replace('"bits":"2"', '"bits":"1,1"').replace('"count":2', '"count":3')], says: "bits", indices: [0] },
     { name: "no statement", kind: "unreadable-entry", write: () => ["hello"], says: "JSON", indices: [0] },
     { name: "no text", kind: "unreadable-entry", write: () => [Uint8Array.of(0xff)], says: "UTF8_MALFORMED", indices: [0] },
     { name: "an empty entry", kind: "unreadable-entry", write: () => [""], says: "JSON", indices: [0] },

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import {
-  formatCheckpoint, formatNotice, formatObservation, KEY_TYPE, leafHash, NO_UPSTREAM, PLAIN_HISTORY, type Notice, type Observation, proveInclusion, rootOfLeaves, signerFromSeed, signNote, utf8Encode,
+  formatCheckpoint, formatLockset, formatNotice, formatObservation, KEY_TYPE, leafHash, NO_UPSTREAM, PLAIN_HISTORY, type Lockset, type Notice, type Observation, proveInclusion, rootOfLeaves, signerFromSeed, signNote, utf8Encode,
 } from "@vouchsafe/core"
 import { fastCrypto } from "@vouchsafe/testkit"
 import { afterEach } from "vitest"
@@ -46,6 +46,10 @@ export function observation(origin: string, name: string, tarball: string, more:
 
 export function notice(origin: string, name: string, more: Partial<Notice> = {}): string {
   return formatNotice({ purl: purlOf(name), sha512: sha512Of(name), log: origin, registry: REGISTRY, notice: "withdrawal", time: NOW - 100, reason: "it steals tokens", ...more })
+}
+
+export function lockset(origin: string, more: Partial<Lockset> = {}): string {
+  return formatLockset({ log: origin, registry: REGISTRY, root: new Uint8Array(32), count: 2, bits: [true, true], roster: 1, notices: [], time: NOW - 100, ...more })
 }
 
 let seeds = 0

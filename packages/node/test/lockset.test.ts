@@ -4,9 +4,11 @@ import {
   verify,
 } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
+import { checkData } from "../src/fsck.ts"
 import { LOCKSETS_PER_ADDRESS } from "../src/lockset/limits.ts"
+import { holdFolder } from "../src/state/folder.ts"
 import { evidence, layOut, registryOf, start } from "./network.ts"
-import { ask, type Reply } from "./support.ts"
+import { ask, cleanup, type Reply } from "./support.ts"
 
 const json = { "content-type": "application/json" }
 const post = (url: string, body: string, headers: Record<string, string> = json): Promise<Reply> => ask(url, { method: "POST", path: "/v1/lockset", headers, body })
@@ -53,7 +55,7 @@ describe("POST /v1/lockset", () => {
   })
 
   test("what it is sent and cannot derive has no bit; asked again it says the same; strangers' requests are refused", async () => {
-    const { registry, network: { roster }, lines } = await observed(1, 3)
+    const { registry, network: { roster, places }, nodes, lines } = await observed(1, 3)
     const url = roster.nodes[0]?.url ?? ""
     const forged = lockLines(nodeCrypto, lines.artifacts.map((one, i) => (i === 1 ? { ...one, facts: { ...one.facts, sha512: "ab".repeat(64) } } : one)), registry.url)
     const body = formatLocksetRequest({ registry: registry.url, lines: forged.texts })
@@ -74,6 +76,10 @@ describe("POST /v1/lockset", () => {
 
     const log = await evidence(url, { artifacts: [{ purl: "pkg:npm/zz-0@1.0.0", registry: registry.url }] })
     expect(log.artifacts[0]?.indices).toHaveLength(1)
+    await nodes[0]?.stop()
+    const held = holdFolder(places[0]?.config.data ?? "")
+    cleanup(() => held.release())
+    expect((await checkData(held, nodeCrypto)).findings).toEqual([])
   })
 
   test("one address has a budget", async () => {

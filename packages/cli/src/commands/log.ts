@@ -224,10 +224,10 @@ function entryRow(entry: Entry): Row {
   }
 }
 
-/** The newest of each artifact and operator; an observation, a rebuild and a release do not replace each other. */
+/** The newest of each artifact, or lock, and operator; an observation, a rebuild and a release do not replace each other. */
 function latest(rows: readonly Row[]): Row[] {
-  const sort = ({ kind }: Row): string => (kind === "rebuild" || kind === "release" ? kind : "")
-  return [...new Map(rows.map((row) => [`${row["operator"] ?? ""} ${row["registry"] ?? ""} ${row["purl"] ?? ""} ${sort(row)}`, row])).values()]
+  const sort = ({ kind }: Row): string => (kind === "rebuild" || kind === "release" || kind === "lockset" ? kind : "")
+  return [...new Map(rows.map((row) => [`${row["operator"] ?? ""} ${row["registry"] ?? ""} ${row["purl"] ?? row["root"] ?? ""} ${sort(row)}`, row])).values()]
 }
 
 function printCsv(io: CliIo, rows: readonly Row[], flags: InspectFlags): void {

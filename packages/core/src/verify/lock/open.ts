@@ -86,8 +86,6 @@ export interface OpenLockInput {
   readonly lied?: ReadonlySet<string>
 }
 
-const NO_WORDS: readonly LockWord[] = []
-
 /** Opens a lock. Never throws on wrong proofs: what does not verify becomes a problem and counts for nothing. */
 export function openLock(input: OpenLockInput, lock: Lock): OpenedLock {
   const opening: Opening = { input, lock, root: lockRoot(input.crypto, lock.lines), heads: headChecker(input.crypto, input.roster, input.now), problems: [], newestTime: 0, aheadTime: 0 }
@@ -199,19 +197,26 @@ function isSame(a: NoticesHead, b: NoticesHead): boolean {
 }
 
 function artifactsOf({ lines }: Lock, words: readonly LockWord[]): ReadonlyMap<string, LockedArtifact> {
-  // Most lines have the same operators: one list for each set of them.
-  const sets = new Map<string, Pick<LockedArtifact, "words" | "operators" | "timeSeconds">>()
+  // Most lines have the word of all: one list for each set of operators.
+  const all = wordSet(words)
+  const sets = new Map<string, WordSet>()
   const artifacts = new Map<string, LockedArtifact>()
-  for (const [i, { facts, bundled }] of lines.artifacts.entries()) {
-    let which = ""
-    for (const word of words) which += word.bits[i] === true ? "1" : "0"
-    let set = sets.get(which)
-    if (set === undefined) {
-      const own = words.filter(({ bits }) => bits[i] === true)
-      set = { words: own.length === 0 ? NO_WORDS : own, operators: [...new Set(own.map(({ operator }) => operator))], timeSeconds: own.length === 0 ? 0 : Math.min(...own.map(({ timeSeconds }) => timeSeconds)) }
-      sets.set(which, set)
-    }
-    artifacts.set(artifactKey(facts), { line: i, facts, bundled, words: set.words, operators: set.operators, timeSeconds: set.timeSeconds })
+  for (const [line, { facts, bundled }] of lines.artifacts.entries()) {
+    const { words: own, operators, timeSeconds } = words.every(({ bits }) => bits[line] === true) ? all : partOf(words, line, sets)
+    artifacts.set(artifactKey(facts), { line, facts, bundled, words: own, operators, timeSeconds })
   }
   return artifacts
+}
+
+type WordSet = Pick<LockedArtifact, "words" | "operators" | "timeSeconds">
+
+function wordSet(words: readonly LockWord[]): WordSet {
+  return { words, operators: [...new Set(words.map(({ operator }) => operator))], timeSeconds: words.length === 0 ? 0 : Math.min(...words.map(({ timeSeconds }) => timeSeconds)) }
+}
+
+function partOf(words: readonly LockWord[], line: number, sets: Map<string, WordSet>): WordSet {
+  const which = words.map(({ bits }) => (bits[line] === true ? "1" : "0")).join("")
+  const known = sets.get(which) ?? wordSet(words.filter(({ bits }) => bits[line] === true))
+  sets.set(which, known)
+  return known
 }
