@@ -48,7 +48,7 @@ describe("explain", () => {
     expect(text).not.toContain("other@1.0.0")
   })
   test("as a document: the verdict's members and every statement", () => {
-    const document = JSON.parse(JSON.stringify(explainDocument(VERDICT, saidAbout(EVIDENCE, VERDICT)))) as Record<string, any>
+    const document = JSON.parse(JSON.stringify(explainDocument({ verdict: VERDICT, said: saidAbout(EVIDENCE, VERDICT), since: undefined, notices: [] }))) as Record<string, any>
     expect(document["verdict"]).toEqual(JSON.parse(JSON.stringify(VERDICT)))
     expect(document["statements"]).toMatchObject([{ operator: "alpha", counts: true, upstream: { signature: SSH_KEY, provenance: PROVENANCE } }, { operator: "beta" }, { operator: "gamma", counts: false, upstream: { refused: ["PROVENANCE_INVALID"] } }])
     expect(document["rebuilds"].map(({ operator, index, standing }: Record<string, unknown>) => `${operator} ${index} ${standing}`)).toEqual(["alpha 1 superseded", "alpha 2 agrees", "beta 1 agrees", "gamma 1 apart"])

@@ -1,10 +1,10 @@
-import type { Observation, Verdict } from "@vouchsafe/core"
-import type { Said } from "./said.ts"
+import type { Observation } from "@vouchsafe/core"
+import type { Explained } from "./screen.ts"
 
 /** What `explain --json` prints: the verdict with all its members, and every statement that was found. */
-export function explainDocument(verdict: Verdict, said: Said): object {
+export function explainDocument({ verdict, said, since, notices }: Explained): object {
   return {
-    verdict,
+    verdict, since: since ?? null, notices,
     statements: said.observations.map(({ operator, index, counts, observation }) => ({ operator, index, counts, ...factsOf(observation) })),
     rebuilds: said.rebuilds.map(({ operator, index, standing, rebuild: { purl: _, registry: __, log, ...rest } }) => ({
       operator, origin: log, index, standing, ...rest, differences: { ...rest.differences, classes: Object.fromEntries(rest.differences.classes) },
@@ -19,6 +19,6 @@ function factsOf(observation: Observation): Record<string, unknown> {
   const { package: facts, contents, tarball, packument, upstream, sha512, observedAt } = observation
   return {
     sha512, observedAt, size: tarball.size, files: contents.files, unpackedSize: contents.unpackedSize, h1: contents.h1,
-    scripts: Object.fromEntries(facts.scripts), gyp: facts.gyp, publisher: packument.publisher, publishedAt: packument.publishedAt, repository: packument.repository, mismatch: packument.mismatch, upstream,
+    scripts: Object.fromEntries(facts.scripts), gyp: facts.gyp, publisher: packument.publisher, publishedAt: packument.publishedAt, repository: packument.repository, mismatch: packument.mismatch, upstream, history: observation.history,
   }
 }

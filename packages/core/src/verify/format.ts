@@ -54,7 +54,8 @@ export function formatWarnings(verdicts: readonly Verdict[]): string {
   }).join("\n")
 }
 
-function formatFinding(finding: Finding): string[] {
+/** One finding as every host prints it: what, expected and found, what to do. */
+export function formatFinding(finding: Finding): string[] {
   const lines = [`    ${finding.code}: ${escapeForDisplay(finding.message)}`]
   if (finding.expected !== undefined) lines.push(`      expected  ${escapeForDisplay(finding.expected)}`)
   if (finding.found !== undefined && finding.found !== "") lines.push(`      found     ${escapeForDisplay(finding.found)}`)
