@@ -21,6 +21,7 @@ import type { NodeConfig } from "./config/arguments.ts"
 import { underGovernance } from "./governance/start.ts"
 import { openNodeConvictions } from "./gossip/part.ts"
 import { openHistory } from "./history/open.ts"
+import { createCurrentNames } from "./names/current.ts"
 import { openListeners } from "./listeners.ts"
 import { createLogger, type Logger } from "./logger.ts"
 import { createMetrics } from "./metrics.ts"
@@ -141,7 +142,8 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const trust = await openTrust({ folder: folder.at("trust"), registries, clock, timers, logger, onRefresh: metrics.trustRefreshed })
   closers.push(() => trust.stop())
   const convictions = await openNodeConvictions(folder, nodeCrypto, logger)
-  const history = openHistory({ config, file: folder.at("history.sqlite"), resolve, userAgent, hasCredential, clock, timers })
+  const names = createCurrentNames(logger)
+  const history = openHistory({ config, file: folder.at("history.sqlite"), resolve, userAgent, hasCredential, lookalike: names.lookalike, clock, timers })
   closers.push(() => history.close())
   const services = await openServices({ folder, keys, own, convictions, registries, source, upstream: trust.verifier, history: history.ports, transport, crypto: nodeCrypto, clock, timers, logger, onCosigned: metrics.cosigned, stores: storage?.stores({ logger, signal: world.stopping, onStandby: listeners.standBy }) })
   closers.push(() => services.close())
@@ -152,7 +154,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
       command: rebuilder, environment: rebuilderEnvironment(world.env), gitHosts: config.gitHosts, allowPrivateAddresses: config.allowPrivateAddresses, allowedSigners,
     },
   })
-  const parts = await openParts({ config, folder, keys, own, registries, services, convictions, source, tap, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
+  const parts = await openParts({ config, folder, keys, own, registries, services, convictions, source, tap, names, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
   closers.push(() => parts.stop())
   const service = await createNodeService({
     services, parts, metrics, own, operator, registries, transport, clock, timers, logger, tokens, adminTokens, adminKeys: config.adminKeys, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),

@@ -13,6 +13,7 @@ import type { Route } from "./http/router.ts"
 import type { Logger } from "./logger.ts"
 import type { Metrics } from "./metrics.ts"
 import type { MirrorRegistry } from "./mirror/registry.ts"
+import type { CurrentNames } from "./names/current.ts"
 import type { Services } from "./services.ts"
 import type { HeldFolder } from "./state/folder.ts"
 import type { NodeKeys } from "./state/keys.ts"
@@ -32,6 +33,8 @@ export interface PartContext {
   readonly source: RegistrySource
   /** Copies of the tarballs that `source` fetches. */
   readonly tap?: TarballTap | undefined
+  /** The list of popular names in use; the part `governance` offers it newer ones. */
+  readonly names?: CurrentNames | undefined
   /** To the roster's nodes. */
   readonly transport: HttpTransport
   readonly crypto: Crypto

@@ -5,12 +5,12 @@
  */
 
 /** Roles that the targets role hands paths to, in the order of the search. `roster` is the keyholders' own; the others may have other keys. */
-export const DELEGATED = ["roster", "recipes", "releases", "sigstore"] as const
+export const DELEGATED = ["roster", "recipes", "releases", "sigstore", "names"] as const
 export type DelegatedRole = (typeof DELEGATED)[number]
 
 /** The one path of each delegated role. */
 export const PATH_BY_ROLE: Readonly<Record<DelegatedRole, string>> = {
-  roster: "roster.json", recipes: "recipes.json", releases: "releases.json", sigstore: "sigstore/trusted_root.json",
+  roster: "roster.json", recipes: "recipes.json", releases: "releases.json", sigstore: "sigstore/trusted_root.json", names: "names.txt",
 }
 
 /** What the roster itself is found under. */
@@ -45,7 +45,7 @@ export function metadataFile(role: Role, version: number): string {
   return role === "timestamp" ? "timestamp.json" : `${version}.${role}.json`
 }
 
-const FILE = /^(?:timestamp\.json|[1-9][0-9]{0,15}\.(?:root|snapshot|targets|roster|recipes|releases|sigstore)\.json|targets\/(?:[0-9a-f]{64}\.(?:roster|recipes|releases)\.json|sigstore\/[0-9a-f]{64}\.trusted_root\.json))$/
+const FILE = /^(?:timestamp\.json|[1-9][0-9]{0,15}\.(?:root|snapshot|targets|roster|recipes|releases|sigstore|names)\.json|targets\/(?:[0-9a-f]{64}\.(?:(?:roster|recipes|releases)\.json|names\.txt)|sigstore\/[0-9a-f]{64}\.trusted_root\.json))$/
 
 /** Whether a repository can have a file of this name; no other name is ever read, written or served. */
 export function isRepositoryFile(name: string): boolean {

@@ -90,7 +90,7 @@ function checkTarget(crypto: Crypto, role: DelegatedRole, { target }: TargetFact
     throw new VouchsafeError("ROSTER_REFUSED", `proposal: ${PATH_BY_ROLE[role]} is not the file that its metadata names`)
   }
   if (role === "roster") requireForward(rosterBefore === undefined ? undefined : parseRoster(crypto, rosterBefore), parseRoster(crypto, text))
-  else if (role !== "sigstore") requireJson(role, text)
+  else if (role !== "sigstore" && role !== "names") requireJson(role, text)
 }
 
 function requireJson(role: DelegatedRole, text: string): void {

@@ -176,7 +176,7 @@ const DELEGATIONS: readonly { readonly name: string; readonly says: string; read
   { name: "a pattern", says: "roster.json", edit: ([roster]) => { Object.assign(roster as object, { paths: ["*"] }) } },
   { name: "a search that goes on", says: "terminating", edit: ([roster]) => { Object.assign(roster as object, { terminating: false }) } },
   { name: "another order", says: "name", edit: (roles) => { roles.reverse() } },
-  { name: "a role left out", says: "3 roles", edit: (roles) => { roles.pop() } },
+  { name: "a role left out", says: "4 roles", edit: (roles) => { roles.pop() } },
   { name: "another holder than in the root", says: "another holder", edit: (_, keys) => { keys[keyIdOf(key(ALICE))] = { ...key(ALICE), "x-vouchsafe-holder": "mallory.example" } } },
 ]
 

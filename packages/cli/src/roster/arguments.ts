@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import { parseVerifierKey, registryIdOf, type RosterNode, shapeReader, shown, VouchsafeError } from "@vouchsafe/core"
+import { parseNameList } from "@vouchsafe/names"
 import { PATH_BY_ROLE, type DelegatedRole, DELEGATED, type Signers, tufKeyOf } from "@vouchsafe/roster"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { resolve } from "node:path"
@@ -62,13 +63,16 @@ function nodeOf(value: unknown, what: string): RosterNode {
   }
 }
 
-/** `PATH=FILE` by path. @throws VouchsafeError USAGE. */
+/** `PATH=FILE` by path. @throws VouchsafeError USAGE, NAMES_MALFORMED. */
 export function targetsOf(io: CliIo, pairs: readonly string[]): Map<string, string> {
   return new Map(pairs.map((pair) => {
     const at = pair.indexOf("=")
     const path = pair.slice(0, at)
     if (at < 1 || !Object.values(PATH_BY_ROLE).includes(path)) throw usage(`--target is ${shown(pair)}, expected PATH=FILE with one of ${Object.values(PATH_BY_ROLE).join(", ")}`)
-    return [path, readNamed(io, "--target", pair.slice(at + 1))]
+    const text = readNamed(io, "--target", pair.slice(at + 1))
+    // No node would use another spelling, and nobody would notice.
+    if (path === PATH_BY_ROLE.names) parseNameList(text)
+    return [path, text]
   }))
 }
 

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { isVouchsafeError } from "@vouchsafe/core"
-import { type Chain, type FollowResult, isRepositoryFile, isWhole } from "@vouchsafe/roster"
+import { type Chain, currentOf, type FollowResult, isRepositoryFile, isWhole, PATH_BY_ROLE } from "@vouchsafe/roster"
 import { type Answer, jsonAnswer, refusal } from "../http/answer.ts"
 import type { NodePart, OpenPart, PartContext } from "../parts.ts"
 import { IMMUTABLE } from "../routes/exchange.ts"
@@ -24,7 +24,7 @@ export const openGovernancePart: OpenPart = async (context) => {
 
 /** The part itself. @param random - gives numbers from 0 to below 1 */
 export function openFollower(context: PartContext, governance: Governance, random: () => number): NodePart {
-  const { own, clock, timers, transport, logger, metrics } = context
+  const { own, clock, timers, transport, logger, metrics, names } = context
   let kept = governance.store.load()
   let served: Chain = isWhole(kept.chain) ? kept.chain : new Map()
   let last: { readonly result: FollowResult; readonly atMs: number } | undefined
@@ -33,6 +33,12 @@ export function openFollower(context: PartContext, governance: Governance, rando
   const rosterChanged = new Promise<void>((resolve) => { tell = resolve })
   const isOver = (): boolean => kept.current === undefined || clock.nowMs() >= kept.current.expires * 1000
 
+  /** What only this node reads of a whole repository. */
+  const takeNames = (): void => {
+    if (served.size > 0) names?.offer(currentOf(served).texts.get(PATH_BY_ROLE.names))
+  }
+  takeNames()
+
   const follow = async (): Promise<void> => {
     const result = await followOnce(governance, { transport, clock, timers, stopping: stopping.signal })
     if (stopping.signal.aborted) return
@@ -40,6 +46,7 @@ export function openFollower(context: PartContext, governance: Governance, rando
     kept = governance.store.load()
     // What is only half followed is nothing for others to begin with.
     if (isWhole(kept.chain)) served = kept.chain
+    takeNames()
     for (const { source, error } of result.failures) logger.warn({ source, code: error.code, why: error.message }, "a source of the roster is not followed")
     if (isOver()) logger.error({ expires: kept.current?.expires ?? null }, "the roster's time is over: this node goes on serving, and clients refuse what nobody vouches for")
     if (kept.current === undefined || kept.current.text === own.text) return
@@ -69,6 +76,7 @@ export function openFollower(context: PartContext, governance: Governance, rando
   }
   const status = () => ({
     genesis: governance.genesis, version: kept.current?.roster.version ?? null, expires: kept.current?.expires ?? null, state: isOver() ? "expired" : "current",
+    names: names?.status() ?? null,
     followedAt: last === undefined ? null : Math.floor(last.atMs / 1000), fresh: last?.result.fresh ?? null,
     failures: (last?.result.failures ?? []).map(({ source, error }) => ({ source, code: error.code })),
   })
@@ -93,6 +101,6 @@ function fileAnswer(chain: Chain, name: string): Answer {
   if (text === undefined) return refusal("NOT_FOUND", "the repository has no such file", "files are named as in TUF's consistent snapshots")
   return {
     status: 200, body: Buffer.from(text, "utf8"),
-    headers: { "content-type": "application/json", "cache-control": name === "timestamp.json" ? TIMESTAMP_CACHE : IMMUTABLE, "content-disposition": "attachment" },
+    headers: { "content-type": name.endsWith(".txt") ? "text/plain; charset=utf-8" : "application/json", "cache-control": name === "timestamp.json" ? TIMESTAMP_CACHE : IMMUTABLE, "content-disposition": "attachment" },
   }
 }

@@ -4,7 +4,6 @@
  * @packageDocumentation
  */
 import type { HistoryPorts } from "@vouchsafe/attester"
-import { createNames } from "@vouchsafe/names"
 import type { Clock, Timers } from "@vouchsafe/ports"
 import type { NodeConfig } from "../config/arguments.ts"
 import { GIT_HOSTS_DEFAULT } from "../config/values.ts"
@@ -23,6 +22,8 @@ export interface HistoryWorld {
   readonly userAgent: string
   /** Tells whether a registry is asked with credentials: what it holds is nobody else's business. */
   readonly hasCredential: (registry: string) => boolean
+  /** The popular name that a name could be taken for. */
+  readonly lookalike: NonNullable<HistoryPorts["lookalike"]>
   readonly clock: Clock
   readonly timers: Timers
 }
@@ -35,7 +36,7 @@ export function openHistory(world: HistoryWorld): { readonly ports: HistoryPorts
   // In a network of one's own only those are asked whom its operator named: what is published there is nobody else's business (THREATS A8).
   const { allowPrivateAddresses: isOwnNetwork, dnsServers } = config
   const gitHosts = isOwnNetwork && GIT_HOSTS_DEFAULT.join(" ") === config.gitHosts.join(" ") ? [] : config.gitHosts
-  const own = { store, timers: world.timers, isPublic, lookalike: createNames().lookalike }
+  const own = { store, timers: world.timers, isPublic, lookalike: world.lookalike }
   if (config.historyLookups === false) return { ports: own, close: () => store.close() }
   const fetch = createGuardedFetch({
     allowPrivateAddresses: isOwnNetwork, registries: gitHosts.map((host) => `https://${host}/`), resolve: world.resolve, userAgent: world.userAgent,
