@@ -20,22 +20,16 @@ export {
 export { formatNotice, type Notice, NOTICE_REASON_LENGTH_MAX, parseNotice } from "./notice.ts"
 export { type ActiveNotice, indexNotices, type NoticeIndex, NOTICES_PER_DAY_MAX, noticesInForce, noticesOf } from "./notices.ts"
 export { formatObservation, type Observation, parseObservation } from "./observation.ts"
-export {
-  BOUND_CODES, type Exception, EXCEPTION_SECONDS_MAX, EXCEPTIONS_MAX, type Governance, NEVER_EXCEPTED, parsePolicy, type Policy, POLICY_FORMAT,
-} from "./policy.ts"
+export { BOUND_CODES, type Exception, EXCEPTION_SECONDS_MAX, EXCEPTIONS_MAX, type Governance, NEVER_EXCEPTED, parsePolicy, type Policy, POLICY_FORMAT } from "./policy.ts"
 export { type Preset, PRESETS, RULE_CODES, RULE_SEVERITIES, type RuleCode, type RuleSeverity } from "./policy-rules.ts"
 export { DEPENDENCY_KINDS, type DependencyKind, type ListSubscription, LISTS_MAX, type Override, type RegistryBinding } from "./policy-scopes.ts"
 export { stricterPolicy } from "./policy-floor.ts"
 export { policyWeakenings } from "./policy-weakenings.ts"
 export { durationText } from "./duration.ts"
-export {
-  type Level, type LevelRule, LEVELS, NAMED_ENTRIES_MAX, NAMED_KEYS_MAX, type PublisherKey, type PublisherRule, signerKeyOf, type SignerRule,
-} from "./policy-names.ts"
+export { type Level, type LevelRule, LEVELS, NAMED_ENTRIES_MAX, NAMED_KEYS_MAX, type PublisherKey, type PublisherRule, signerKeyOf, type SignerRule } from "./policy-names.ts"
 export { pinObjection } from "./rules/identity.ts"
 export { quorumsIntersect, withoutWitnesses } from "./quorum.ts"
-export {
-  type CommitSignature, formatRebuild, parseRebuild, type Rebuild, REBUILD_MATCHES, type RebuildMatch, SIGNATURE_STATES, SOURCE_WAYS, type SourceWay,
-} from "./rebuild.ts"
+export { type CommitSignature, formatRebuild, parseRebuild, type Rebuild, REBUILD_MATCHES, type RebuildMatch, SIGNATURE_STATES, SOURCE_WAYS, type SourceWay } from "./rebuild.ts"
 export { matchesName } from "./name-pattern.ts"
 export { rebuildersNeeded } from "./rules/context.ts"
 export { EXCEPTION_NOTICE_SECONDS, weighFinding } from "./rules/exceptions.ts"
@@ -52,9 +46,7 @@ export {
 export { type HeadRelation, type KnownHead, type OfferedProof, openHead, relateByTiles, relateHeads, tilesFrom } from "./relate.ts"
 export { escapeForDisplay, HEX_SHA1, HEX_SHA256, HEX_SHA512, parseJson, type ShapeReader, shapeReader } from "./shape.ts"
 export { provenanceOf, REPRODUCED_OPERATORS_MIN, SLSA_REPRODUCED, SLSA_SUMMARY_TYPE, summaryOf, type SummaryOptions } from "./slsa.ts"
-export {
-  artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, LOCKSET_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE, REBUILD_TYPE,
-} from "./statement-text.ts"
+export { artifactPurl, BODY_LENGTH_MAX, BY_DIGEST_TYPE, FOREIGN_TYPE, LOCKSET_TYPE, NOTICE_TYPE, OBSERVATION_TYPE, PREDICATE_BASE, REBUILD_TYPE } from "./statement-text.ts"
 export { type BuildInput, NO_UPSTREAM, type Provenance, PROVENANCE_INPUTS_MAX, SLSA_PROVENANCE_V02_TYPE, SLSA_PROVENANCE_V1_TYPE, type Upstream, UPSTREAM_REFUSED_MAX } from "./upstream.ts"
 export {
   type Allowed, type ArtifactRequest, type Claim, type Finding, type ProvenanceClaim, type RebuildClaim, RECIPE_LABEL, type Refused, type ReleaseClaim, type Severity, SINGLE_LABEL,
