@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { ROOT } from "../support/index.ts"
+import { benchLock } from "./lock.ts"
 import { benchPnpmWarm } from "./pnpm-warm.ts"
 
 interface Bar {
@@ -39,6 +40,9 @@ const large = benchOf("packages/log/bench/large.ts")
 const lookups = benchOf("packages/node/bench/lookups.ts")
 const cosigned = benchOf("packages/node/bench/cosigned.ts")
 const serve = benchOf("packages/registry-shim/bench/serve.ts")
+const lock = benchOf("packages/client/bench/lock.ts")
+process.stderr.write("bench: check with the lock alone\n")
+const lockCommand = benchLock()
 process.stderr.write("bench: warm pnpm install\n")
 const pnpmWarm = await benchPnpmWarm()
 const bars: Bar[] = [
@@ -54,7 +58,11 @@ const bars: Bar[] = [
   atMost("evidence: 1,300 packages in one call, ms", numberAt(lookups, "callMs.median"), 1_000),
   atMost("evidence: the same, packages that nobody asked for before, ms", numberAt(lookups, "coldCallMs.median"), 1_000),
   atMost("four nodes, 20 packages/s: an entry under a cosigned checkpoint, ms, 99 of 100", numberAt(cosigned, "cosignedMs.p99"), 1_500),
+  atMost("offline check of 1,300 packages from vouchsafe.lock, in process, without the manager's lockfile: CPU ms", numberAt(lock, "warm.median"), 30),
+  atMost("the same, the whole command on pnpm-lock.yaml, nodes gone: ms", lockCommand.pnpmMs.least, 400),
+  atMost("the same on package-lock.json: ms", lockCommand.npmMs.least, 400),
+  atMost("vouchsafe.lock: bytes an artifact", numberAt(lock, "bytesPerArtifact"), 400),
   atMost("warm pnpm install --frozen-lockfile: CPU ms that the plugin adds", pnpmWarm.addedCpuMs, 150),
 ]
-process.stdout.write(`${JSON.stringify({ node: process.version, bars, verify, append, large, lookups, cosigned, serve, pnpmWarm }, null, 2)}\n`)
+process.stdout.write(`${JSON.stringify({ node: process.version, bars, verify, append, large, lookups, cosigned, serve, lock, lockCommand, pnpmWarm }, null, 2)}\n`)
 process.exitCode = bars.every((bar) => bar.holds) ? 0 : 1

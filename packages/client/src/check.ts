@@ -42,10 +42,13 @@ export async function runCheck(engine: CheckEngine, context: Context, requests: 
   // What the lock knows the digest of need not be asked for to learn it.
   const judge = (): Verdict[] => judgeNow(context, locked, books, locked?.vouches === true ? requests.map(locked.completed) : requests)
   const all = askable(options, requests)
-  const artifacts = readLock(locked, books, all, judge)
-  readCache(options.cache, books, artifacts)
-  for (const book of books) book.cached = [...lockProofs(locked, book, all), ...book.cached]
-  let verdicts = judge()
+  const byLock = readLock(locked, books, all, judge)
+  const artifacts = byLock?.open ?? all
+  if (byLock === undefined || artifacts.length > 0) {
+    readCache(options.cache, books, artifacts)
+    for (const book of books) book.cached = [...lockProofs(locked, book, all), ...book.cached]
+  }
+  let verdicts = byLock === undefined || artifacts.length > 0 ? judge() : byLock.verdicts
   const damaged = books.some((book) => book.cached.length > 0) && verdicts.some(hasTrouble) ? screenCache(crypto, books) : new Set<string>()
   if (damaged.size > 0) verdicts = judge()
   const fromCache = countAllowed(verdicts)

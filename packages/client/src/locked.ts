@@ -46,15 +46,24 @@ export function useLock(crypto: Crypto, { as, lock, network, unpinned = new Set(
     const artifact = nameIn(proof.entry)
     return artifact === undefined ? [] : [{ artifact, statement: { origin, ...proof } }]
   })
+  // A key is put together and hashed for each look-up, which for 1,300 requests shows.
+  const found = new WeakMap<ArtifactName, ArtifactFacts | null>()
+  const factsOf = (artifact: ArtifactName): ArtifactFacts | undefined => {
+    const before = found.get(artifact)
+    if (before !== undefined) return before ?? undefined
+    const known = facts.get(artifactKey(artifact))
+    found.set(artifact, known ?? null)
+    return known
+  }
   const covers = (request: ArtifactRequest): boolean => {
-    const known = facts.get(artifactKey(request))
+    const known = factsOf(request)
     return known !== undefined && (request.sha512 === undefined || request.sha512 === known.sha512)
   }
-  const versions = versionsOf(facts.values())
+  let versions: Versions | undefined
   let opened: { readonly roster: Roster; readonly lied: string; readonly nowSeconds: number; readonly lock: OpenedLock } | undefined
   return {
     vouches: as === "evidence",
-    pinOf: (request) => (unpinned.has(request.purl) || covers(request) ? undefined : highestBelow(versions, request.purl)),
+    pinOf: (request) => (unpinned.has(request.purl) || covers(request) ? undefined : highestBelow(versions ??= versionsOf(facts.values()), request.purl)),
     open(roster, books, nowSeconds) {
       const without = books.filter(({ distrust, memory }) => distrust !== undefined || memory.misbehaved !== undefined).flatMap(({ memory: { node } }) => [node.log, ...(node.retired ?? []).map((one) => one.log)])
       const lied = new Set([...without.map(({ vkey }) => vkey), ...books.flatMap(({ memory }) => [...memory.lied])])
@@ -69,11 +78,11 @@ export function useLock(crypto: Crypto, { as, lock, network, unpinned = new Set(
       return proofs.filter(({ statement }) => names.has(statement.origin))
     },
     completed(request) {
-      const sha512 = request.sha512 ?? facts.get(artifactKey(request))?.sha512
+      const sha512 = request.sha512 === undefined ? factsOf(request)?.sha512 : undefined
       return sha512 === undefined ? request : { ...request, sha512 }
     },
     covers,
-    factsOf: (artifact) => facts.get(artifactKey(artifact)),
+    factsOf,
     headsOf({ node: { log } }) {
       const known = heads.get(log.vkey) ?? [...signed].filter((text) => text.startsWith(`${log.name}\n`)).flatMap((text) => unlessRefused(() => openHead(crypto, log, text)) ?? [])
       heads.set(log.vkey, known)
@@ -137,11 +146,12 @@ export function pinGroups(locked: Locked, requests: readonly ArtifactRequest[]):
   return groups.filter(({ places }) => places.length > 0)
 }
 
-/** Puts the lock's own proofs into the books, and gives the artifacts that the lock alone does not settle. */
-export function readLock(locked: Locked | undefined, books: readonly LogBook[], artifacts: readonly ArtifactName[], judge: () => readonly Verdict[]): readonly ArtifactName[] {
-  if (locked?.vouches !== true) return artifacts
+/** Puts the lock's own proofs into the books, and judges by the lock alone. undefined without a lock that vouches. */
+export function readLock(locked: Locked | undefined, books: readonly LogBook[], artifacts: readonly ArtifactName[], judge: () => readonly Verdict[]): { readonly verdicts: readonly Verdict[]; readonly open: readonly ArtifactName[] } | undefined {
+  if (locked?.vouches !== true) return undefined
   for (const book of books) book.cached = lockProofs(locked, book, artifacts)
-  return openArtifacts(artifacts, judge())
+  const verdicts = judge()
+  return { verdicts, open: openArtifacts(artifacts, verdicts) }
 }
 
 /** The lock's own proofs about these artifacts. */

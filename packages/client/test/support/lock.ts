@@ -17,8 +17,13 @@ export interface LockedWorld {
 }
 
 /** A lock over these artifacts, as honest attesters would have made it now. It leaves no trace in the world's own client. */
-export async function lockOf(world: World, requests: readonly ArtifactRequest[], { edit = (line) => line, network, operators, roster }: LockedWorld = {}): Promise<Lock> {
+export async function lockOf(world: World, requests: readonly ArtifactRequest[], options: LockedWorld = {}): Promise<Lock> {
   await world.clientWith({ cache: memoryCache(), state: memoryState() }).check(requests)
+  return lockIn(world, requests, options)
+}
+
+/** The same, over what the nodes' logs hold already. */
+export function lockIn(world: Pick<World, "network" | "time">, requests: readonly ArtifactRequest[], { edit = (line) => line, network, operators, roster }: LockedWorld = {}): Lock {
   const wanted = new Set(requests.map(artifactKey))
   const lines = lockLines(nodeCrypto, linesIn(world.network.nodes[0] as FakeNode).filter(({ facts }) => wanted.has(artifactKey(facts))).map(edit), REGISTRY)
   const makers = world.network.nodes.filter(({ operator }) => operators?.includes(operator) ?? true)
@@ -35,7 +40,7 @@ function linesIn(node: FakeNode): LockLine[] {
   })
 }
 
-function derive(world: World, node: FakeNode, lines: Lock["lines"]): LockedLockset {
+function derive(world: Pick<World, "network" | "time">, node: FakeNode, lines: Lock["lines"]): LockedLockset {
   const time = Math.floor(world.time.clock.nowMs() / 1_000)
   const common = { log: node.log.signer.verifier.name, bits: lines.texts.map(() => true), roster: world.network.roster.version, notices: [], time }
   node.log.entries.push(formatLockset({ ...common, registry: REGISTRY, root: lockRoot(nodeCrypto, lines), count: lines.texts.length }))
