@@ -1,5 +1,6 @@
 import { formatRoster, KEY_TYPE, type RosterNode, type Signer, signerFromSeed } from "@vouchsafe/core"
 import { nodeCrypto, systemClock } from "@vouchsafe/client/node"
+import { formatNameList } from "@vouchsafe/names"
 import { checkDraft, draftChange, draftGenesis, publishProposal, readFiles, readRepository, renewTimestamp, sha256Hex, signDraft, tufKeyOf } from "@vouchsafe/roster"
 import { startRegistry } from "@vouchsafe/testkit/registry"
 import { createHash } from "node:crypto"
@@ -43,9 +44,9 @@ async function repository(rosterText: string) {
     folder, genesisPath, genesis: sha256Hex(readFileSync(genesisPath)), url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/tuf/`,
     answer: (next: number) => { status = next },
     renew: () => renewTimestamp({ ...options, nowMs: systemClock.nowMs() }),
-    async change(text: string) {
+    async change(text: string, path = "roster.json") {
       const { genesis, chain } = await readRepository(folder, systemClock.nowMs())
-      await publish(draftChange(genesis, chain, { targets: new Map([["roster.json", text]]) }, systemClock.nowMs()), [BOB, CAROL])
+      await publish(draftChange(genesis, chain, { targets: new Map([[path, text]]) }, systemClock.nowMs()), [BOB, CAROL])
     },
   }
 }
@@ -129,6 +130,19 @@ test("what was verified is enough to start again without any source; a source th
   source.answer(503)
   const at = governed(0)
   expect((await statusOf(await started(at))).roster.version).toBe(2)
+})
+
+test("a newer list of popular names is used without a new start, and one that does not parse is not", async () => {
+  const { source, governed } = await setUp()
+  const node = await started(governed(0))
+  expect((await statusOf(node)).governance).toMatchObject({ names: { from: "shipped" } })
+  const list = formatNameList({ day: "2099-01-01", names: [{ name: "fence-posts", level: 700 }] })
+  for (const [text, day] of [[list, "2099-01-01"], [`${list}\n`, "2099-01-01"], [list.replace("2099", "2100"), "2100-01-01"]] as const) {
+    await source.change(text, "names.txt")
+    expect((await followNow(node)).status).toBe(200)
+    expect((await statusOf(node)).governance).toMatchObject({ version: 1, names: { day, from: "roster" } })
+  }
+  expect((await ask(node.listenUrl, { path: `/tuf/targets/${sha256Hex(list.replace("2099", "2100"))}.names.txt` })).body).toBe(list.replace("2099", "2100"))
 })
 
 test("a roster whose time is over: the node goes on serving, and status and log say so", async () => {
