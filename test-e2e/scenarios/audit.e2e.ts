@@ -69,9 +69,10 @@ async function open(account: string, { id, files, more = {}, patched }: Pick<Lay
   }
 }
 
-/** Where a package lies: its folder, or the archive that is not the patched one. */
+/** Where a package lies: its folder, else the archive that is not the patched one. */
 function placeOf({ packages }: Report, name: string): string {
-  const found = packages.find((one) => one.name === name && !one.path.includes("-patch-"))
+  const all = packages.filter((one) => one.name === name && !one.path.includes("-patch-"))
+  const found = all.find(({ path }) => !path.endsWith(".zip")) ?? all[0]
   if (found === undefined) throw new Error(`${name} was not found`)
   return found.path
 }
