@@ -83,6 +83,32 @@ describe("withdraw", () => {
   })
 })
 
+describe("--reverse", () => {
+  const reversing = (reply: Reply) => fakeNode(({ path }) => (path === "/v1/admin/reverse" ? reply : undefined))
+  const runReverse = (...argv: string[]) => vouchsafe(dir, ["withdraw", "--reason", "it was another one", ...argv], { env: environment(dir, { npm_config_registry: registry.url }) })
+  test("takes an entry back by its index", async () => {
+    const { url, asked } = await reversing({ json: { index: 9 } })
+    const ran = await runReverse("--reverse", "7", "--node", url, "--admin-key", key)
+    expect([ran.status, ran.out, ran.err]).toEqual([0, `entry 7 of the notices of ${url} is reversed by entry 9\n`, ""])
+    expect([asked.length, JSON.parse(asked[0]?.body ?? "")]).toEqual([1, { index: 7, reason: "it was another one" }])
+    expect(documentIn((await runReverse("--reverse", "7", "--node", url, "--admin-key", key, "--json")).out)).toEqual({ node: url, reverses: 7, index: 9 })
+  })
+  test("tells what the node refuses: another's notice is not its to take back", async () => {
+    const { url } = await reversing({ status: 400, json: { error: { code: "NOTICE_MALFORMED", message: "entry 7 is no notice" } } })
+    const ran = await runReverse("--reverse", "7", "--node", url, "--admin-key", key)
+    expect([ran.status, ran.err]).toEqual([1, "vouchsafe: NOTICE_MALFORMED: entry 7 is no notice\n"])
+  })
+  test.each([
+    { name: "nothing", argv: ["--reverse"], says: "no notice was named" }, { name: "no index", argv: ["--reverse", "07"], says: "expected the index" }, { name: "no number", argv: ["--reverse", "left@1.0.0"], says: "expected the index" },
+    { name: "bytes", argv: ["left@1.0.0", "--reverse", "--integrity", "sha512-x"], says: "not bytes" }, { name: "two things", argv: ["left@1.0.0", "--reverse", "7"], says: "two notices" }, { name: "no package, and no --reverse", argv: [], says: "no package was named" },
+  ])("names $name", async ({ argv, says }) => {
+    const { url, asked } = await reversing({ json: { index: 9 } })
+    const ran = await runReverse(...argv, "--node", url, "--admin-key", key)
+    expect([ran.status, ran.out, asked]).toEqual([2, "", []])
+    expect(ran.err).toContain(says)
+  })
+})
+
 describe("sends nothing", () => {
   test.each([
     { name: "without a node", argv: [], says: "no node was named" },

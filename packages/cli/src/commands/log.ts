@@ -193,8 +193,8 @@ function packageFilter(text: string | undefined): (row: Row) => boolean {
 function rowOf(operator: string, index: number, text: string, which: "log" | "notices"): Row {
   try {
     if (which === "notices") {
-      const { purl, registry, sha512, notice, time, reason } = parseNotice(text)
-      return { operator, index, kind: notice, purl, package: displayName(purl), registry, sha512, time, reason }
+      const { purl, registry, sha512, notice, time, reason, other, reverses } = parseNotice(text)
+      return { operator, index, kind: notice, purl, package: displayName(purl), registry, sha512, time, reason, ...(other === undefined ? {} : { other }), ...(reverses === undefined ? {} : { reverses }) }
     }
     return { operator, index, ...entryRow(parseEntry(text)) }
   } catch (error) {
