@@ -85,20 +85,37 @@ export function createLocksets(options: LocksetsOptions): Locksets {
     if (derived.size > DERIVED_MAX) derived.delete(derived.keys().next().value as string)
     return line
   }
-  const bitsOf = async ({ lines, registry }: LocksetRequest, signal: AbortSignalLike): Promise<boolean[]> => {
-    const bits: boolean[] = []
+  const breathe = async (i: number, signal: AbortSignalLike | undefined): Promise<void> => {
+    if (i % LINES_AT_ONCE !== 0) return
+    await options.pause()
+    throwIfAborted(signal)
+  }
+  /** What each line is about. Refuses what is no lock's lines: not in their one spelling, not in order, two about one purl, too many. */
+  const checkLines = async ({ lines, registry }: LocksetRequest, signal: AbortSignalLike | undefined): Promise<readonly LineName[]> => {
+    if (lines.length === 0 || lines.length > LOCK_LINES_MAX) throw malformed(`${lines.length} lines, expected 1 to ${LOCK_LINES_MAX}`)
+    const names: LineName[] = []
+    let bytes = 0
     for (const [i, line] of lines.entries()) {
-      if (i % LINES_AT_ONCE === 0) {
-        await options.pause()
-        throwIfAborted(signal)
-      }
-      const { facts } = parseLockLine(line, registry)
-      bits.push((await derive(facts.purl, facts.registry, registry)) === line)
+      await breathe(i, signal)
+      bytes += line.length
+      if (bytes > LOCKSET_LINES_BYTES_MAX) throw malformed(`more than ${LOCKSET_LINES_BYTES_MAX} bytes of lines`)
+      const name = checkedLine(line, registry, i)
+      if (name.purl === names.at(-1)?.purl) throw malformed(`line ${i + 1} is a second one about ${shown(name.purl)}, expected one`)
+      if (i > 0 && line <= (lines[i - 1] as string)) throw malformed(`line ${i + 1} is not in order`)
+      names.push(name)
+    }
+    return names
+  }
+  const bitsOf = async ({ lines, registry }: LocksetRequest, names: readonly LineName[], signal: AbortSignalLike): Promise<boolean[]> => {
+    const bits: boolean[] = []
+    for (const [i, name] of names.entries()) {
+      await breathe(i, signal)
+      bits.push((await derive(name.purl, name.registry, registry)) === lines[i])
     }
     return bits
   }
-  const makeNow = async (request: LocksetRequest, root: Bytes, signal: AbortSignalLike): Promise<MadeLockset> => {
-    const bits = await bitsOf(request, signal)
+  const makeNow = async (request: LocksetRequest, names: readonly LineName[], root: Bytes, signal: AbortSignalLike): Promise<MadeLockset> => {
+    const bits = await bitsOf(request, names, signal)
     const notices = [...await options.notices()].sort((a, b) => (a.log < b.log ? -1 : 1))
     const lockset: Lockset = {
       log: log.origin, registry: request.registry, root, count: request.lines.length, bits, roster: options.roster(), notices, time: Math.floor(clock.nowMs() / 1000),
@@ -112,33 +129,23 @@ export function createLocksets(options: LocksetsOptions): Locksets {
   }
   return {
     async make(request, signal) {
-      checkLines(request)
+      const names = await checkLines(request, signal)
       const root = rootOfLeaves(crypto, request.lines.map((line) => leafHashOfText(crypto, line)))
-      return making.join(locksetKey({ registry: request.registry, root }), signal, (work) => makeNow(request, root, work))
+      return making.join(locksetKey({ registry: request.registry, root }), signal, (work) => makeNow(request, names, root, work))
     },
   }
 }
 
-/** Refuses what is no lock's lines: not in their one spelling, not in order, two about one purl, too many. */
-function checkLines({ lines, registry }: LocksetRequest): void {
-  if (lines.length === 0 || lines.length > LOCK_LINES_MAX) throw malformed(`${lines.length} lines, expected 1 to ${LOCK_LINES_MAX}`)
-  let bytes = 0
-  let last = ""
-  let lastPurl = ""
-  for (const [i, line] of lines.entries()) {
-    bytes += line.length
-    if (bytes > LOCKSET_LINES_BYTES_MAX) throw malformed(`more than ${LOCKSET_LINES_BYTES_MAX} bytes of lines`)
-    const { facts: { purl } } = checkedLine(line, registry, i)
-    if (purl === lastPurl) throw malformed(`line ${i + 1} is a second one about ${shown(purl)}, expected one`)
-    if (line <= last) throw malformed(`line ${i + 1} is not in order`)
-    last = line
-    lastPurl = purl
-  }
+/** The artifact that a line is about. */
+interface LineName {
+  readonly purl: string
+  readonly registry: string
 }
 
-function checkedLine(line: string, registry: string, i: number): ReturnType<typeof parseLockLine> {
+function checkedLine(line: string, registry: string, i: number): LineName {
   try {
-    return parseLockLine(line, registry)
+    const { facts } = parseLockLine(line, registry)
+    return { purl: facts.purl, registry: facts.registry }
   } catch (cause) {
     if (!isVouchsafeError(cause) || cause.kind !== "input") throw cause
     throw malformed(`line ${i + 1}: ${cause.message}`, cause)
