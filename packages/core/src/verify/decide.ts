@@ -60,13 +60,13 @@ export function decide(context: DecisionContext, request: ArtifactRequest): Verd
     })
   }
   // What is asked beyond bytes is judged once the bytes are vouched for, or were excepted: until then the shortfall is what to cure.
-  if (shortfall === undefined || softened(context, request, shortfall).severity !== "deny") findings.push(...demandFindings(context, demands, tally, origin))
+  if (shortfall === undefined || softened(context, request, shortfall).severity !== "deny") findings.push(...demandFindings(context, request, demands, tally, origin))
   return conclude(context, request, findings, tally, origin)
 }
 
-function demandFindings(context: DecisionContext, demands: Demands, tally: Tally, { provenance, rebuilds, releases }: Origin): Finding[] {
+function demandFindings(context: DecisionContext, request: ArtifactRequest, demands: Demands, tally: Tally, { provenance, rebuilds, releases }: Origin): Finding[] {
   return [
-    ...(tally.counted.size < context.threshold ? [] : provenanceFindings(context, demands, provenance)),
+    ...(tally.counted.size < context.threshold ? [] : provenanceFindings(context, request, demands, provenance)),
     ...releaseFindings(context, demands, releases), ...signerFindings(context, demands, rebuilds), ...levelFindings(context, demands, rebuilds),
   ]
 }

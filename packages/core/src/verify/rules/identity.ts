@@ -36,7 +36,7 @@ function workflowPath(workflow: string | null): string | null {
 /** What the registry says. One of several maintainers in turn is no change: attesters flag a publisher who is new to the package. */
 function publishedElsewhere(pin: ArtifactFacts, now: ArtifactFacts): string[] {
   const isNewPublisher = pin.publisher !== null && now.publisher !== null && pin.publisher !== now.publisher && now.flags.some(({ word }) => word === "publisher-new")
-  const isMoved = pin.repository !== null && now.repository !== null && repositoryName(pin.repository) !== repositoryName(now.repository)
+  const isMoved = pin.repository !== now.repository && pin.repository !== null && now.repository !== null && repositoryName(pin.repository) !== repositoryName(now.repository)
   return [...(isNewPublisher ? ["publisher"] : []), ...(isMoved ? ["repository"] : [])]
 }
 

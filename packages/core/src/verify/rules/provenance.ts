@@ -4,8 +4,8 @@
  * @packageDocumentation
  */
 import type { SeenArtifact } from "../log-view.ts"
-import type { Finding, ProvenanceClaim } from "../verdict.ts"
-import { type DecisionContext, type Demands, list } from "./context.ts"
+import type { ArtifactRequest, Finding, ProvenanceClaim } from "../verdict.ts"
+import { type DecisionContext, type Demands, explainHint, list } from "./context.ts"
 import { severityOf } from "./ruleset.ts"
 
 export interface ProvenanceView {
@@ -32,13 +32,14 @@ export function viewProvenance(threshold: number, counted: ReadonlyMap<string, S
 }
 
 /** Where provenance is asked for, a quorum must have verified the same: operators that found different origins vouch for none. */
-export function provenanceFindings(context: DecisionContext, demands: Demands, view: ProvenanceView): Finding[] {
+export function provenanceFindings(context: DecisionContext, { purl }: ArtifactRequest, demands: Demands, view: ProvenanceView): Finding[] {
   const severity = severityOf(demands.rules, "NO_PROVENANCE")
   if (severity === "off" || !demands.levels.has("provenance") || view.isReached || view.claim === undefined) return []
   return [{
     code: "NO_PROVENANCE", severity, saidBy: [...view.claim.saidBy].sort(),
     message: `the policy asks for verified provenance, and only ${list(view.claim.saidBy)} found ${view.claim.repository} at ${view.claim.commit}`,
     expected: `${context.threshold} operators that verified the same provenance`,
-    hint: "operators disagree about where it was built; ask them",
+    found: `${view.claim.saidBy.length}`,
+    hint: `operators disagree about where it was built; ${explainHint(purl)}`,
   }]
 }
