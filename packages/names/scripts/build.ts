@@ -1,5 +1,5 @@
 /**
- * Builds the shipped list from a table of names and their downloads a month (packages/names/data/README.md).
+ * Builds the shipped list from a table of names and their downloads a month (packages/names/src/data/README.md).
  *
  *     node --conditions=source packages/names/scripts/build.ts DAY [TABLE]
  *
@@ -16,7 +16,8 @@ const names = readFileSync(table, "utf8").split("\n").filter((line) => line !== 
   return { name, level: levelOf(Number(downloads)) }
 })
 const text = formatNameList({ day, names })
-const source = `/** The list that comes with this package; made by scripts/build.ts, never by hand. Origin and licence: README.md beside it. */\nexport const POPULAR_TEXT = \`${text}\`\n`
-const path = join(import.meta.dirname, "../data/popular.ts")
+// An array of its lines, so that an update is a diff of names.
+const source = `${JSON.stringify(text.split("\n"), null, 0).replaceAll("\",\"", "\",\n\"")}\n`
+const path = join(import.meta.dirname, "../src/data/popular.json")
 writeFileSync(path, source)
 process.stdout.write(`${names.length} names, ${Buffer.byteLength(source)} bytes\n`)

@@ -6,7 +6,7 @@
  * @packageDocumentation
  */
 import type { LookalikeKind } from "@vouchsafe/core"
-import { POPULAR_TEXT } from "../data/popular.ts"
+import popular from "./data/popular.json" with { type: "json" }
 import { type Catalog, catalogOf } from "./catalog.ts"
 import { resemblance } from "./judge.ts"
 import { NAME_LENGTH_MAX, USED_NAMES_MAX } from "./limits.ts"
@@ -53,7 +53,7 @@ let shippedSet: ReadonlySet<string> | undefined
 
 /** The list that comes with this package. */
 export function shippedNames(): NameList {
-  return shipped ??= parseNameList(POPULAR_TEXT)
+  return shipped ??= parseNameList(popular.join("\n"))
 }
 
 function shippedHas(list: NameList | undefined, name: string): boolean {
