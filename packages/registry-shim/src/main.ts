@@ -6,6 +6,7 @@
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { type ChunkSource, httpSource } from "@vouchsafe/artifacts"
+import type { CheckResult } from "@vouchsafe/client"
 import { escapeForDisplay, isRegistryId, isVouchsafeError, type Roster, VouchsafeError } from "@vouchsafe/core"
 import { cacheDirectory, commonestDigests, findDaemonSocket, httpTransport, loadNpmConfig, type NpmRegistries, openProject, type RegistryMap, registryLookup, systemClock } from "@vouchsafe/client/node"
 import { configuredAgents } from "./agents.ts"
@@ -62,9 +63,14 @@ async function open({ project: dir, host, port, map, token }: Settings, env: Mai
     agents: configuredAgents({ raw: npm.raw, env }),
     cacheDir: join(cacheDirectory(env, project.roster.lineage), "shim"),
     check: (requests) => project.check(requests),
-    nodes: { sources: sourcesOf(project.roster, env), registries: new Set(project.roster.registries), observed: async (artifacts) => commonestDigests((await project.check(artifacts)).evidence) },
+    nodes: { sources: sourcesOf(project.roster, env), registries: new Set(project.roster.registries), observed: async (artifacts) => observedIn(await project.check(artifacts)) },
     ...(exotic === "deny" ? { exoticCode: "EXOTIC_SOURCE" } : {}),
   })
+}
+
+/** The digests that most operators observed; those of the project's lock come first, and need nobody. */
+function observedIn({ evidence, lock }: CheckResult): ReadonlyMap<string, string> {
+  return new Map([...commonestDigests(evidence), ...[...lock?.facts ?? []].map(([key, { sha512 }]) => [key, sha512] as const)])
 }
 
 /** The person's own node, where one runs, and the roster's. */

@@ -20,7 +20,7 @@ export const registerExplain: Register = (program, io, done) => {
     .argument("<spec>", "name@version").option("--integrity <sri>", "the bytes to judge (default: what the registry offers now)").option("--all", "every statement in full, instead of one screen").option("--json", "one JSON document on stdout")
     .action(async (text: string, options: { integrity?: string; all?: boolean; json?: boolean }) => {
       const spec = parseSpec(text)
-      const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress: progressOn(io) })
+      const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress: progressOn(io), lockUse: "pins" })
       try {
         const sha512 = options.integrity === undefined ? await registrySha512(project.registries, spec) : digestOf(options.integrity)
         const explained = await explain(project, spec, sha512)

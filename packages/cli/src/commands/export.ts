@@ -49,7 +49,7 @@ export const registerExport: Register = (program, io, done) => {
       if (kind === undefined) throw usage(`--as is "${flags.as}", expected ${KINDS.join(", ")}`)
       if ((kind === "summary") !== (flags.key !== undefined)) throw usage(kind === "summary" ? "a summary is your own word, and needs --key" : `--key signs a summary; a ${kind} is signed by the nodes`, "vouchsafe keys new FILE --name NAME makes a key")
       const spec = parseSpec(text)
-      const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress: progressOn(io) })
+      const project = await openFreshProject(io, { dir: io.cwd, env: io.env, onProgress: progressOn(io), lockUse: "pins" })
       try {
         const sha512 = flags.integrity === undefined ? await registrySha512(project.registries, spec) : digestOf(flags.integrity)
         const { verdicts: [verdict], evidence } = await project.check([{ purl: spec.purl, registry: project.registries.registryFor(spec.name), sha512 }])

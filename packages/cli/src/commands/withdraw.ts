@@ -70,7 +70,7 @@ async function operatorOf(transport: HttpTransport, place: NodePlace): Promise<s
 
 /** The operator's notice about a version that nothing took back yet. */
 async function noticeAbout(io: CliIo, { purl, name, version }: Spec, operator: string): Promise<number> {
-  const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
+  const project = await openFreshProject(io, { dir: io.cwd, env: io.env, lockUse: "pins" })
   try {
     const registry = project.registries.registryFor(name)
     const { evidence } = await project.check([{ purl, registry }])

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { formatLock, type Lock, parseLock, parsePolicy } from "@vouchsafe/core"
 import { beforeEach, describe, expect, test } from "vitest"
 import { nodeCrypto } from "../../src/node/crypto.ts"
 import { findLockFile, LOCK_NAME, readLockFile, writeLockFile } from "../../src/node/lock-file.ts"
 import { graceOf, refuseUncovered, requireSameNetwork } from "../../src/node/lock-floor.ts"
+import { openProject, type Project } from "../../src/node/project.ts"
 import type { CheckResult } from "../../src/types.ts"
 import { lockOf } from "../support/lock.ts"
 import { temporaryDirectory } from "../support/temp.ts"
@@ -136,5 +137,53 @@ describe("the floor", () => {
     expect(outcomes(refuseUncovered(result, policyOf()))).toEqual(["allowed", "CONFIG_INVALID", "CONFIG_INVALID"])
     const observed = refuseUncovered(result, parsePolicy(JSON.stringify({ format: "vouchsafe-policy/v1", roster: "x", preset: "observe" })))
     expect([outcomes(observed), observed.verdicts[1]?.findings[0]]).toEqual([["allowed", "allowed", "allowed"], expect.objectContaining({ code: "CONFIG_INVALID", severity: "warn" })])
+  })
+})
+
+describe("a governed roster that is over", () => {
+  const GENESIS = "ab".repeat(32)
+  const registries = { default: "", scopes: {}, userConfigPath: "", registryFor: () => "", credentialsFor: () => undefined, raw: () => undefined }
+
+  /** A project whose verified roster ends one day from now. */
+  async function governed(): Promise<() => Promise<Project>> {
+    const own = await lockOf(world, ["a", "b"].map((name) => world.publish(name)), { network: GENESIS })
+    const expires = Math.floor(world.time.clock.nowMs() / 1_000) + 86_400
+    mkdirSync(join(dir, "home/rosters", GENESIS), { recursive: true, mode: 0o700 })
+    writeFileSync(join(dir, "home/rosters", GENESIS, "current.json"), JSON.stringify({ genesis: GENESIS, expires, roster: world.network.rosterText }))
+    writeFileSync(join(dir, "vouchsafe.roster.json"), world.network.rosterText)
+    writeFileSync(join(dir, "vouchsafe.json"), JSON.stringify({ format: "vouchsafe-policy/v1", roster: "./vouchsafe.roster.json", governance: { genesis: GENESIS, sources: ["https://roster.example/"] } }))
+    writeFileSync(path, formatLock(own))
+    return () => openProject({ dir, env: { VOUCHSAFE_HOME: join(dir, "home") }, registries, transport: world.network.transport, clock: world.time.clock })
+  }
+  const judged = async (project: Project): Promise<string[]> => (await project.check([world.publish("a"), world.publish("other")])).verdicts.map((verdict) => (verdict.ok ? "allowed" : verdict.code))
+
+  test("serves what the lock holds, asks nobody, and refuses the rest", async () => {
+    const open = await governed()
+    world.time.advance(2 * 86_400_000)
+    world.network.sent.length = 0
+    expect(await judged(await open())).toEqual(["allowed", "CONFIG_INVALID"])
+    expect(world.network.sent).toEqual([])
+  })
+
+  test("in time it serves everything", async () => {
+    expect(await judged(await (await governed())())).toEqual(["allowed", "allowed"])
+  })
+
+  test.each<{ name: string; days: number; change: () => void }>([
+    { name: "without a lock", days: 2, change: () => { rmSync(path) } },
+    { name: "longer than maxLockAge", days: 32, change: () => undefined },
+    { name: "with a lock older than maxLockAge", days: 31, change: () => undefined },
+  ])("$name it serves nothing", async ({ change, days }) => {
+    const open = await governed()
+    change()
+    world.time.advance(days * 86_400_000)
+    await expect(open()).rejects.toThrow(refusal("verified roster is over", "ROSTER_EXPIRED") as Error)
+  })
+
+  test("nor with a lock of another network", async () => {
+    const open = await governed()
+    writeFileSync(path, text)
+    world.time.advance(2 * 86_400_000)
+    await expect(open()).rejects.toThrow(refusal("line 2: names the network") as Error)
   })
 })
