@@ -142,6 +142,7 @@ describe("the publisher", () => {
     { name: "a domain that maintainers' entries knew", before: { claims: { maintainers: [{ name: "ann", email: "ann@home.example" }] } }, now: { by: { name: "ann", email: "ann@home.example" } }, changed: [] },
     { name: "another account", before: {}, now: { by: { name: "bob", email: "bob@evil.example" } }, changed: [] },
     { name: "no address before", before: { by: { name: "ann" }, claims: { maintainers: [{ name: "ann" }] } }, now: { by: { name: "ann", email: "ann@evil.example" } }, changed: [] },
+    { name: "the name that all share, with another address", before: { by: { ...trusted("a"), email: "ci@old.example" } }, now: { by: trusted("a") }, changed: [] },
     { name: "no address now", before: {}, now: { by: { name: "ann" } }, changed: [] },
     { name: "an address that is none", before: {}, now: { by: { name: "ann", email: "ann at evil.example" } }, changed: [] },
   ])("$name: $changed", async ({ before, now, changed }) => {
@@ -192,6 +193,24 @@ describe("scripts and gyp files", () => {
   })
 })
 
+test("an observation that is kept by its digest is read whole; where its body is another, or gone, the packument has to do", async () => {
+  const many = Object.fromEntries(Array.from({ length: 800 }, (_, i) => [`${"d".repeat(80)}-${i}`, "^1.0.0"]))
+  const of = async (spoil: (blobs: Map<string, Uint8Array>) => void) => {
+    const world = worldWith()
+    put(world, "1.0.0", 30, { manifest: { dependencies: many }, claims: { scripts: { postinstall: "x" } } })
+    await look(world, "1.0.0")
+    expect(Buffer.from(world.log.entries[0]?.bytes ?? []).toString("utf8")).toContain('"body"')
+    spoil(world.blobs.blobs)
+    put(world, "1.0.1", 0, { manifest: { scripts: { postinstall: "x" }, dependencies: many } })
+    return (await look(world, "1.0.1")).scripts
+  }
+  const bodyOf = (blobs: Map<string, Uint8Array>) => [...blobs].find(([, bytes]) => Buffer.from(bytes).includes("predicateType")) as [string, Uint8Array]
+  expect(await of(() => undefined)).toEqual(["postinstall"])
+  expect(await of((blobs) => blobs.delete(bodyOf(blobs)[0]))).toEqual([])
+  expect(await of((blobs) => { const [sha256, bytes] = bodyOf(blobs); blobs.set(sha256, Buffer.from(Buffer.from(bytes).toString("utf8").replace("^1.0.0", "^1.0.1"))) })).toEqual([])
+  expect(await of((blobs) => blobs.set(bodyOf(blobs)[0], Buffer.from("{}")))).toEqual([])
+})
+
 describe("dependencies", () => {
   const young = iso(T - DAY)
   function withOthers(world: World): World {
@@ -216,6 +235,7 @@ describe("dependencies", () => {
     { name: "one that the registry does not have", now: { dependencies: { nowhere: "^1" } }, expected: one("nowhere", { createdAt: null }) },
     { name: "one of the same repository and maintainer", now: { dependencies: { kin: "^1" } }, expected: one("kin", { isKin: true }) },
     { name: "one that only claims the repository", now: { dependencies: { claimed: "^1" } }, expected: one("claimed") },
+    { name: "one of a repository that only this version names", now: { dependencies: { young: "^1" }, repository: "git+https://git.example/other/place.git" }, expected: one("young") },
     { name: "one of the same scope", now: { dependencies: { "@s/other": "^1" } }, of: "@s/fixture", expected: one("@s/other", { createdAt: null, isKin: true }) },
     { name: "one of another scope", now: { dependencies: { "@s2/other": "^1" } }, of: "@s/fixture", expected: one("@s2/other", { createdAt: null }) },
     { name: "an alias, under its name, as old as what it stands for", now: { dependencies: { alias: "npm:young@^1" } }, expected: one("alias") },
