@@ -6,7 +6,7 @@ import { type Attested, compareFiles, compareHashes, type DiskFile, type Held, t
 
 const file = (path: string, content = path, executable = false): DiskFile => ({ path, size: content.length, executable, sha256: hash("sha256", content, "hex") })
 const RELEASE = [file("package.json"), file("index.js"), file("bin.js", "bin", true), file(".gitignore", "ignore")]
-const executables = (files: readonly DiskFile[]): Attested["executables"] => {
+const executables = (files: readonly DiskFile[]): NonNullable<Attested["executables"]> => {
   const paths = files.filter((one) => one.executable).map(({ path }) => path).sort()
   return { count: paths.length, sha256: hash("sha256", paths.map((path) => `${path}\n`).join(""), "hex") }
 }

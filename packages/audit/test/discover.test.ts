@@ -27,7 +27,7 @@ describe("finds packages", () => {
     pack("node_modules/a/test/node_modules/fixture", "f")
     expect(paths()).toEqual(["node_modules/@s/c", "node_modules/a", "node_modules/a/node_modules/b", "packages/one/node_modules/d", "srv/app/node_modules/e"])
     expect(discover(root).places.find(({ path }) => path.endsWith("/b"))?.owner).toBe("node_modules/a")
-    expect(discover(root).projects.sort()).toEqual(["", "packages/one", "srv/app"])
+    expect([...discover(root).projects].sort()).toEqual(["", "packages/one", "srv/app"])
   })
 
   test("isolated as pnpm has them, each once however many links lead to it", () => {
