@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { HttpTransport } from "@vouchsafe/client"
-import { httpTransport, nodeCrypto } from "@vouchsafe/client/node"
+import { httpTransport, nodeCrypto, writeList } from "@vouchsafe/client/node"
 import { parsePolicy, parseRoster } from "@vouchsafe/core"
 import { afterAll, afterEach, describe, expect, test } from "vitest"
 import { EXIT } from "../src/index.ts"
-import { checkNodes, checkTrust } from "../src/setup/doctor.ts"
+import { checkAround, checkNodes, checkTrust } from "../src/setup/doctor.ts"
 import { checkGuards } from "../src/setup/guards.ts"
 import { writeFiles } from "../src/setup/files.ts"
 import { guardFiles } from "../src/setup/plan.ts"
@@ -109,6 +109,7 @@ describe("trust", () => {
     { name: "observe", more: { preset: "observe" }, states: ["ok", "warning"], says: "reports and never blocks" },
     { name: "a rule that only warns", more: { rules: { EXOTIC_SOURCE: "warn" } }, states: ["ok", "warning"], says: "the rule EXOTIC_SOURCE is set to warn" },
     { name: "an exception", more: { exceptions: [exception] }, states: ["ok", "ok"], says: "until 2027-01-31" },
+    { name: "an exception that ends within a week", more: { exceptions: [{ ...exception, until: "2027-01-18" }] }, states: ["ok", "warning"], says: "until 2027-01-18, 4 days left" },
     { name: "an exception that ended", more: { exceptions: [{ ...exception, until: "2026-12-31" }] }, states: ["ok", "warning"], says: "ended 2026-12-31" },
   ])("$name", ({ more, states, says }) => {
     const findings = trust(more)
@@ -198,5 +199,17 @@ describe("on the command line", () => {
     const { out } = await vouchsafe(dir, ["doctor"])
     rmSync(join(dir, "pnpm-workspace.yaml"))
     expect(out).toContain("no node of the roster observes https://scoped.example/")
+  })
+})
+
+describe("what stands around the policy", () => {
+  test("lists that are missing are a problem, fresh ones and floors are told", () => {
+    const env = environment(mkdtempSync(join(base, "around-")))
+    const lists = [{ name: "osv", source: "/osv", maxAgeSeconds: 100 }]
+    const around = (now: number) => checkAround({ policy: { ...policy(), lists }, floors: ["/etc/floor.json"] }, env, now).map(({ check, state, detail }) => `${check} ${state} ${detail}`)
+    expect(around(1_000)).toEqual(["floor ok /etc/floor.json is in force", "lists problem the list osv was never fetched: everything is refused"])
+    writeList(env, lists[0] as (typeof lists)[number], 1_000, [{ name: "evil", id: "MAL-1", affected: { kind: "all" } }])
+    expect(around(1_010)[1]).toBe("lists ok osv: 1 entries, fetched 10 s ago")
+    expect(around(1_200)[1]).toContain("lists problem the list osv was fetched 200 s ago")
   })
 })

@@ -4,7 +4,7 @@ import { dirname } from "node:path"
 import { registriesOf } from "../check/registries.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { printJson, printLines, table } from "../output.ts"
-import { checkNodes, checkTrust } from "../setup/doctor.ts"
+import { checkAround, checkNodes, checkTrust } from "../setup/doctor.ts"
 import type { Finding } from "../setup/finding.ts"
 import { checkGuards } from "../setup/guards.ts"
 import { checkLock } from "../setup/lock.ts"
@@ -40,7 +40,7 @@ async function examine(io: CliIo): Promise<Finding[]> {
     const now = Math.floor(systemClock.nowMs() / 1_000)
     const notes = project.notes.map((note): Finding => ({ check: "local node", state: "warning", detail: note.message }))
     const root = dirname(project.configPath)
-    return [...checkTrust(project, await registriesIn(root, io), now), ...checkGuards(root, project.registries, io.env), ...await checkLock(root, project, io.env), ...notes, ...await checkNodes(project, transport, now)]
+    return [...checkTrust(project, await registriesIn(root, io), now), ...checkAround(project, io.env, now), ...checkGuards(root, project.registries, io.env), ...await checkLock(root, project, io.env), ...notes, ...await checkNodes(project, transport, now)]
   } finally {
     transport.close()
     project.close()

@@ -32,7 +32,7 @@ export function screenOf(explained: Explained, threshold: number): string[] {
 function render({ verdict, said, since, notices }: Explained, threshold: number, most: number): string[] {
   return [
     ...wrap(`${displayName(verdict.purl)} ${headline(verdict)}`), clip(`from ${verdict.registry}, sha512 ${(verdict.sha512 ?? "(none)").slice(0, 24)}…`),
-    ...decided(verdict, threshold, most), ...noticeLines(notices, most), "", ...claims(verdict, said, most), ...origin(verdict), ...changes(since, most), "", ...wrap(`next: ${nextStep(verdict)}`, "      "),
+    ...decided(verdict, threshold, most), ...noticeLines(notices, most), "", ...claims(verdict, said, most), ...origin(verdict), ...changes(since, most), "", ...wrap(`next: ${nextStep(verdict)}`, "      "), ...allowLines(verdict),
   ]
 }
 
@@ -93,8 +93,13 @@ function nextStep(verdict: Verdict): string {
   if (verdict.ok) return "nothing; it may be installed"
   const finding = verdict.findings.find(({ code, severity }) => code === verdict.code && severity === "deny")
   const hint = (finding?.hint ?? "").split("; ").filter((part) => !part.includes("vouchsafe explain") && !part.includes("vouchsafe allow")).join("; ")
-  const allow = NEVER_EXCEPTED.includes(verdict.code) ? "" : `to install it all the same: vouchsafe allow ${displayName(verdict.purl)} --code ${verdict.code} --owner YOU --reason WHY --until DAY`
-  return escapeForDisplay([hint, allow].filter((part) => part !== "").join("; ")) || "ask the operators"
+  return escapeForDisplay(hint) || "ask the operators"
+}
+
+/** The command that records an exception, as it can be pasted. */
+function allowLines(verdict: Verdict): string[] {
+  if (verdict.ok || NEVER_EXCEPTED.includes(verdict.code)) return []
+  return ["      or, to install it all the same:", `  vouchsafe allow ${displayName(verdict.purl)} --code ${verdict.code} \\`, "    --owner YOU --reason WHY --until DAY"]
 }
 
 function left(count: number, what: string, indent = ""): string[] {

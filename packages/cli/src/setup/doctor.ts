@@ -1,6 +1,7 @@
-import { httpTransport, nodeCrypto, type Project, systemClock } from "@vouchsafe/client/node"
+import { type Env, httpTransport, nodeCrypto, type Project, readList, systemClock } from "@vouchsafe/client/node"
 import { CLOCK_SKEW_SECONDS_MAX, type HeadChecker, headChecker, isVouchsafeError, type RosterNode } from "@vouchsafe/core"
 import type { HttpTransport } from "@vouchsafe/client"
+import { standing } from "../allow/exceptions.ts"
 import { readHead } from "../logs/read.ts"
 import type { Finding } from "./finding.ts"
 import { POLICY_NAME } from "./plan.ts"
@@ -12,9 +13,10 @@ export function checkTrust({ roster, policy }: Pick<Project, "roster" | "policy"
   if (threshold > roster.operators.length) findings.push({ check: POLICY_NAME, state: "problem", detail: `threshold ${threshold}, and the roster has ${roster.operators.length} operators: nothing can be allowed`, hint: "lower it, or add operators to the roster" })
   if (policy.preset === "observe") findings.push({ check: POLICY_NAME, state: "warning", detail: "the preset observe reports and never blocks" })
   for (const [code, severity] of policy.rules) if (severity !== "deny" && policy.preset !== "observe") findings.push({ check: POLICY_NAME, state: "warning", detail: `the rule ${code} is set to ${severity}` })
-  for (const { purl, code, until, untilSeconds } of policy.exceptions) {
-    const over = now >= untilSeconds
-    findings.push({ check: POLICY_NAME, state: over ? "warning" : "ok", detail: `exception for ${purl}, ${code}, ${over ? "ended" : "until"} ${until}`, ...(over ? { hint: "remove it, or set another day" } : {}) })
+  for (const { purl, code, until, daysLeft, state } of standing(policy, now)) {
+    const over = state === "ended"
+    const left = state === "ends soon" ? `, ${daysLeft} ${daysLeft === 1 ? "day" : "days"} left` : ""
+    findings.push({ check: POLICY_NAME, state: state === "holds" ? "ok" : "warning", detail: `exception for ${purl}, ${code}, ${over ? "ended" : "until"} ${until}${left}`, ...(state === "holds" ? {} : { hint: over ? "remove it, or set another day" : "it is refused again then: set another day, or install another version" }) })
   }
   if (roster.singleOperator) findings.push({ check: "roster", state: "warning", detail: "a single operator: its word is all there is" })
   for (const warning of roster.warnings) findings.push({ check: "roster", state: "warning", detail: warning })
@@ -24,6 +26,15 @@ export function checkTrust({ roster, policy }: Pick<Project, "roster" | "policy"
     }
   }
   return findings
+}
+
+/** Whether every list of known-malicious packages is at hand and fresh, and what stands above the project's policy. */
+export function checkAround({ policy, floors }: Pick<Project, "policy" | "floors">, env: Env, now: number): Finding[] {
+  const lists = policy.lists.map((subscription): Finding => {
+    const { list, problem } = readList(env, subscription, now)
+    return problem === undefined ? { check: "lists", state: "ok", detail: `${subscription.name}: ${list?.lines ?? 0} entries, fetched ${now - (list?.fetched ?? now)} s ago` } : { check: "lists", state: "problem", detail: `${problem}: everything is refused`, hint: "run `vouchsafe lists update`" }
+  })
+  return [...floors.map((floor): Finding => ({ check: "floor", state: "ok", detail: `${floor} is in force` })), ...lists]
 }
 
 /** Asks every node of the roster for its head of notices: reachable, cosigned, fresh. */
