@@ -103,6 +103,7 @@ test("show prints keyholders, thresholds, ends and nodes", async () => {
     recipes: 2 of alice.example, bob.example, carol.example
     releases: 2 of alice.example, bob.example, carol.example
     sigstore: 2 of alice.example, bob.example, carol.example
+    names: 2 of alice.example, bob.example, carol.example
     root 1 good until <time>
     timestamp 1 good until <time>
     snapshot 1 good until <time>

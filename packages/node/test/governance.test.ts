@@ -136,13 +136,13 @@ test("a newer list of popular names is used without a new start, and one that do
   const { source, governed } = await setUp()
   const node = await started(governed(0))
   expect((await statusOf(node)).governance).toMatchObject({ names: { from: "shipped" } })
-  const list = formatNameList({ day: "2099-01-01", names: [{ name: "fence-posts", level: 700 }] })
-  for (const [text, day] of [[list, "2099-01-01"], [`${list}\n`, "2099-01-01"], [list.replace("2099", "2100"), "2100-01-01"]] as const) {
+  const list = formatNameList({ day: "2098-01-01", names: [{ name: "fence-posts", level: 700 }] })
+  for (const [text, day] of [[list, "2098-01-01"], [`${list}\n`, "2098-01-01"], [list.replace("2098", "2099"), "2099-01-01"]] as const) {
     await source.change(text, "names.txt")
     expect((await followNow(node)).status).toBe(200)
     expect((await statusOf(node)).governance).toMatchObject({ version: 1, names: { day, from: "roster" } })
   }
-  expect((await ask(node.listenUrl, { path: `/tuf/targets/${sha256Hex(list.replace("2099", "2100"))}.names.txt` })).body).toBe(list.replace("2099", "2100"))
+  expect((await ask(node.listenUrl, { path: `/tuf/targets/${sha256Hex(list.replace("2098", "2099"))}.names.txt` })).body).toBe(list.replace("2098", "2099"))
 })
 
 test("a roster whose time is over: the node goes on serving, and status and log say so", async () => {
