@@ -1,7 +1,7 @@
 import type { CheckResult } from "@vouchsafe/client"
 import { checkBundled, checkLockfile, type Lockfile, LOCKFILE_NAMES, type LockfileFinding, toRequests } from "@vouchsafe/client/lockfile"
 import { npmRewrites, type Project, systemClock } from "@vouchsafe/client/node"
-import { escapeForDisplay, formatRefusal, formatWarnings, verdictsExit } from "@vouchsafe/core"
+import { type ArtifactRequest, escapeForDisplay, formatRefusal, formatWarnings, verdictsExit } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { EXIT } from "../io.ts"
@@ -14,6 +14,8 @@ import { checkVersions } from "./versions.ts"
 export interface LockfileReport {
   readonly format: Lockfile["format"]
   readonly entries: number
+  /** What was asked for: each artifact once, with how the project depends on it. */
+  readonly requests: readonly ArtifactRequest[]
   /** Entries that carry no digest of a tarball, which Yarn's plugin compares when it installs. */
   readonly tiedAtInstall: number
   /** What the lockfile itself does wrong, with the policy's severity. */
@@ -62,7 +64,7 @@ export async function judgeLockfile(project: Project, lockfile: Lockfile, option
   const lied = result.misbehavior.some((proof) => proof.isNew)
   const refused = findings.some((finding) => finding.severity === "deny")
   return {
-    format: lockfile.format, entries: lockfile.entries.length, tiedAtInstall: tied.length, findings, result,
+    format: lockfile.format, entries: lockfile.entries.length, requests, tiedAtInstall: tied.length, findings, result,
     exit: lied ? EXIT.misbehavior : refused ? EXIT.refused : verdictsExit(result.verdicts),
   }
 }

@@ -30,11 +30,9 @@ export async function standingOf(project: Project, { lock }: LockFile, lockfile:
   const { extra, missing } = compareLines(lock.lines.artifacts.map(({ facts }) => facts), requests)
   const now = Math.floor(systemClock.nowMs() / 1_000)
   const own = new Set(missing)
-  const result = await project.clientOf(lock).check(requests.filter(({ purl }) => !own.has(purl)), { budgetMs: 0 })
   const digests = new Map(lock.lines.artifacts.map(({ facts }) => [artifactKey(facts), facts.sha512]))
-  const again = result.verdicts.filter(({ sha512 }) => sha512 === undefined).map(({ purl, registry }) => ({ purl, registry, sha512: digests.get(artifactKey({ purl, registry })) ?? "" }))
-  const completed = again.length === 0 ? [] : (await project.clientOf(lock).check(again, { budgetMs: 0 })).verdicts
-  const verdicts = [...result.verdicts.filter(({ sha512 }) => sha512 !== undefined), ...completed]
+  const known = requests.filter(({ purl }) => !own.has(purl)).map((request) => ({ ...request, sha512: request.sha512 ?? digests.get(artifactKey(request)) ?? "" }))
+  const { verdicts } = await project.clientOf(lock).check(known, { budgetMs: 0 })
   const refused = verdicts.filter(({ ok }) => !ok)
   const stale = verdicts.filter(({ findings, ok }) => ok && findings.some(({ code }) => code === "LOCK_STALE"))
   const denied = weighFindings(project.policy, checkLockfile(lockfile, context), now).filter(({ severity }) => severity === "deny").map(({ where }) => where)

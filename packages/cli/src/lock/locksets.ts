@@ -1,5 +1,4 @@
 import type { HttpTransport, NodeFailure } from "@vouchsafe/client"
-import { systemClock } from "@vouchsafe/client/node"
 import {
   type Bytes, equalBytes, formatLocksetRequest, isVouchsafeError, type LockedLockset, lockedLocksetOf, LOCKSET_ANSWER_LENGTH_MAX, type LocksetRequest, parseLocksetAnswer, type Roster, type RosterNode, utf8Decode, utf8Encode, VouchsafeError,
 } from "@vouchsafe/core"
@@ -59,9 +58,4 @@ function documentOf(text: string): unknown {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
-}
-
-/** Seconds since a lockset was made, by this machine's clock. */
-export function ageOf({ time }: Pick<LockedLockset, "time">): number {
-  return Math.floor(systemClock.nowMs() / 1_000) - time
 }

@@ -60,7 +60,9 @@ export async function makeLock(project: Project, lockfile: Lockfile, options: Ma
   const heads = headChecker(nodeCrypto, project.roster, Math.floor(systemClock.nowMs() / 1_000))
   const compact = locksets.map((lockset) => ({ ...lockset, checkpoint: smaller(project.roster, heads, lockset.log, lockset.checkpoint) }))
   const locked = new Set(without.map(artifactKey))
-  const lock = await completed(project, { ...base, locksets: compact, proofs: [] }, verdicts.filter((verdict) => !locked.has(artifactKey(verdict))), statements, failures, heads)
+  const wanted = new Map(report.requests.map((request) => [artifactKey(request), request]))
+  const judged = verdicts.filter((verdict) => !locked.has(artifactKey(verdict)))
+  const lock = await completed({ project, wanted, verdicts: judged, statements, failures, heads }, { ...base, locksets: compact, proofs: [] })
   return {
     report, failures, lock: { lock, text: formatLock(lock) }, without: without.map(({ purl }) => purl),
     changes: changesBetween(project.lockFile?.lock.lines.artifacts ?? [], lines.artifacts),
@@ -78,9 +80,21 @@ async function judgeAll(project: Project, lockfile: Lockfile, { onWaiting, waitM
   }
 }
 
+/** What a lock is completed from. */
+interface Making {
+  readonly project: Project
+  /** What the lockfile asks for, by `artifactKey`. */
+  readonly wanted: ReadonlyMap<string, ArtifactRequest>
+  readonly verdicts: readonly Verdict[]
+  readonly statements: Statements
+  readonly failures: readonly NodeFailure[]
+  readonly heads: HeadChecker
+}
+
 /** Adds own proofs of what the locksets leave open, until the lock alone allows everything. @throws VouchsafeError when it cannot. */
-async function completed(project: Project, lock: Lock, verdicts: readonly Verdict[], statements: Statements, failures: readonly NodeFailure[], heads: HeadChecker): Promise<Lock> {
-  const open = await refusedBy(project, lock, verdicts)
+async function completed(making: Making, lock: Lock): Promise<Lock> {
+  const { failures, heads, project, statements, verdicts } = making
+  const open = await refusedBy(making, lock)
   if (open.length === 0) return lock
   if (open.length > OWN_PROOFS_MAX) throw tooFew(project.roster, lock.locksets, failures, open)
   const refused = new Set(open.map(artifactKey))
@@ -93,14 +107,14 @@ async function completed(project: Project, lock: Lock, verdicts: readonly Verdic
     }
   }
   const whole = { ...lock, proofs: [...proofs.values()] }
-  const left = await refusedBy(project, whole, verdicts)
+  const left = await refusedBy(making, whole)
   if (left.length > 0) throw tooFew(project.roster, lock.locksets, failures, left)
   return whole
 }
 
 /** What the lock alone does not allow. */
-async function refusedBy(project: Project, lock: Lock, verdicts: readonly Verdict[]): Promise<readonly Verdict[]> {
-  const requests = verdicts.map(({ purl, registry, sha512 }): ArtifactRequest => ({ purl, registry, ...(sha512 === undefined ? {} : { sha512 }) }))
+async function refusedBy({ project, verdicts, wanted }: Making, lock: Lock): Promise<readonly Verdict[]> {
+  const requests = verdicts.map(({ purl, registry, sha512 }): ArtifactRequest => ({ ...wanted.get(artifactKey({ purl, registry })), purl, registry, ...(sha512 === undefined ? {} : { sha512 }) }))
   const result = await project.clientOf(lock).check(requests, { budgetMs: 0 })
   return result.verdicts.filter((verdict) => !verdict.ok)
 }
