@@ -1,30 +1,24 @@
-'use strict'
-// Loads the guard. Lockfiles pin this file.
+// Vouchsafe
 let core
-const ask = async (hook, ...args) => {
-  let r
-  try {
-    core ??= import(__filename.endsWith('.pnpmfile.cjs') ? './.vouchsafe/core.mjs' : './dist/core.mjs')
-    r = await (await core)[hook](...args)
-  } catch (e) {
-    r = { code: 'CONFIG_INVALID', text: 'CONFIG_INVALID: no guard: ' + e?.message }
-  }
-  if (r?.ok === true) return args[0]
-  const e = Error(r?.text)
-  throw Object.assign(e, { code: 'ERR_PNPM_VOUCHSAFE_' + r?.code, hint: r?.hint, stack: e.message })
+const ask = async (h, ...a) => {
+	let r
+	try {
+		core ??= import((__filename.endsWith('.pnpmfile.cjs') ? './.vouchsafe' : './dist') + '/core.mjs')
+		r = await (await core)[h](...a)
+	} catch (e) {
+		r = { code: 'CONFIG_INVALID', text: 'CONFIG_INVALID: no guard: ' + e }
+	}
+	if (r?.ok === true) return a[0]
+	throw Object.assign(Error(r?.text), r, { code: 'ERR_PNPM_VOUCHSAFE_' + r?.code, stack: r?.text })
 }
 const on = h => a => ask(h, a)
-const no = (h, f) => [{ [h]: async (...a) => (await ask(h, ...a), false), [f]() {} }]
-// pnpm 10 fetches before it asks
-const get = f => async (s, r, o) => (await ask('canFetch', o.pkg.name + '@' + o.pkg.version, r), f(s, r, o))
-module.exports = {
-  hooks: {
-    updateConfig: c => process.argv[1] && c.sharedWorkspaceLockfile !== false ? c : ask('updateConfig', c),
-    preResolution: on('preResolution'),
-    readPackage: on('readPackage'),
-    afterAllResolved: on('afterAllResolved'),
-    fetchers: { remoteTarball: ({ defaultFetchers: d }) => get(d.remoteTarball) }
-  },
-  resolvers: no('canResolve', 'resolve'),
-  fetchers: no('canFetch', 'fetch')
+const no = (h, f) => [{ [h]: async (...a) => void await ask(h, ...a), [f]() {} }]
+exports.hooks = {
+	updateConfig: c => process.argv[1] && c.sharedWorkspaceLockfile !== false ? c : ask('updateConfig', c),
+	preResolution: on('preResolution'),
+	readPackage: on('readPackage'),
+	afterAllResolved: on('afterAllResolved'),
+	fetchers: { remoteTarball: d => async (s, r, o) => (await ask('canFetch', o.pkg, r), d.defaultFetchers.remoteTarball(s, r, o)) }
 }
+exports.resolvers = no('canResolve', 'resolve')
+exports.fetchers = no('canFetch', 'fetch')

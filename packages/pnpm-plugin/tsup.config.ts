@@ -4,7 +4,7 @@ import { bundle } from "@vouchsafe/config/tsup"
 /**
  * Modules that the bundle holds in another form, since every command of pnpm loads it.
  *
- * - npm's configuration reader and Yarn's parser stand behind calls that are never made: inside of pnpm, pnpm says which
+ * - npm's configuration reader and the parsers of Yarn's and Bun's lockfiles stand behind calls that are never made: inside of pnpm, pnpm says which
  *   registries it uses, and its lockfile is the only one.
  * - core's reference implementations are for hosts without Node. Here Node's own hashes do; its signatures are injected.
  */
@@ -12,6 +12,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   "@npmcli/config": "throw new Error('npm is not asked inside of pnpm')",
   "@npmcli/config/lib/definitions/index.js": "throw new Error('npm is not asked inside of pnpm')",
   "@yarnpkg/parsers": "module.exports = {}",
+  "jsonc-parser": "module.exports = {}",
   "@noble/ed25519": "module.exports = { hashes: {} }",
   "@noble/hashes/sha2.js": `import { createHash } from "node:crypto"
 const hashWith = (name) => (data) => new Uint8Array(createHash(name).update(data).digest())

@@ -9,7 +9,7 @@
 import type { Answer } from "./answer.ts"
 import { argumentsOfParent, isWorker, mayFetch, mayInstall } from "./command.ts"
 import { isRemote } from "./remote.ts"
-import type { Lockfile, PackageManifest, PnpmSettings, Resolution, ResolutionContext, WantedDependency } from "./types.ts"
+import type { Lockfile, PackageId, PackageManifest, PnpmSettings, Resolution, ResolutionContext, WantedDependency } from "./types.ts"
 
 const OK: Answer = { ok: true }
 
@@ -50,7 +50,7 @@ export async function canResolve(wanted: WantedDependency): Promise<Answer> {
   return isRemote(wanted.bareSpecifier) ? (await start()).guard.canResolve(wanted) : OK
 }
 
-export async function canFetch(id: string, resolution: Resolution): Promise<Answer> {
+export async function canFetch(id: PackageId, resolution: Resolution): Promise<Answer> {
   return (await start()).guard.canFetch(id, resolution)
 }
 

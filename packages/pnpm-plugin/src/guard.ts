@@ -3,7 +3,7 @@ import { type Answer, answerOf, answerOfError } from "./answer.ts"
 import { type Batcher, type Check, createBatcher, HOOK_BUDGET_MS } from "./batch.ts"
 import { localVerdict, weigh } from "@vouchsafe/client"
 import { linksOf, mapPackage, type Mapped, type MappingContext, registryIn } from "./resolution.ts"
-import type { Lockfile, PackageManifest, Resolution, ResolutionContext, WantedDependency } from "./types.ts"
+import type { Lockfile, PackageId, PackageManifest, Resolution, ResolutionContext, WantedDependency } from "./types.ts"
 
 /** The project whose policy decides. */
 export interface Project {
@@ -31,7 +31,8 @@ export interface Guard {
   readPackage(manifest: PackageManifest): Promise<Answer>
   /** For a URL or a repository: pnpm 12 gets those, and links them, before any other hook sees them. */
   canResolve(wanted: WantedDependency): Promise<Answer>
-  canFetch(id: string, resolution: Resolution): Promise<Answer>
+  /** By pnpm's own id of the package, or by its name and version: the fetcher of pnpm 10 is told these. */
+  canFetch(id: PackageId, resolution: Resolution): Promise<Answer>
   afterAllResolved(lockfile: Lockfile): Promise<Answer>
 }
 
@@ -109,7 +110,7 @@ export function createGuard(parts: GuardParts): Guard {
     canResolve: ({ alias, bareSpecifier }) => answering("registry", () => judge([{
       kind: "finding", code: "EXOTIC_SOURCE", id: `${String(alias)}@${String(bareSpecifier)}`, message: "a URL or repository instead of a version of a registry",
     }])),
-    canFetch: judgeOne,
+    canFetch: (id, resolution) => judgeOne(typeof id === "string" ? id : `${String(id?.name)}@${String(id?.version)}`, resolution),
     afterAllResolved: (lockfile) => answering("registry", async () => {
       const verdicts = await judgeLockfile(lockfile, await contextFor(lockfileDirs), HOOK_BUDGET_MS)
       // pnpm 11 goes on without an optional dependency that a hook refused, and exits 0: it is said here.

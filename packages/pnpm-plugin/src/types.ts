@@ -15,6 +15,9 @@ export interface Resolution {
   readonly gitHosted?: unknown
 }
 
+/** A package as a fetcher is told of it: pnpm's own id, or (pnpm 10) its name and version. */
+export type PackageId = string | { readonly name?: unknown, readonly version?: unknown } | undefined
+
 export interface LockedPackage {
   readonly resolution?: Resolution
 }

@@ -52,6 +52,7 @@ test("a lockfile is one round of questions; what follows about the same packages
   expect(await guard.preResolution({ ...CONTEXT_OF, wantedLockfile: lockfile("a", "b") })).toEqual({ ok: true })
   expect(await guard.readPackage({ name: "a", version: "1.0.0", dist })).toEqual({ ok: true })
   expect(await guard.canFetch("b@1.0.0", { integrity: SHA512_SRI })).toEqual({ ok: true })
+  expect(await guard.canFetch({ name: "b", version: "1.0.0" }, { integrity: SHA512_SRI })).toEqual({ ok: true })
   expect(await guard.afterAllResolved(lockfile("a", "b"))).toEqual({ ok: true })
   expect(asked.map((round) => round.map(({ purl }) => purl))).toEqual([["pkg:npm/a@1.0.0", "pkg:npm/b@1.0.0"]])
 })
