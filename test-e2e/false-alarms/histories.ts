@@ -1,13 +1,13 @@
 /**
  * Histories as real attesters write them: from recorded packuments, by the attester's own code, each version three days after it came.
  */
+import { createWorld, fixtureTgz, REGISTRY } from "@vouchsafe/attester/test-world"
 import { npmPurl, type Observation } from "@vouchsafe/core"
 import { sharedPath } from "@vouchsafe/config/shared"
 import { createNames } from "@vouchsafe/names"
 import { memoryHistoryStore } from "@vouchsafe/testkit"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { createWorld, fixtureTgz, REGISTRY } from "../../packages/attester/test/support/world.ts"
 
 const AGE_MS = 3 * 86_400_000
 

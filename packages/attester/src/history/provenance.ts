@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type HistoryChange, isVouchsafeError, type Observation, type Provenance, type ProvenanceStanding } from "@vouchsafe/core"
+import { type HistoryChange, isOtherBuilder, isVouchsafeError, type Observation, type Provenance, type ProvenanceStanding } from "@vouchsafe/core"
 import type { AbortSignalLike, RegistrySource } from "@vouchsafe/ports"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { asObject, member } from "@vouchsafe/tarball"
@@ -72,20 +72,6 @@ export function changedBetween(previous: Provenance, now: Provenance): HistoryCh
 function isOtherRepository(previous: Provenance, now: Provenance): boolean {
   if (previous.repositoryId !== null && now.repositoryId !== null && previous.issuer === now.issuer) return previous.repositoryId !== now.repositoryId
   return previous.repository.toLowerCase() !== now.repository.toLowerCase()
-}
-
-const RUNNER = /\/(github|self)-hosted$/
-/** What npm named as builder in its first year with provenance: itself, with its version, on what it calls the runner now. */
-const RUNNER_BEFORE = "https://github.com/npm/cli"
-const RUNNER_NOW = "https://github.com/actions/runner"
-
-/** The release of a builder is not its identity, and older tools did not say which kind of runner it was. */
-function isOtherBuilder(previous: string, now: string): boolean {
-  const [before, after] = [previous, now].map((builder) => {
-    const id = builder.replace(/@[^@/]*(?:\/[^@]*)?$/, "")
-    return { id: id.replace(RUNNER, "").replace(RUNNER_BEFORE, RUNNER_NOW), kind: RUNNER.exec(id)?.[1] }
-  }) as [{ id: string; kind: string | undefined }, { id: string; kind: string | undefined }]
-  return before.id !== after.id || (before.kind !== undefined && after.kind !== undefined && before.kind !== after.kind)
 }
 
 /** One address, another digest: what stood under a name was replaced. What was added or left out has another address. */

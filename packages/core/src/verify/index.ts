@@ -2,6 +2,7 @@
 export {
   type ArtifactFacts, BURST_LINES_MIN, BURST_PACKAGES_MIN, DORMANT_SECONDS, factsOf, type Flag, FLAG_WORDS, type FlagWord, NEWBORN_SECONDS, type SourceIdentity, STANDING_SECONDS,
 } from "./artifact-facts.ts"
+export { isOtherBuilder } from "./builder.ts"
 export { type ByDigestEntry, type Entry, formatByDigest, type OwnEntry, parseEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
 export * from "./evidence.ts"
 export * from "./lock/index.ts"

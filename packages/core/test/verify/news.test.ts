@@ -205,6 +205,7 @@ describe("pins", () => {
     ["another owner id", { proven: true }, pinned({ proven: true }, { provenance: { ...identity, ownerId: "7" } }), "IDENTITY_CHANGED"],
     ["another workflow", { proven: true }, pinned({ proven: true }, { provenance: { ...identity, workflow: ".ci/other.yml" } }), "IDENTITY_CHANGED"],
     ["another builder", { proven: true }, pinned({ proven: true }, { provenance: { ...identity, builder: "https://git.example/runner/self" } }), "IDENTITY_CHANGED"],
+    ["another release of the builder", { proven: true }, pinned({ proven: true }, { provenance: { ...identity, builder: `${identity.builder}@v9` } }), "allowed"],
     ["the pinned artifact itself", { repository: "https://git.example/eve/left-pad" }, pinned({}, { sha512: GOOD }), "allowed"],
     ["of a version that settled", { publishedAt: TIME - 500 * DAY, repository: "https://git.example/eve/left-pad" }, pinned(), "IDENTITY_CHANGED"],
   ])("%s", (_, odd, pins, expected) => expect(outcome(judge(world, scripts(odd), pins))).toBe(expected))

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 import type { ArtifactFacts, SourceIdentity } from "../artifact-facts.ts"
+import { isOtherBuilder } from "../builder.ts"
 import type { Objection } from "./objection.ts"
 
 /** What differs from the pinned identity; nothing for the pinned artifact itself. */
@@ -24,7 +25,7 @@ function builtElsewhere(pin: SourceIdentity, now: SourceIdentity): string[] {
     ...(hasIds ? pin.repositoryId !== now.repositoryId : pin.repository !== now.repository) ? ["repository"] : [],
     ...(hasOwners && pin.ownerId !== now.ownerId ? ["owner"] : []),
     ...(workflowPath(pin.workflow) === workflowPath(now.workflow) ? [] : ["workflow"]),
-    ...(pin.builder === now.builder ? [] : ["builder"]),
+    ...(isOtherBuilder(pin.builder, now.builder) ? ["builder"] : []),
   ]
 }
 
