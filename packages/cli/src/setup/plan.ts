@@ -1,4 +1,5 @@
 import { parsePolicy, POLICY_FORMAT, VouchsafeError } from "@vouchsafe/core"
+import policySchema from "@vouchsafe/spec/schemas/policy.schema.json" with { type: "json" }
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join, resolve } from "node:path"
@@ -8,6 +9,8 @@ import { withPlugin, YARN_PLUGIN_PATH } from "./yarnrc.ts"
 
 export const POLICY_NAME = "vouchsafe.json"
 export const ROSTER_NAME = "vouchsafe.roster.json"
+/** Beside the guard that pnpm's hook loads. */
+const SCHEMA_PATH = ".vouchsafe/policy.schema.json"
 
 /** Reads a file of a package that comes with this one. Tests give another. */
 export type Shipped = (packageName: string, file: string) => Uint8Array
@@ -25,8 +28,18 @@ export const shipped: Shipped = (packageName, file) => {
 export function policyFile(root: string): PlannedFile {
   return {
     path: join(root, POLICY_NAME), why: "the rules; everything at its default", place: "shared",
-    content: `${JSON.stringify({ format: POLICY_FORMAT, roster: `./${ROSTER_NAME}` }, null, 2)}\n`,
+    content: `${JSON.stringify({ $schema: `./${SCHEMA_PATH}`, format: POLICY_FORMAT, roster: `./${ROSTER_NAME}` }, null, 2)}\n`,
   }
+}
+
+/** Tells whether a policy has its completion from the file that `init` writes. */
+export function namesSchema(policyText: string): boolean {
+  return policyText.includes(SCHEMA_PATH)
+}
+
+/** What the policy's `$schema` names: editors complete and check it with this, without a network and whether or not vouchsafe is a dependency. */
+export function schemaFile(root: string): PlannedFile {
+  return { path: join(root, SCHEMA_PATH), why: `completion of ${POLICY_NAME} in editors`, place: "own", content: `${JSON.stringify(policySchema, null, 2)}\n` }
 }
 
 /** Where a project's roster is: beside its policy, or where that says. @throws VouchsafeError CONFIG_MALFORMED for a policy that cannot be read. */

@@ -2,7 +2,7 @@ import { isVouchsafeError } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { type PlannedFile, readIfPresent, removeFiles, writeFiles } from "./files.ts"
-import { pnpmFiles, policyFile, ROSTER_NAME, rosterFile, rosterPath, type Shipped, shipped, yarnFiles } from "./plan.ts"
+import { pnpmFiles, policyFile, ROSTER_NAME, rosterFile, rosterPath, schemaFile, type Shipped, shipped, yarnFiles } from "./plan.ts"
 import { withoutPlugin } from "./yarnrc.ts"
 
 export interface Removed {
@@ -18,7 +18,7 @@ export function removeProject(root: string, read: Shipped = shipped): Removed {
   const roster = rosterOf(root)
   const pnpmHook = join(root, ".pnpmfile.cjs")
   const yarnrc = removeFromYarnrc(root)
-  const files = [policyFile(root), ...(roster === undefined ? [] : [roster]), ...pnpmFiles(root, read), ...yarnFiles(root, read).filter((file) => file.place === "own")]
+  const files = [policyFile(root), schemaFile(root), ...(roster === undefined ? [] : [roster]), ...pnpmFiles(root, read), ...yarnFiles(root, read).filter((file) => file.place === "own")]
   const { removed, left } = removeFiles(root, files)
   return {
     removed: [...yarnrc.removed, ...removed], edited: yarnrc.edited, left,

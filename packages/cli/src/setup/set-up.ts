@@ -6,7 +6,7 @@ import type { CliIo } from "../io.ts"
 import { usage } from "../usage.ts"
 import { type PlannedFile, readIfPresent, writeFiles } from "./files.ts"
 import { findManagers, hasConfigDependency, isYarnClassic, type Manager, namedManager, workspaceAbove } from "./managers.ts"
-import { guardFiles, policyFile, POLICY_NAME, rosterFile, rosterPath, type Shipped, shipped } from "./plan.ts"
+import { guardFiles, namesSchema, policyFile, POLICY_NAME, rosterFile, rosterPath, schemaFile, type Shipped, shipped } from "./plan.ts"
 import { refreshPnpmLock } from "./pnpm-lock.ts"
 import { readRoster } from "./roster-source.ts"
 
@@ -30,7 +30,7 @@ export async function setUpProject(io: CliIo, rosterSource: string | undefined, 
   const policyText = readIfPresent(join(root, POLICY_NAME))
   if (policyText !== undefined) parsePolicy(policyText)
   const { roster, file, from } = await planRoster(root, rosterSource)
-  const files = [...(file === undefined ? [] : [file]), ...(policyText === undefined ? [policyFile(root)] : []), ...managers.flatMap((manager) => guardFiles(root, manager, read))]
+  const files = [...(file === undefined ? [] : [file]), ...(policyText === undefined ? [policyFile(root)] : []), ...(policyText === undefined || namesSchema(policyText) ? [schemaFile(root)] : []), ...managers.flatMap((manager) => guardFiles(root, manager, read))]
   const paths = new Set(writeFiles(root, files))
   const trust = `trusting ${roster.threshold} of ${roster.operators.length} operators (${roster.operators.join(", ")})`
   const notes = file === undefined ? [] : [`${trust}, as ${from} says: make sure that this is who you mean`]

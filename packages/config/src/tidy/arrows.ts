@@ -62,7 +62,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "pnpm-plugin": row({ workspace: ["core", "client"] }),
   "registry-shim": row({ workspace: ["core", "client", "registry-view", "artifacts"] }),
   "cli": row({
-    workspace: ["core", "client", "sigstore", "roster", "names", "audit"],
+    workspace: ["spec", "core", "client", "sigstore", "roster", "names", "audit"],
     thirdParty: ["commander", "yaml"],
     starts: ["node", "rebuilder", "registry-shim", "yarn-plugin", "pnpm-plugin"],
   }),
