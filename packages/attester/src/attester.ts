@@ -14,6 +14,7 @@ import { hashTgz, readTarball, TARBALL_LIMITS, type TarballLimits } from "@vouch
 import { type Artifact, checkArtifact, type CheckedArtifact, logKey } from "./artifact.ts"
 import { fetchVersion, type Fetching } from "./fetch.ts"
 import { createFlights } from "./flights.ts"
+import { awaitSource } from "./history/await-source.ts"
 import { createHistorian } from "./history/historian.ts"
 import type { HistoryPorts } from "./history/ports.ts"
 import { ATTESTER_LIMITS, type AttesterLimits } from "./limits.ts"
@@ -120,6 +121,7 @@ export function createAttester(options: AttesterOptions): Attester {
       const observedAt = Math.floor(clock.nowMs() / 1000)
       const { upstream, bundles } = await gatherUpstream({ source: options.source, verifier: options.upstream }, artifact, tarball, packument, signal)
       const history = await historian.describe(artifact, packument, { facts: tarball.facts, provenance: upstream.provenance }, signal)
+      awaitSource(history, packument.publishedAt, observedAt)
       const { purl, registry } = artifact
       const { bytes, body } = observationEntry(crypto, describeObservation({ purl, registry, origin: log.origin, observedAt, tarball, packument, upstream, history }))
       await options.blobs.put(tarball.contents.manifest, utf8Encode(tarball.contents.manifestText))

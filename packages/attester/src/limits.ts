@@ -24,6 +24,12 @@ export const ATTESTER_LIMITS: AttesterLimits = Object.freeze({
   refusalSeconds: 300,
 })
 
+/**
+ * A version that lacks the tag or commit which earlier ones had is not spoken about before it is this old, in seconds: many people publish first and push
+ * then, an attester speaks once, and nobody's word is worth less than an early one that is wrong for good.
+ */
+export const SOURCE_GRACE_SECONDS = 900
+
 /** Characters of an npm name with its scope. */
 export const NPM_NAME_LENGTH_MAX = 214
 /** Characters of a version, as npm's semver has it. */

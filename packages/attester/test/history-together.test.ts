@@ -101,7 +101,7 @@ describe("packages of one publisher within minutes", () => {
 test("two attesters with equal inputs and stores write equal statements, but for their logs", async () => {
   const written = await Promise.all(["alpha.example/log", "beta.example/log"].map(async (origin) => {
     const at = createWorld({ origin, history: { store: memoryHistoryStore(), domains: fixedDomains({ "gone.example": "lapsed" }), refs: fixedRefs({ "ann/fixture": { tags: { "v1.0.0": "a".repeat(40) } } }), lookalike: () => ({ target: "fixtures", kind: "plural" }) } })
-    at.clock.now = T * 1000
+    at.clock.now = (T + DAY) * 1000
     const manifest = { repository: "ann/fixture", maintainers: [{ name: "ann", email: "ann@gone.example" }] }
     at.publish({ version: "1.0.0", time: new Date((T - 30 * DAY) * 1000).toISOString(), manifest })
     at.publish({ version: "1.0.1", time: new Date(T * 1000).toISOString(), manifest: { ...manifest, scripts: { postinstall: "x", install: "y" }, dependencies: { z: "^1", a: "x/y", m: "^2" }, _npmUser: { name: "eve", email: "eve@evil.example" } } })

@@ -347,6 +347,39 @@ describe("the source", () => {
     const history = await after(before, now, { refs: fixedRefs({ [HOME]: { tags, heads }, ...others }) })
     expect([history.previous?.source, history.source]).toEqual(states)
   })
+  test("that is not there yet is waited for a quarter of an hour, and then said to be absent, once", async () => {
+    const refs = { [HOME]: { tags: { "v1.0.0": A } } }
+    const world = worldWith({ refs: fixedRefs(refs) })
+    put(world, "1.0.0", 30)
+    put(world, "1.0.1", 0)
+    const observe = () => world.attester.observe({ purl: npmPurl("fixture", "1.0.1"), registry: REGISTRY })
+    world.clock.now = (T + 60) * 1000
+    expect(await observe()).toMatchObject({ status: "refused", code: "SOURCE_PENDING", detail: expect.stringContaining("looked at again in 14 min") as string })
+    world.clock.now = (T + 899) * 1000
+    expect(await observe()).toMatchObject({ status: "refused", code: "SOURCE_PENDING", detail: expect.stringContaining("in 1 min") as string })
+    world.clock.now = (T + 900) * 1000
+    expect((await look(world, "1.0.1")).source).toBe("absent")
+  })
+  test("a tag that is pushed after publishing is found", async () => {
+    const tags: Record<string, string> = { "v1.0.0": A }
+    const world = worldWith({ refs: { list: (...query) => fixedRefs({ [HOME]: { tags: { ...tags } } }).list(...query) } })
+    put(world, "1.0.0", 30)
+    put(world, "1.0.1", 0)
+    world.clock.now = (T + 60) * 1000
+    expect(await world.attester.observe({ purl: npmPurl("fixture", "1.0.1"), registry: REGISTRY })).toMatchObject({ code: "SOURCE_PENDING" })
+    tags["v1.0.1"] = B
+    expect((await look(world, "1.0.1")).source).toBe("found")
+  })
+  test.each<{ name: string; now: Given; tags: Record<string, string> }>([
+    { name: "which earlier versions had not either", now: {}, tags: { v9: A } },
+    { name: "which is there", now: {}, tags: { "v1.0.0": A, "v1.0.1": B } },
+  ])("is not waited for: $name", async ({ now, tags }) => {
+    const world = worldWith({ refs: fixedRefs({ [HOME]: { tags } }) })
+    put(world, "1.0.0", 30)
+    put(world, "1.0.1", 0, now)
+    world.clock.now = (T + 60) * 1000
+    expect(await world.attester.observe({ purl: npmPurl("fixture", "1.0.1"), registry: REGISTRY })).toMatchObject({ status: "observed" })
+  })
   test("nobody could look", async () => {
     const history = await after({}, {}, { refs: fixedRefs({}) })
     expect([history.previous?.source, history.source]).toEqual(["unknown", "unknown"])

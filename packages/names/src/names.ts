@@ -41,7 +41,7 @@ export function createNames({ list, used = [] }: NamesOptions = {}): Names {
   const inUse = new Set(used)
   if (inUse.size > USED_NAMES_MAX) throw new RangeError(`${inUse.size} names in use, expected at most ${USED_NAMES_MAX}`)
   let catalog: Catalog | undefined
-  const held = (): Catalog => catalog ??= catalogOf(withUsed((list ?? shippedNames()).names, inUse))
+  const held = (): Catalog => catalog ??= list === undefined && inUse.size === 0 ? shippedCatalog() : catalogOf(withUsed((list ?? shippedNames()).names, inUse))
   return {
     lookalike: (name) => (name.length === 0 || name.length > NAME_LENGTH_MAX || held().names.has(name) ? null : resemblance(held(), name)),
     isPopular: (name) => held().names.has(name) && !(inUse.has(name) && !shippedHas(list, name)),
@@ -49,11 +49,17 @@ export function createNames({ list, used = [] }: NamesOptions = {}): Names {
 }
 
 let shipped: NameList | undefined
+let shippedIndex: Catalog | undefined
 let shippedSet: ReadonlySet<string> | undefined
 
 /** The list that comes with this package. */
 export function shippedNames(): NameList {
   return shipped ??= parseNameList(popular.join("\n"))
+}
+
+/** Made once in a process: it takes some tenths of a second. */
+function shippedCatalog(): Catalog {
+  return shippedIndex ??= catalogOf(shippedNames().names)
 }
 
 function shippedHas(list: NameList | undefined, name: string): boolean {

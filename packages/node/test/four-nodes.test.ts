@@ -4,6 +4,9 @@ import { describe, expect, test } from "vitest"
 import { clientFor, evidence, layOut, registryOf, start } from "./network.ts"
 import { ask } from "./support.ts"
 
+/** Rounds of questions until all four have observed; each gives a node 2 s. */
+const TRIES_MAX = 20
+
 const cosigners = (checkpoint: string): string[] => parseNote(checkpoint).signatures.map(({ name }) => name).sort()
 
 describe("four nodes of four operators", () => {
@@ -12,7 +15,9 @@ describe("four nodes of four operators", () => {
     const network = await layOut(4, [registry.url])
     const nodes = await Promise.all(network.places.map(start))
     const requests = Array.from({ length: 12 }, (_, i) => ({ purl: `pkg:npm/zz-${i}@1.0.0`, registry: registry.url, sha512: registry.built(`zz-${i}`, "1.0.0")?.sha512 as string }))
-    const result = await clientFor(network.roster).check(requests, { budgetMs: 60_000 })
+    // Nobody is asked again once enough have answered: on a busy machine one may still be observing.
+    let result = await clientFor(network.roster).check(requests, { budgetMs: 60_000 })
+    for (let i = 0; i < TRIES_MAX && result.verdicts.some(({ claims }) => claims.length < 4); i++) result = await clientFor(network.roster).check(requests, { budgetMs: 60_000 })
     expect(result.failures).toEqual([])
     expect(result.verdicts.map(({ ok }) => ok)).toEqual(requests.map(() => true))
     expect(result.verdicts[0]?.claims.map(({ operator }) => operator).sort()).toEqual(["alpha", "beta", "delta", "gamma"])

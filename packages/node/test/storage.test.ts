@@ -38,10 +38,15 @@ async function run(argv: readonly string[], env: Record<string, string> = {}): P
   return { status, ...printed }
 }
 
+/** Requests for an object that is being replaced. */
+const TRIES_MAX = 20
+
 /** A reader of the bucket alone, with nothing but GET. @returns the size. */
 async function verifyBucket(name: string, role: "log" | "notices", key: VerifierKey): Promise<number> {
   const get = async (path: string): Promise<Uint8Array> => {
-    const answer = await fetch(`${world.bucketUrl}${name}/${role}/${path}`)
+    let answer = await fetch(`${world.bucketUrl}${name}/${role}/${path}`)
+    // The server of the tests answers 500 for an object that is being replaced.
+    for (let i = 0; i < TRIES_MAX && answer.status >= 500; i++) answer = await fetch(`${world.bucketUrl}${name}/${role}/${path}`)
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`)
     return new Uint8Array(await answer.arrayBuffer())
   }

@@ -5,6 +5,7 @@
  */
 import type { SourceState } from "@vouchsafe/core"
 import { type AbortSignalLike, type SourceRefList, type SourceRefs, tagNames } from "@vouchsafe/ports"
+import { SOURCE_GRACE_SECONDS } from "../limits.ts"
 
 /** A version as its source would know it. */
 export interface SourceQuestion {
@@ -25,8 +26,9 @@ export interface SourceQuestion {
  * repository of his own as easily as anything. A repository of the same owner counts too, since packages move between them.
  */
 export async function sourcesOf(refs: SourceRefs | undefined, now: SourceQuestion, previous: SourceQuestion | null, signal: AbortSignalLike): Promise<{ readonly now: SourceState; readonly previous: SourceState }> {
+  // A list of the minutes after the publication may lack what was pushed then.
   const list = (question: SourceQuestion, repository: string | null): Promise<SourceRefList | undefined> =>
-    refs === undefined || repository === null ? Promise.resolve(undefined) : refs.list(repository, question.publishedAt ?? 0, signal)
+    refs === undefined || repository === null ? Promise.resolve(undefined) : refs.list(repository, (question.publishedAt ?? 0) + SOURCE_GRACE_SECONDS, signal)
   const home = previous?.repository ?? now.repository
   const moved = now.repository !== null && now.repository !== home && ownerOf(now.repository) !== undefined && ownerOf(now.repository) === ownerOf(home ?? "")
   const [atHome, elsewhere] = await Promise.all([

@@ -47,7 +47,7 @@ interface Waiting {
 }
 
 /** The world's failures: the next attempt may go well. */
-const PASSING_CODES: ReadonlySet<string> = new Set(["UNREACHABLE", "TIMEOUT", "UPSTREAM_FAILED", "DISK", "TRUST_ROOT_EXPIRED", "TRUST_ROOT_REFUSED", "TRUST_ROOT_MALFORMED", "CLOCK_BEHIND"])
+const PASSING_CODES: ReadonlySet<string> = new Set(["UNREACHABLE", "TIMEOUT", "UPSTREAM_FAILED", "SOURCE_PENDING", "DISK", "TRUST_ROOT_EXPIRED", "TRUST_ROOT_REFUSED", "TRUST_ROOT_MALFORMED", "CLOCK_BEHIND"])
 
 const LIMITED: Readonly<Record<"address" | "global" | "queue", string>> = {
   address: "this address has used up its budget of new observations; ask again later",

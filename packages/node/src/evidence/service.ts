@@ -225,6 +225,8 @@ function uncovered(line: Line): ArtifactAnswer {
   if (line.found !== undefined) return { ...artifact, status: "pending", code: "NOT_COSIGNED", detail: "observed, and not yet cosigned by the witnesses", indices: [] }
   if (line.limited !== undefined) return { ...artifact, status: "refused", code: "RATE_LIMITED", detail: line.limited, indices: [] }
   if (outcome?.kind === "absent") return { ...artifact, status: "absent", indices: [] }
+  // Not a word about the package: there will be one in some minutes.
+  if (outcome?.kind === "refused" && outcome.code === "SOURCE_PENDING") return { ...artifact, status: "pending", code: outcome.code, detail: outcome.detail, indices: [] }
   if (outcome?.kind === "refused") return { ...artifact, status: "refused", code: outcome.code, detail: outcome.detail, indices: [] }
   return { ...artifact, status: "pending", code: "OBSERVING", detail: "the node is fetching it from its registry", indices: [] }
 }
