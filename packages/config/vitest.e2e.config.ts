@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 /** Milliseconds for one scenario: real package managers, real processes, on a loaded machine with two cores. */
 const SCENARIO_MS_MAX = 300_000
 
-// Whole-system scenarios: one file after the other, for they start processes and measure nothing.
+// Whole-system scenarios: they start processes, share nothing but caches that are renamed into place, and measure nothing.
 // `vitest run --config ../packages/config/vitest.e2e.config.ts --root test-e2e`
 // eslint-disable-next-line import/no-default-export -- vitest reads the default export
 export default defineConfig({
@@ -13,8 +13,8 @@ export default defineConfig({
     include: ["**/*.e2e.ts"],
     exclude: ["**/node_modules/**"],
     reporters: ["verbose", ["json", { outputFile: ".test-report.json" }]],
-    fileParallelism: false,
-    maxWorkers: 1,
+    // Much of a scenario is waiting for processes: two at a time take two thirds of the time.
+    maxWorkers: 2,
     testTimeout: SCENARIO_MS_MAX,
     hookTimeout: SCENARIO_MS_MAX,
     teardownTimeout: 30_000,

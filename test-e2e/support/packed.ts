@@ -31,11 +31,21 @@ export async function packAll(): Promise<Packed[]> {
     const fresh = mkdtempSync(join(cacheFolder("tmp"), "packed-"))
     await buildAndPack(fresh)
     // Somebody edited while it was built: what was packed belongs to neither digest.
-    if (sourcesDigest() === digest && !existsSync(folder)) renameSync(fresh, folder)
+    if (sourcesDigest() === digest) moveTo(fresh, folder)
     else rmSync(fresh, { recursive: true })
     if (existsSync(folder)) return readPacked(folder)
   }
   throw new Error(`the sources changed during each of ${TRIES_MAX} builds`)
+}
+
+/** Another file of the same run may have been faster; what it packed is the same. */
+function moveTo(fresh: string, folder: string): void {
+  try {
+    renameSync(fresh, folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error
+    rmSync(fresh, { recursive: true })
+  }
 }
 
 async function buildAndPack(to: string): Promise<void> {
