@@ -8,7 +8,7 @@ import type { Crypto } from "../../crypto.ts"
 import { isVouchsafeError, shown } from "../../errors.ts"
 import { checkInclusion, leafHashOfText } from "../../merkle.ts"
 import type { ArtifactFacts } from "../artifact-facts.ts"
-import { artifactKey } from "../evidence.ts"
+import type { ArtifactName } from "../evidence.ts"
 import { type Head, headChecker } from "../head.ts"
 import type { Roster, RosterNode } from "../roster.ts"
 import { type Lock, lockRoot } from "./lock.ts"
@@ -61,7 +61,7 @@ export interface NoticesFloor {
 
 /** A lock whose proofs were checked against a roster at a time. */
 export interface OpenedLock {
-  /** By {@link artifactKey}. */
+  /** By purl, of which a lock has each once. {@link lockedOf} asks for the registry too. */
   readonly artifacts: ReadonlyMap<string, LockedArtifact>
   readonly words: readonly LockWord[]
   /** The same by the origin of the node's present log. */
@@ -203,9 +203,15 @@ function artifactsOf({ lines }: Lock, words: readonly LockWord[]): ReadonlyMap<s
   const artifacts = new Map<string, LockedArtifact>()
   for (const [line, { facts, bundled }] of lines.artifacts.entries()) {
     const { words: own, operators, timeSeconds } = words.every(({ bits }) => bits[line] === true) ? all : partOf(words, line, sets)
-    artifacts.set(artifactKey(facts), { line, facts, bundled, words: own, operators, timeSeconds })
+    artifacts.set(facts.purl, { line, facts, bundled, words: own, operators, timeSeconds })
   }
   return artifacts
+}
+
+/** What a lock says of an artifact. A purl is a text with its hash at hand, where a key would be put together for each question. */
+export function lockedOf(lock: OpenedLock | undefined, { purl, registry }: ArtifactName): LockedArtifact | undefined {
+  const found = lock?.artifacts.get(purl)
+  return found?.facts.registry === registry ? found : undefined
 }
 
 type WordSet = Pick<LockedArtifact, "words" | "operators" | "timeSeconds">

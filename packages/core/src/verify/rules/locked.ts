@@ -6,7 +6,7 @@
  */
 import { DAY_SECONDS } from "../calendar.ts"
 import { artifactKey } from "../evidence.ts"
-import type { LockedArtifact, OpenedLock } from "../lock/open.ts"
+import { type LockedArtifact, lockedOf, type OpenedLock } from "../lock/open.ts"
 import type { LogView, SeenArtifact } from "../log-view.ts"
 import type { Policy } from "../policy.ts"
 import type { ArtifactRequest, Finding } from "../verdict.ts"
@@ -16,8 +16,8 @@ import type { Obstacle, Tally } from "./tally.ts"
 const HINT_LOCK = "run `vouchsafe lock` where the nodes can be reached"
 
 /** What a node says of an artifact: its statement, or else the word of its operator in the lock, whose line about the artifact is `locked`. */
-export function seenBy({ lock }: Pick<DecisionContext, "lock">, view: LogView, key: string, locked: LockedArtifact | undefined): SeenArtifact | undefined {
-  const said = view.observations.get(key)
+export function seenBy({ lock }: Pick<DecisionContext, "lock">, view: LogView, request: ArtifactRequest, locked: LockedArtifact | undefined): SeenArtifact | undefined {
+  const said = view.observations.size === 0 ? undefined : view.observations.get(artifactKey(request))
   if (said !== undefined || locked === undefined) return said
   const word = lock?.wordByLog.get(view.node.log.name)
   if (word === undefined || word.bits[locked.line] !== true) return undefined
@@ -78,7 +78,7 @@ export function lockAgeFindings({ now, lockAges }: DecisionContext, { lockTimes,
 /** Why a lock does not carry an artifact that nobody else vouches for either; undefined where its absence is not what is missing. */
 export function lockShortfall({ lock, threshold, views }: DecisionContext, request: ArtifactRequest, tally: Tally): Pick<Finding, "code" | "message" | "hint"> | undefined {
   if (lock === undefined) return undefined
-  const line = lock.artifacts.get(artifactKey(request))
+  const line = lockedOf(lock, request)
   const mayCure = [...tally.missing.values()].filter(({ why }) => why === "unreachable" || why === "stale" || why === "lock" || why === "silent")
   if (tally.counted.size + mayCure.length < threshold) return undefined
   // A package that the lock does not know is for the nodes to say: that they could not be asked is what is wrong then.

@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 import { artifactKey } from "../evidence.ts"
+import { lockedOf } from "../lock/open.ts"
 import type { LogView, SeenArtifact, SeenRebuild } from "../log-view.ts"
 import type { Rebuild } from "../rebuild.ts"
 import type { ArtifactRequest, Finding, RebuildClaim } from "../verdict.ts"
@@ -33,6 +34,8 @@ export interface RebuildsView {
 const NONE: RebuildsView = { all: [], agreeing: [], isReached: false }
 
 export function viewRebuilds(context: DecisionContext, request: ArtifactRequest): RebuildsView {
+  // Most logs that answer an install hold none.
+  if (context.views.every(({ rebuilds }) => rebuilds.size === 0)) return NONE
   const byOperator = new Map<string, OperatorRebuild>()
   const key = artifactKey(request)
   for (const view of context.views) {
@@ -58,9 +61,8 @@ function newestOf(seen: readonly SeenRebuild[] | undefined, sha512: string | und
 }
 
 function isCounted(context: DecisionContext, view: LogView, request: ArtifactRequest, rebuild: Rebuild): boolean {
-  const key = artifactKey(request)
-  const locked = context.lock?.artifacts.get(key)
-  return rebuild.match !== "none" && staleness(context, view, request, locked) === undefined && isShown(rebuild, seenBy(context, view, key, locked))
+  const locked = lockedOf(context.lock, request)
+  return rebuild.match !== "none" && staleness(context, view, request, locked) === undefined && isShown(rebuild, seenBy(context, view, request, locked))
 }
 
 /** The level must be the one that the node's own observation of the published bytes shows beside the rebuild (rebuild.md 4). */

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { artifactKey } from "../evidence.ts"
-import type { LockedArtifact } from "../lock/open.ts"
+import { type LockedArtifact, lockedOf } from "../lock/open.ts"
 import type { LogView, SeenArtifact } from "../log-view.ts"
 import { LOCKSET_TYPE, OBSERVATION_TYPE } from "../statement-text.ts"
 import type { ArtifactRequest, Claim, Finding } from "../verdict.ts"
@@ -38,16 +38,22 @@ export interface Tally {
   readonly isCarried: boolean
 }
 
+/** A tally while it is made. Most requests have nothing to note in three of its maps, and thousands are judged at a time: these begin as one that nobody writes to. */
+type Counting = { -readonly [K in "missing" | "lockTimes" | "objections"]: Tally[K] } & Omit<Tally, "isCarried" | "missing" | "lockTimes" | "objections">
+const NO_MISSING: Tally["missing"] = new Map()
+const NO_TIMES: Tally["lockTimes"] = new Map()
+const NO_OBJECTIONS: Tally["objections"] = new Map()
+
 export function count(context: DecisionContext, request: ArtifactRequest, standard: Standard): Tally {
-  const tally: Omit<Tally, "isCarried"> = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), lockTimes: new Map(), objections: new Map() }
-  const key = artifactKey(request)
-  const locked = context.lock?.artifacts.get(key)
+  const tally: Counting = { claims: [], counted: new Map(), missing: NO_MISSING, observed: new Map(), lockTimes: NO_TIMES, objections: NO_OBJECTIONS }
+  const locked = lockedOf(context.lock, request)
   for (const view of context.views) {
     const operator = view.node.operator
-    const seen = seenBy(context, view, key, locked)
+    const seen = seenBy(context, view, request, locked)
     if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.facts.sha512)
-    const obstacle = obstacleTo(context, view, seen, request, key, locked) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, standard)
+    const obstacle = obstacleTo(context, view, seen, request, locked) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, standard)
     if (obstacle !== undefined) {
+      if (tally.missing === NO_MISSING) tally.missing = new Map()
       tally.missing.set(operator, obstacle)
       continue
     }
@@ -56,9 +62,12 @@ export function count(context: DecisionContext, request: ArtifactRequest, standa
     if (other === undefined || observedAt < other.observedAt) tally.counted.set(operator, seen as SeenArtifact)
     tally.claims.push({ operator, origin, index, predicateType: isLocked(seen as SeenArtifact) ? LOCKSET_TYPE : OBSERVATION_TYPE, checkpointTime, bundled })
     const lockTime = context.stale.has(view) ? lockTimeOf(context, view) : undefined
-    if (lockTime !== undefined) tally.lockTimes.set(operator, lockTime)
+    if (lockTime !== undefined) {
+      if (tally.lockTimes === NO_TIMES) tally.lockTimes = new Map()
+      tally.lockTimes.set(operator, lockTime)
+    }
   }
-  for (const operator of tally.counted.keys()) tally.missing.delete(operator)
+  if (tally.missing.size > 0) for (const operator of tally.counted.keys()) tally.missing.delete(operator)
   return { ...tally, isCarried: tally.counted.size >= context.threshold && absentAttesters(tally, standard.demands).length === 0 }
 }
 
@@ -68,10 +77,10 @@ export function absentAttesters({ counted }: Pick<Tally, "counted">, { binding }
 }
 
 /** The first thing that keeps this node's word from counting; undefined when it counts, rules aside. */
-function obstacleTo(context: DecisionContext, view: LogView, seen: SeenArtifact | undefined, request: ArtifactRequest, key: string, locked: LockedArtifact | undefined): Obstacle | undefined {
+function obstacleTo(context: DecisionContext, view: LogView, seen: SeenArtifact | undefined, request: ArtifactRequest, locked: LockedArtifact | undefined): Obstacle | undefined {
   if (view.misbehavior !== undefined) return { why: "invalid", detail: view.misbehavior }
   if (seen === undefined) {
-    const status = view.statuses.get(key)
+    const status = view.statuses.get(artifactKey(request))
     if (view.problems[0] !== undefined) return { why: "invalid", detail: view.problems[0] }
     if (!view.reached) return { why: "unreachable", detail: view.failure?.message ?? "did not answer" }
     if (status?.status === "pending") return { why: "pending", detail: status.detail ?? "is still observing it" }
@@ -108,12 +117,13 @@ function staleNotices(context: Pick<DecisionContext, "now" | "policy">, view: Lo
 }
 
 /** Notes what speaks against a statement, and gives the first that keeps it from counting. */
-function ruleAgainst(context: DecisionContext, tally: Omit<Tally, "isCarried">, operator: string, seen: SeenArtifact, request: ArtifactRequest, standard: Standard): Obstacle | undefined {
+function ruleAgainst(context: DecisionContext, tally: Counting, operator: string, seen: SeenArtifact, request: ArtifactRequest, standard: Standard): Obstacle | undefined {
   let obstacle: Obstacle | undefined
   for (const objection of objectionsTo(seen, standard)) {
     const { rule } = objection
     const severity = severityOf(standard.demands.rules, rule)
     if (severity === "off") continue
+    if (tally.objections === NO_OBJECTIONS) tally.objections = new Map()
     note(tally.objections, operator, objection)
     if (severity === "deny" && objection.denies && obstacle === undefined && !isExcepted(context, request, rule)) obstacle = { why: "rule", detail: `has a statement that ${rule} refuses` }
   }
