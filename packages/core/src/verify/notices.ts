@@ -63,10 +63,7 @@ function dayOf(notice: Notice): number {
   return Math.floor(notice.time / DAY_SECONDS)
 }
 
-const NONE: readonly ActiveNotice[] = []
-
 /** The notices about one artifact. */
 export function noticesOf(index: NoticeIndex, artifact: ArtifactName): readonly ActiveNotice[] {
-  // Mostly there is none at all, and a key costs more than to find that out.
-  return index.size === 0 ? NONE : index.get(artifactKey(artifact)) ?? NONE
+  return index.get(artifactKey(artifact)) ?? []
 }

@@ -3,20 +3,20 @@
  *
  * @packageDocumentation
  */
-import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
-import { chmodSync } from "node:fs"
-import { DatabaseSync, type SQLOutputValue } from "node:sqlite"
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import { onDisk, openTables, type Tables } from "../state/database.ts"
 import type { BuildRequest, BuildSource } from "./request.ts"
 
-/** Version of the tables below, kept in the file. */
-const SCHEMA_VERSION = 1
-const TABLES = `
+const TABLES: Tables = {
+  version: 1, durable: true, hint: "it was written by another version of this program",
+  sql: `
 CREATE TABLE builds (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, purl TEXT NOT NULL, registry TEXT NOT NULL, source TEXT NOT NULL,
   requester TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, queuedAt INTEGER NOT NULL, startedAt INTEGER, finishedAt INTEGER,
   statement TEXT, outcome TEXT);
 CREATE INDEX buildsByState ON builds (state, number);
 CREATE INDEX buildsByRequester ON builds (requester, queuedAt);
-`
+`,
+}
 
 export const BUILD_STATES = ["queued", "running", "done", "failed"] as const
 /** queued → running → done or failed; running → queued when the node ended meanwhile. */
@@ -76,21 +76,7 @@ export interface BuildStore {
 
 /** Opens the file, making it where there is none. @throws VouchsafeError DISK, STATE_UNSAFE for tables of another version. */
 export function openBuildStore(path: string): BuildStore {
-  return guarded(path, () => {
-    const database = new DatabaseSync(path)
-    try {
-      chmodSync(path, 0o600)
-      // The data folder is held by this process; nobody else opens the file.
-      database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON")
-      const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"])
-      if (version === 0) database.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`)
-      else if (version !== SCHEMA_VERSION) throw new VouchsafeError("STATE_UNSAFE", `${path} has tables of version ${version}, expected ${SCHEMA_VERSION}`, { hint: "it was written by another version of this program" })
-      return storeOver(database, path)
-    } catch (error) {
-      database.close()
-      throw error
-    }
-  })
+  return onDisk(path, () => openTables(path, TABLES, (database) => storeOver(database, path)))
 }
 
 function storeOver(database: DatabaseSync, path: string): BuildStore {
@@ -110,7 +96,7 @@ function storeOver(database: DatabaseSync, path: string): BuildStore {
     old: sql("SELECT id FROM builds WHERE state IN ('done', 'failed') AND (finishedAt < ? OR number NOT IN (SELECT number FROM builds WHERE state IN ('done', 'failed') ORDER BY number DESC LIMIT ?))"),
     remove: sql("DELETE FROM builds WHERE id = ?"),
   }
-  const run = <T>(work: () => T): T => guarded(path, work)
+  const run = <T>(work: () => T): T => onDisk(path, work)
   const one = (row: Record<string, SQLOutputValue> | undefined): Build | undefined => (row === undefined ? undefined : buildIn(row))
   return {
     add: ({ id, purl, registry, source, requester, queuedAt }) => run(() => void statements.add.run(id, purl, registry, sourceText(source), requester, queuedAt)),
@@ -156,14 +142,5 @@ function buildIn(row: Record<string, SQLOutputValue>): Build {
     queuedAt: Number(row["queuedAt"]), startedAt: number("startedAt"), finishedAt: number("finishedAt"),
     statement: typeof row["statement"] === "string" ? row["statement"] : null,
     outcome: typeof outcome === "string" ? JSON.parse(outcome) as BuildOutcome : null,
-  }
-}
-
-function guarded<T>(path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    if (isVouchsafeError(cause)) throw cause
-    throw new VouchsafeError("DISK", `${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
 }

@@ -3,21 +3,22 @@
  *
  * @packageDocumentation
  */
-import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import type { HistoryStore, ListedVersion } from "@vouchsafe/ports"
-import { chmodSync } from "node:fs"
-import { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
+import { onDisk, openTables, type Tables } from "../state/database.ts"
 import { FORGOTTEN_SHARE, PACKAGES_REMEMBERED_MAX, RELEASES_PER_PACKAGE_MAX, RELEASES_REMEMBERED_MAX } from "./limits.ts"
 
-/** Version of the tables below, kept in the file. */
-const SCHEMA_VERSION = 1
-const TABLES = `
+// A crash may lose the last readings and nothing else.
+const TABLES: Tables = {
+  version: 1, durable: false, hint: "remove it: the node goes on without what it remembers",
+  sql: `
 CREATE TABLE packages (number INTEGER PRIMARY KEY, registry TEXT NOT NULL, name TEXT NOT NULL, readAt INTEGER NOT NULL, versions TEXT NOT NULL, UNIQUE (registry, name));
 CREATE INDEX packagesByReading ON packages (readAt);
 CREATE TABLE releases (registry TEXT NOT NULL, publisher TEXT NOT NULL, publishedAt INTEGER NOT NULL, package INTEGER NOT NULL,
   PRIMARY KEY (registry, publisher, publishedAt, package)) WITHOUT ROWID;
 CREATE INDEX releasesByPackage ON releases (package);
-`
+`,
+}
 
 /** The versions of the last reading: Unix seconds of the reading before their first one, 0 for those that every reading listed. */
 type Remembered = readonly (readonly [version: string, notBefore: number])[]
@@ -32,21 +33,7 @@ const BOUNDS: HistoryBounds = { packages: PACKAGES_REMEMBERED_MAX, releases: REL
 
 /** Opens the file, making it where there is none. @throws VouchsafeError DISK, STATE_UNSAFE for tables of another version. */
 export function openHistoryStore(path: string, bounds: HistoryBounds = BOUNDS): HistoryStore & { close(): void } {
-  return guarded(path, () => {
-    const database = new DatabaseSync(path)
-    try {
-      chmodSync(path, 0o600)
-      // A crash may lose the last readings and nothing else.
-      database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL")
-      const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"])
-      if (version === 0) database.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`)
-      else if (version !== SCHEMA_VERSION) throw new VouchsafeError("STATE_UNSAFE", `${path} has tables of version ${version}, expected ${SCHEMA_VERSION}`, { hint: "remove it: the node goes on without what it remembers" })
-      return storeOver(database, path, bounds)
-    } catch (error) {
-      database.close()
-      throw error
-    }
-  })
+  return onDisk(`history ${path}`, () => openTables(path, TABLES, (database) => storeOver(database, path, bounds)))
 }
 
 function storeOver(database: DatabaseSync, path: string, bounds: HistoryBounds): HistoryStore & { close(): void } {
@@ -129,14 +116,5 @@ function inTransaction<T>(database: DatabaseSync, work: () => T): T {
 }
 
 async function settled<T>(path: string, work: () => T): Promise<T> {
-  return guarded(path, work)
-}
-
-function guarded<T>(path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (cause) {
-    if (isVouchsafeError(cause)) throw cause
-    throw new VouchsafeError("DISK", `history ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-  }
+  return onDisk(`history ${path}`, work)
 }

@@ -14,14 +14,11 @@ import { severityOf } from "./ruleset.ts"
 export function conflictFindings(context: DecisionContext, request: ArtifactRequest, { rules }: Demands, observed: ReadonlyMap<string, string>): Finding[] {
   const rule = severityOf(rules, "DIGEST_CONFLICT")
   if (request.sha512 === undefined || rule === "off") return []
-  const notices = noticesOf(context.notices, request)
-  const isAgreed = isSame(observed.values())
-  if (isAgreed && notices.length === 0) return []
   const disagreeing = new Set<string>()
-  if (!isAgreed) {
+  if (new Set(observed.values()).size > 1) {
     for (const [operator, sha512] of observed) if (sha512 !== request.sha512) disagreeing.add(operator)
   }
-  for (const notice of notices) {
+  for (const notice of noticesOf(context.notices, request)) {
     if (notice.notice === "conflict" && (notice.sha512 === request.sha512 || notice.other === request.sha512)) disagreeing.add(notice.operator)
   }
   if (disagreeing.size === 0) return []
@@ -35,12 +32,6 @@ export function conflictFindings(context: DecisionContext, request: ArtifactRequ
     found: [...observed].filter(([operator]) => disagreeing.has(operator)).map(([operator, sha512]) => `${operator}: ${sha512}`).join("; "),
     hint: `somebody is served something else: the registry, the network between, or an operator that lies; ${explainHint(request.purl)}`,
   }]
-}
-
-function isSame(texts: Iterable<string>): boolean {
-  let first: string | undefined
-  for (const text of texts) if (text !== (first ??= text)) return false
-  return true
 }
 
 /** Withdrawals of these bytes by operators, and by the lists that the policy subscribes to. */

@@ -15,11 +15,8 @@ export interface ProvenanceView {
   readonly isReached: boolean
 }
 
-const NONE: ProvenanceView = { claim: undefined, isReached: false }
-
 /** Groups the counted operators by what they verified. Of groups of one size the first in the roster's order is shown. */
 export function viewProvenance(threshold: number, counted: ReadonlyMap<string, SeenArtifact>): ProvenanceView {
-  if (![...counted.values()].some(({ facts }) => facts.provenance !== null)) return NONE
   const groups = new Map<string, ProvenanceClaim & { readonly saidBy: string[] }>()
   for (const [operator, { facts: { provenance } }] of counted) {
     if (provenance === null) continue
