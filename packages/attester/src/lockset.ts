@@ -8,7 +8,7 @@
  */
 import {
   type Bytes, type Crypto, equalBytes, formatLockLine, formatLockset, hexEncode, isVouchsafeError, leafHashOfText, lockLineOf, LOCK_LINES_MAX, type Lockset, type LocksetRequest, type NoticesHead,
-  type Observation, parseLockLine, parseLockset, parseOwnEntry, resolveObservation, rootOfLeaves, shown, utf8Decode, utf8Encode, VouchsafeError,
+  type Observation, parseLockLine, parseLockset, parseOwnEntry, resolveObservation, rootOfLeaves, shown, unlessMalformed, utf8Decode, utf8Encode, VouchsafeError,
 } from "@vouchsafe/core"
 import type { AbortSignalLike, BlobStore, Clock, StatementLog } from "@vouchsafe/ports"
 import { logKey } from "./artifact.ts"
@@ -79,7 +79,7 @@ export function createLocksets(options: LocksetsOptions): Locksets {
     const known = derived.get(key)
     if (known !== undefined) return known
     const observation = await ownObservation(options, { purl, registry })
-    const line = observation === undefined ? undefined : orUndefined(() => formatLockLine(lockLineOf(observation), base))
+    const line = observation === undefined ? undefined : unlessMalformed(() => formatLockLine(lockLineOf(observation), base))
     if (line === undefined) return undefined
     derived.set(key, line)
     if (derived.size > DERIVED_MAX) derived.delete(derived.keys().next().value as string)
@@ -158,7 +158,7 @@ async function ownObservation({ log, blobs }: LocksetsOptions, artifact: { reado
   const entry = parseOwnEntry(utf8Decode(await log.entry(found.index)))
   const body = entry.kind === "by-digest" ? await blobs.get(entry.sha256) : undefined
   const bodies = new Map(entry.kind === "by-digest" && body !== undefined ? [[entry.sha256, utf8Decode(body)]] : [])
-  const observation = orUndefined(() => resolveObservation(entry, bodies))
+  const observation = unlessMalformed(() => resolveObservation(entry, bodies))
   return observation?.registry === artifact.registry ? observation : undefined
 }
 
@@ -167,7 +167,7 @@ async function findFresh(log: StatementLog, wanted: Lockset): Promise<MadeLockse
   const index = (await log.indicesByKey(locksetKey(wanted))).at(-1)
   if (index === undefined) return undefined
   const entry = utf8Decode(await log.entry(index))
-  const lockset = orUndefined(() => parseLockset(entry))
+  const lockset = unlessMalformed(() => parseLockset(entry))
   if (lockset === undefined || lockset.log !== wanted.log || lockset.roster !== wanted.roster) return undefined
   const age = wanted.time - lockset.time
   const isSame = lockset.count === wanted.count && lockset.bits.every((bit, i) => bit === wanted.bits[i]) && areSame(lockset.notices, wanted.notices)
@@ -179,16 +179,6 @@ function areSame(a: readonly NoticesHead[], b: readonly NoticesHead[]): boolean 
     const other = b[i] as NoticesHead
     return head.log === other.log && head.size === other.size && equalBytes(head.root, other.root)
   })
-}
-
-/** What cannot be read, or written as a line, is none of this attester's words. */
-function orUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (isVouchsafeError(error) && error.kind === "input") return undefined
-    throw error
-  }
 }
 
 function malformed(why: string, cause?: unknown): VouchsafeError {

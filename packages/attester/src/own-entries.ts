@@ -1,4 +1,4 @@
-import { type Crypto, hexEncode, isVouchsafeError, type Observation, type OwnEntry, parseNotice, parseOwnEntry, resolveObservation, utf8Decode } from "@vouchsafe/core"
+import { type Crypto, hexEncode, type Observation, type OwnEntry, parseNotice, parseOwnEntry, resolveObservation, unlessMalformed, utf8Decode } from "@vouchsafe/core"
 import type { BlobStore, StatementLog } from "@vouchsafe/ports"
 import { type Artifact, logKey } from "./artifact.ts"
 
@@ -71,11 +71,6 @@ export async function readNotice(log: StatementLog, index: number): Promise<OwnN
 
 async function readEntry<T>(log: OwnLog, index: number, parse: (text: string) => T): Promise<T | undefined> {
   const bytes = await log.entry(index)
-  try {
-    return parse(utf8Decode(bytes))
-  } catch (error) {
-    // Somebody else's statement, or another kind of our own: neither is what is looked for.
-    if (isVouchsafeError(error) && error.kind === "input") return undefined
-    throw error
-  }
+  // Somebody else's statement, or another kind of our own: neither is what is looked for.
+  return unlessMalformed(() => parse(utf8Decode(bytes)))
 }

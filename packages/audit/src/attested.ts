@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import type { CheckResult } from "@vouchsafe/client"
-import { artifactKey, factsOf, hexEncode, isVouchsafeError, LOCKSET_TYPE, type LogEvidence, type Observation, OBSERVATION_TYPE, parseOwnEntry, resolveObservation, utf8Encode, type Verdict } from "@vouchsafe/core"
+import { artifactKey, factsOf, LOCKSET_TYPE, type LogEvidence, type Observation, observationIn, OBSERVATION_TYPE, type Verdict } from "@vouchsafe/core"
 import { nodeCrypto } from "@vouchsafe/client/node"
 import type { Attested } from "./types.ts"
 
@@ -63,7 +63,7 @@ function observationsIn(evidence: readonly LogEvidence[], indices: ReadonlySet<n
       for (const [i, index] of batch.indices.entries()) {
         const text = batch.entries[i]
         if (text === undefined || !indices.has(index)) continue
-        const observation = observationOf(text, batch.bodies)
+        const observation = observationIn(nodeCrypto, text, batch.bodies)
         if (observation === undefined) continue
         const key = `${observation.log} ${index}`
         const other = texts.get(key)
@@ -78,15 +78,4 @@ function observationsIn(evidence: readonly LogEvidence[], indices: ReadonlySet<n
     }
   }
   return found
-}
-
-function observationOf(text: string, bodies: readonly string[]): Observation | undefined {
-  try {
-    const entry = parseOwnEntry(text)
-    const byDigest = entry.kind === "by-digest" ? new Map(bodies.map((body) => [hexEncode(nodeCrypto.sha256(utf8Encode(body))), body])) : new Map<string, string>()
-    return resolveObservation(entry, byDigest)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
 }

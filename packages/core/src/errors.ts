@@ -130,6 +130,16 @@ export function unlessRefused<T>(read: () => T): T | undefined {
   }
 }
 
+/** The same where only bad bytes are nothing: a world that failed, or a log that lied, is still thrown. */
+export function unlessMalformed<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (isVouchsafeError(error) && error.kind === "input") return undefined
+    throw error
+  }
+}
+
 /**
  * Tells whether `error` is a {@link VouchsafeError}, also one made by another installed copy of this package.
  * With `code`, also that it carries this code.

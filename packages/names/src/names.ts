@@ -50,7 +50,6 @@ export function createNames({ list, used = [] }: NamesOptions = {}): Names {
 
 let shipped: NameList | undefined
 let shippedIndex: Catalog | undefined
-let shippedSet: ReadonlySet<string> | undefined
 
 /** The list that comes with this package. */
 export function shippedNames(): NameList {
@@ -64,8 +63,7 @@ function shippedCatalog(): Catalog {
 
 function shippedHas(list: NameList | undefined, name: string): boolean {
   if (list !== undefined) return list.names.some((one) => one.name === name)
-  shippedSet ??= new Set(shippedNames().names.map((one) => one.name))
-  return shippedSet.has(name)
+  return shippedCatalog().names.has(name)
 }
 
 function withUsed(names: readonly PopularName[], inUse: ReadonlySet<string>): readonly PopularName[] {

@@ -1,4 +1,4 @@
-import { type ArtifactFacts, artifactKey, hexEncode, isVouchsafeError, parseOwnEntry, resolveObservation, utf8Encode, type Crypto, type LogEvidence, type Observation, type Verdict } from "@vouchsafe/core"
+import { type ArtifactFacts, artifactKey, observationIn, type Crypto, type LogEvidence, type Verdict } from "@vouchsafe/core"
 import { isSameContents, type Contents } from "./contents.ts"
 
 /** The contents of what a lock vouches for, as far as its line says; undefined for another digest than the verdict's. */
@@ -17,7 +17,7 @@ export function servedDigests(evidence: readonly LogEvidence[], crypto: Crypto):
   const served = new Map<string, Set<string>>()
   for (const { entries, bodies } of evidence.flatMap((log) => log.batches)) {
     for (const text of entries) {
-      const observation = observationOf({ text, bodies }, crypto)
+      const observation = observationIn(crypto, text, bodies)
       if (observation === undefined) continue
       const key = artifactKey(observation)
       served.set(key, (served.get(key) ?? new Set()).add(observation.sha512))
@@ -37,7 +37,7 @@ export function attestedContents(verdict: Verdict, evidence: readonly LogEvidenc
     const entries = entriesAt(evidence, operator, origin, index)
     const [entry] = entries
     if (entry === undefined || entries.some(({ text }) => text !== entry.text)) return undefined
-    const observation = observationOf(entry, crypto)
+    const observation = observationIn(crypto, entry.text, entry.bodies)
     if (observation === undefined || observation.purl !== verdict.purl || observation.sha512 !== verdict.sha512) return undefined
     const contents = { h1: observation.contents.h1, executables: observation.contents.executables }
     if (agreed !== undefined && !isSameContents(agreed, contents)) return undefined
@@ -51,15 +51,4 @@ function entriesAt(evidence: readonly LogEvidence[], operator: string, origin: s
     const text = entries[indices.indexOf(index)]
     return text === undefined ? [] : [{ text, bodies }]
   })
-}
-
-function observationOf({ text, bodies }: FoundEntry, crypto: Crypto): Observation | undefined {
-  try {
-    const entry = parseOwnEntry(text)
-    const byDigest = entry.kind === "by-digest" ? new Map(bodies.map((body) => [hexEncode(crypto.sha256(utf8Encode(body))), body])) : new Map<string, string>()
-    return resolveObservation(entry, byDigest)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
 }

@@ -1,6 +1,5 @@
 /** Bounds and spans of what is compared with earlier versions. @packageDocumentation */
-
-const DAY_SECONDS = 86_400
+import { DAY_SECONDS } from "@vouchsafe/core"
 
 /** A version that has been there for so long when the next one came had been looked at; a newer one may be part of the same attack. */
 export const STOOD_SECONDS = 7 * DAY_SECONDS

@@ -3,11 +3,10 @@
  *
  * @packageDocumentation
  */
-import { BOUND_CODES, displayName, type Exception, EXCEPTION_NOTICE_SECONDS, EXCEPTION_SECONDS_MAX, NEVER_EXCEPTED, type Policy, shown, VERDICT_CODES, type VerdictCode } from "@vouchsafe/core"
+import { DAY_SECONDS, BOUND_CODES, displayName, type Exception, EXCEPTION_NOTICE_SECONDS, EXCEPTION_SECONDS_MAX, NEVER_EXCEPTED, type Policy, shown, VERDICT_CODES, type VerdictCode } from "@vouchsafe/core"
 import type { WrittenException } from "@vouchsafe/client/node"
 import { usage } from "../usage.ts"
 
-const DAY_SECONDS = 86_400
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 
 /** Every code that an exception may cover. */

@@ -1,11 +1,10 @@
 import { findConfig, httpTransport, type KeptList, readList, readPolicy, systemClock, writeList } from "@vouchsafe/client/node"
-import { escapeForDisplay, isVouchsafeError, type Policy } from "@vouchsafe/core"
+import { DAY_SECONDS, escapeForDisplay, isVouchsafeError, type Policy } from "@vouchsafe/core"
 import { type CliIo, EXIT } from "../io.ts"
 import { gatherList } from "../lists/source.ts"
 import { diskError, exitOf, printJson, printLines, say, table } from "../output.ts"
 import type { Register } from "./types.ts"
 
-const DAY_SECONDS = 86_400
 const NONE = "vouchsafe.json subscribes to no lists"
 
 /** `lists update` and `lists show`: known-malicious packages that the policy subscribes to. */

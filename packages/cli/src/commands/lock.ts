@@ -1,5 +1,5 @@
 import { LOCK_NAME, openProject, type Project, readLockFile, writeLockFile } from "@vouchsafe/client/node"
-import { displayName, escapeForDisplay } from "@vouchsafe/core"
+import { DAY_SECONDS, displayName, escapeForDisplay } from "@vouchsafe/core"
 import { dirname, join, resolve } from "node:path"
 import { findLockfile, formatLockfileReport } from "../check/lockfile.ts"
 import { registriesOf } from "../check/registries.ts"
@@ -26,7 +26,6 @@ interface Flags {
 const WAIT_MS_MAX = 1_800_000
 /** Names listed before the rest is only counted. */
 const NAMES_SHOWN_MAX = 10
-const DAY_SECONDS = 86_400
 
 /** `lock [LOCKFILE]`: writes or refreshes `vouchsafe.lock`. */
 export const registerLock: Register = (program, io, done) => {

@@ -1,4 +1,4 @@
-import { isVouchsafeError, type LogEvidence, type Notice, parseNotice } from "@vouchsafe/core"
+import { type LogEvidence, parseNotice, unlessRefused } from "@vouchsafe/core"
 
 /** A notice about an artifact, with what became of it. */
 export interface SaidNotice {
@@ -15,7 +15,7 @@ export interface SaidNotice {
 /** The whole history of notices about an artifact, those that were taken back too. As the mirrors have them: what is in force is in the verdict. */
 export function noticesAbout(evidence: readonly LogEvidence[], purl: string, registry: string): SaidNotice[] {
   return evidence.flatMap(({ operator, notices }) => {
-    const said = (notices?.entries ?? []).map(readable)
+    const said = (notices?.entries ?? []).map((text) => unlessRefused(() => parseNotice(text)))
     return said.flatMap((notice, index): SaidNotice[] => {
       if (notice?.purl !== purl || notice.registry !== registry || notice.notice === "reversal") return []
       const at = said.findIndex((other, i) => i > index && other?.notice === "reversal" && other.reverses === index && other.purl === purl && other.sha512 === notice.sha512)
@@ -26,13 +26,4 @@ export function noticesAbout(evidence: readonly LogEvidence[], purl: string, reg
       }]
     })
   })
-}
-
-function readable(text: string): Notice | undefined {
-  try {
-    return parseNotice(text)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
 }

@@ -1,5 +1,5 @@
 import {
-  type Entry, type ForeignEntry, hexEncode, isVouchsafeError, type LogEvidence, type Observation, parseEntry, type Rebuild, resolveObservation, utf8Encode, type Verdict,
+  type Entry, type ForeignEntry, hexEncode, type LogEvidence, type Observation, observationOfEntry, parseEntry, type Rebuild, unlessRefused, type Verdict,
 } from "@vouchsafe/core"
 import { nodeCrypto } from "@vouchsafe/client/node"
 
@@ -78,7 +78,7 @@ function entriesOf(log: LogEvidence): ReadonlyMap<number, ReadEntry> {
   const entries = new Map<number, ReadEntry>()
   for (const { indices, entries: texts, bodies } of log.batches) {
     for (const [i, text] of texts.entries()) {
-      const entry = ifReadable(() => parseEntry(text))
+      const entry = unlessRefused(() => parseEntry(text))
       if (entry !== undefined) entries.set(indices[i] as number, { entry, bodies })
     }
   }
@@ -86,15 +86,5 @@ function entriesOf(log: LogEvidence): ReadonlyMap<number, ReadEntry> {
 }
 
 function observationOf(entry: Entry & { kind: "observation" | "by-digest" }, bodies: readonly string[]): Observation | undefined {
-  const byDigest = entry.kind === "observation" ? new Map<string, string>() : new Map(bodies.map((body) => [hexEncode(nodeCrypto.sha256(utf8Encode(body))), body]))
-  return ifReadable(() => resolveObservation(entry, byDigest))
-}
-
-function ifReadable<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
+  return unlessRefused(() => observationOfEntry(nodeCrypto, entry, bodies))
 }

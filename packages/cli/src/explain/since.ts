@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type ArtifactFacts, factsOf, type LockLine, npmNameOf, type Observation } from "@vouchsafe/core"
+import { type ArtifactFacts, DAY_SECONDS, factsOf, type LockLine, npmNameOf, type Observation } from "@vouchsafe/core"
 import { changesBetween } from "../lock/changes.ts"
 
 /** A comparison with an earlier version. */
@@ -41,7 +41,7 @@ const CHANGED: Readonly<Record<Observation["history"]["changed"][number], string
 
 function againstHistory({ history, upstream, packument }: Observation): string[] {
   const { previous, publisher, changed, scripts, gyp, dependencies, source, gap, lapsedDomains } = history
-  const days = gap === null ? 0 : Math.floor(gap / 86_400)
+  const days = gap === null ? 0 : Math.floor(gap / DAY_SECONDS)
   return [
     ...(publisher === "new" ? [`published by ${packument.publisher ?? "somebody"}, who never published it before`] : publisher === "maintainer" ? [`first release by its maintainer ${packument.publisher ?? ""}`] : []),
     ...changed.map((what) => CHANGED[what]),

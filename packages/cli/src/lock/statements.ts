@@ -1,6 +1,6 @@
 import { nodeCrypto } from "@vouchsafe/client/node"
 import {
-  type Bytes, checkInclusion, type EntryBatch, hexEncode, leafHashOfText, type LogEvidence, type LockProof, type Observation, parseCheckpoint, parseEntry, parseNote, resolveObservation, splitMulti, unlessRefused, utf8Encode,
+  bodiesByDigest, type Bytes, checkInclusion, type EntryBatch, leafHashOfText, type LogEvidence, type LockProof, type Observation, parseCheckpoint, parseEntry, parseNote, resolveObservation, splitMulti, unlessRefused,
 } from "@vouchsafe/core"
 
 /** Where a statement stands. */
@@ -40,7 +40,7 @@ export function statementsIn(evidence: readonly LogEvidence[]): Statements {
       return unlessRefused(() => {
         const entry = parseEntry(batch.entries[at] as string)
         if (entry.kind !== "observation" && entry.kind !== "by-digest") return undefined
-        return resolveObservation(entry, kept(bodies, batch, () => bodiesOf(batch)))
+        return resolveObservation(entry, kept(bodies, batch, () => bodiesByDigest(nodeCrypto, batch.bodies)))
       })
     },
     proof(place) {
@@ -51,14 +51,10 @@ export function statementsIn(evidence: readonly LogEvidence[]): Statements {
       if (proof === undefined) return undefined
       const entry = batch.entries[at] as string
       const byDigest = unlessRefused(() => parseEntry(entry))
-      const body = byDigest?.kind === "by-digest" ? kept(bodies, batch, () => bodiesOf(batch)).get(byDigest.sha256) : undefined
+      const body = byDigest?.kind === "by-digest" ? kept(bodies, batch, () => bodiesByDigest(nodeCrypto, batch.bodies)).get(byDigest.sha256) : undefined
       return { ...place, checkpoint: batch.checkpoint, entry, proof, ...(body === undefined ? {} : { body }) }
     },
   }
-}
-
-function bodiesOf({ bodies }: EntryBatch): ReadonlyMap<string, string> {
-  return new Map(bodies.map((body) => [hexEncode(nodeCrypto.sha256(utf8Encode(body))), body]))
 }
 
 /** The inclusion proof of each entry by itself; undefined where the joint one does not verify. */

@@ -1,3 +1,4 @@
+import { DAY_SECONDS } from "@vouchsafe/core"
 import { LOCK_NAME, type Project } from "@vouchsafe/client/node"
 import { existsSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
@@ -6,8 +7,6 @@ import { registriesOf } from "../check/registries.ts"
 import { readLockfile } from "../commands/lockfile.ts"
 import { standingOf } from "../lock/current.ts"
 import type { Finding } from "./finding.ts"
-
-const DAY_SECONDS = 86_400
 
 /** Whether the project's lock is what its lockfile needs. Asks nobody. @throws VouchsafeError as reading a lockfile does. */
 export async function checkLock(root: string, project: Project, env: Readonly<Record<string, string | undefined>>): Promise<Finding[]> {

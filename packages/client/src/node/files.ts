@@ -81,12 +81,12 @@ let temporaryCount = 0
 
 /**
  * Replaces a file whole or not at all: temporary file, (fsync,) rename(, fsync of the folder).
- * With `durable` the new content survives a power cut once this returns. @throws VouchsafeError DISK.
+ * With `durable` the new content survives a power cut once this returns. `mode` is the owner's alone by default; the person's umask takes from it. @throws VouchsafeError DISK.
  */
-export function writeFileAtomic(path: string, content: string | Uint8Array, options: { readonly durable: boolean }): void {
+export function writeFileAtomic(path: string, content: string | Uint8Array, options: { readonly durable: boolean, readonly mode?: number }): void {
   const temporary = `${path}.${process.pid}.${temporaryCount++}.${randomBytes(4).toString("hex")}.tmp`
   try {
-    const file = openSync(temporary, "wx", FILE_MODE)
+    const file = openSync(temporary, "wx", options.mode ?? FILE_MODE)
     try {
       writeWhole(file, typeof content === "string" ? Buffer.from(content, "utf8") : content)
       if (options.durable) fsyncSync(file)

@@ -3,12 +3,11 @@
  *
  * @packageDocumentation
  */
-import { randomBytes } from "node:crypto"
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { statSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { isVouchsafeError, type Lock, parseLock, VouchsafeError } from "@vouchsafe/core"
 import { nodeCrypto } from "./crypto.ts"
-import { diskError, systemCode } from "./files.ts"
+import { diskError, readTextIfPresent, systemCode, writeFileAtomic } from "./files.ts"
 
 export const LOCK_NAME = "vouchsafe.lock"
 /** Largest lock that is read, in bytes: 20,000 lines of 400 bytes, their proofs, and as much again. */
@@ -47,7 +46,7 @@ export function readLockFile(path: string): LockFile | undefined {
   const bytes = sizeOf(path)
   if (bytes === undefined) return undefined
   if (bytes > LOCK_BYTES_MAX) throw new VouchsafeError("LOCK_MALFORMED", `${path} has ${bytes} bytes, expected at most ${LOCK_BYTES_MAX}`, { hint: HINT_BROKEN })
-  const text = textOf(path)
+  const text = readTextIfPresent(path)
   if (text === undefined) return undefined
   try {
     return { path, text, lock: parseLock(nodeCrypto, text) }
@@ -67,23 +66,14 @@ export function writeLockFile(path: string, text: string, expected: string | und
   const current = readLockFile(path)?.text
   if (current !== expected) throw new VouchsafeError("DISK", `${path} changed while its successor was made`, { hint: "run it again" })
   if (current === text) return
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`
-  try {
-    writeFileSync(temporary, text, { flag: "wx", mode: current === undefined ? FILE_MODE : statSync(path).mode })
-    sync(temporary)
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw diskError(`writing ${path}`, error)
-  }
+  writeFileAtomic(path, text, { durable: true, mode: current === undefined ? FILE_MODE : modeOf(path) })
 }
 
-function sync(path: string): void {
-  const file = openSync(path, "r+")
+function modeOf(path: string): number {
   try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
+    return statSync(path).mode
+  } catch (error) {
+    throw diskError(`writing ${path}`, error)
   }
 }
 
@@ -93,14 +83,5 @@ function sizeOf(path: string): number | undefined {
   } catch (error) {
     if (systemCode(error) === "ENOTDIR") return undefined
     throw diskError(`looking for ${path}`, error)
-  }
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8")
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined
-    throw diskError(`reading ${path}`, error)
   }
 }

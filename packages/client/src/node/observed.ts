@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { artifactKey, hexEncode, isVouchsafeError, type LogEvidence, type Observation, parseOwnEntry, resolveObservation, utf8Encode } from "@vouchsafe/core"
+import { artifactKey, type LogEvidence, observationIn } from "@vouchsafe/core"
 import { nodeCrypto } from "./crypto.ts"
 
 /**
@@ -14,7 +14,7 @@ export function commonestDigests(evidence: readonly LogEvidence[]): ReadonlyMap<
   for (const { operator, batches } of evidence) {
     for (const { entries, bodies } of batches) {
       for (const text of entries) {
-        const observation = observationOf(text, bodies)
+        const observation = observationIn(nodeCrypto, text, bodies)
         if (observation === undefined) continue
         const byDigest = found.get(artifactKey(observation)) ?? new Map<string, Set<string>>()
         found.set(artifactKey(observation), byDigest.set(observation.sha512, (byDigest.get(observation.sha512) ?? new Set()).add(operator)))
@@ -22,17 +22,6 @@ export function commonestDigests(evidence: readonly LogEvidence[]): ReadonlyMap<
     }
   }
   return new Map([...found].map(([key, byDigest]) => [key, commonest(byDigest)]))
-}
-
-function observationOf(text: string, bodies: readonly string[]): Observation | undefined {
-  try {
-    const entry = parseOwnEntry(text)
-    const byDigest = entry.kind === "by-digest" ? new Map(bodies.map((body) => [hexEncode(nodeCrypto.sha256(utf8Encode(body))), body])) : new Map<string, string>()
-    return resolveObservation(entry, byDigest)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
-  }
 }
 
 function commonest(byDigest: ReadonlyMap<string, ReadonlySet<string>>): string {

@@ -3,19 +3,20 @@
  *
  * @packageDocumentation
  */
+import { DAY_SECONDS } from "./calendar.ts"
 import type { History } from "./history.ts"
 import type { Observation } from "./observation.ts"
 import type { Provenance } from "./upstream.ts"
 
 /** A dependency younger than this when its parent was published is newborn. */
-export const NEWBORN_SECONDS = 7 * 86_400
+export const NEWBORN_SECONDS = 7 * DAY_SECONDS
 /** A package without a release for longer was dormant. */
-export const DORMANT_SECONDS = 2 * 365 * 86_400
+export const DORMANT_SECONDS = 2 * 365 * DAY_SECONDS
 /** Other release lines, and other packages, within one burst that make it remarkable. */
 export const BURST_LINES_MIN = 2
 export const BURST_PACKAGES_MIN = 5
 /** A package that has been there for longer has standing of its own: its name is no lookalike any more. */
-export const STANDING_SECONDS = 365 * 86_400
+export const STANDING_SECONDS = 365 * DAY_SECONDS
 
 /**
  * Words for what speaks against an artifact. Each stands alone, or before a colon and a detail:

@@ -1,6 +1,6 @@
 import { hexEncode, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
-import { shown, VouchsafeError } from "../errors.ts"
+import { shown, unlessRefused, VouchsafeError } from "../errors.ts"
 import { type Lockset, locksetOf } from "./lock/lockset.ts"
 import { sha256Member } from "./members.ts"
 import { type Observation, observationOf, parseObservation } from "./observation.ts"
@@ -77,6 +77,21 @@ function byDigestOf({ purl, sha512, predicate: value }: OwnStatement): ByDigestE
     size: read.integer(body["size"], "predicate.body.size", 1, BODY_LENGTH_MAX),
     sha256: sha256Member(body["sha256"], "predicate.body.sha256", read),
   }
+}
+
+/** Bodies by their hex SHA-256, as by-digest entries name them. */
+export function bodiesByDigest(crypto: Crypto, bodies: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(bodies.map((body) => [hexEncode(crypto.sha256(utf8Encode(body))), body]))
+}
+
+/** The observation that an entry's text is, taking its body from those that came with it; undefined for any other text. Proves nothing. */
+export function observationIn(crypto: Crypto, text: string, bodies: readonly string[]): Observation | undefined {
+  return unlessRefused(() => observationOfEntry(crypto, parseOwnEntry(text), bodies))
+}
+
+/** The same of an entry that was read already. @throws as {@link resolveObservation}. */
+export function observationOfEntry(crypto: Crypto, entry: OwnEntry, bodies: readonly string[]): Observation {
+  return entry.kind === "observation" ? entry.observation : resolveObservation(entry, bodiesByDigest(crypto, bodies))
 }
 
 /** Resolves an entry to its observation, taking a by-digest entry's body from `bodies` (hex SHA-256 → text). */

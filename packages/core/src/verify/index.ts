@@ -3,7 +3,8 @@ export {
   type ArtifactFacts, BURST_LINES_MIN, BURST_PACKAGES_MIN, DORMANT_SECONDS, factsOf, type Flag, FLAG_WORDS, type FlagWord, NEWBORN_SECONDS, type SourceIdentity, STANDING_SECONDS,
 } from "./artifact-facts.ts"
 export { isOtherBuilder } from "./builder.ts"
-export { type ByDigestEntry, type Entry, formatByDigest, type OwnEntry, parseEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
+export { DAY_SECONDS } from "./calendar.ts"
+export { bodiesByDigest, type ByDigestEntry, type Entry, formatByDigest, observationIn, observationOfEntry, type OwnEntry, parseEntry, parseOwnEntry, resolveObservation } from "./entry.ts"
 export * from "./evidence.ts"
 export * from "./lock/index.ts"
 export { HEX_COMMIT, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"

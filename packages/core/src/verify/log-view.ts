@@ -1,10 +1,10 @@
-import { type Bytes, hexEncode, isWellFormed, utf8Encode } from "../bytes.ts"
+import { type Bytes, isWellFormed, utf8Encode } from "../bytes.ts"
 import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError } from "../errors.ts"
 import { checkInclusion, leafHashOfText } from "../merkle.ts"
 import { checkMulti } from "../multiproof.ts"
 import { type ArtifactFacts, factsOf } from "./artifact-facts.ts"
-import { parseEntry, resolveObservation } from "./entry.ts"
+import { bodiesByDigest, parseEntry, resolveObservation } from "./entry.ts"
 import { artifactKey } from "./evidence.ts"
 import type { HeadChecker, HeadResult } from "./head.ts"
 import type { EntryBatch, LogEvidence } from "./input.ts"
@@ -162,7 +162,7 @@ interface BatchLog {
  */
 function readEntries(crypto: Crypto, batch: EntryBatch, log: BatchLog, statements: Statements, problems: string[]): void {
   const { name, isRetired, checkpointTime } = log
-  const bodies = new Map(batch.bodies.map((body) => [hexEncode(crypto.sha256(utf8Encode(body))), body]))
+  const bodies = bodiesByDigest(crypto, batch.bodies)
   for (const [i, text] of batch.entries.entries()) {
     const index = batch.indices[i] as number
     try {

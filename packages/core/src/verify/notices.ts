@@ -1,9 +1,9 @@
+import { DAY_SECONDS } from "./calendar.ts"
 import { artifactKey, type ArtifactName } from "./evidence.ts"
 import type { Notice } from "./notice.ts"
 
 /** More notices of one operator within a day than this need a second operator's word (THREATS A3). */
 export const NOTICES_PER_DAY_MAX = 200
-const DAY_SECONDS = 86_400
 
 /** One operator's active word against an artifact. */
 export interface ActiveNotice {

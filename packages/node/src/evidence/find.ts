@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type ArtifactName, isVouchsafeError, parseForeignEntry, utf8Decode } from "@vouchsafe/core"
+import { type ArtifactName, parseForeignEntry, unlessMalformed, utf8Decode } from "@vouchsafe/core"
 import type { StatementLog } from "@vouchsafe/ports"
 import { rebuildKey, releaseKey } from "../log-keys.ts"
 import { REBUILDS_ANSWERED_MAX, RELEASES_ANSWERED_MAX } from "../limits.ts"
@@ -36,10 +36,5 @@ async function newestOfEachKey(log: StatementLog, indices: readonly number[]): P
 
 async function signerHintOf(log: StatementLog, index: number): Promise<string | undefined> {
   const bytes = await log.entry(index)
-  try {
-    return parseForeignEntry(utf8Decode(bytes)).envelope.signatures[0]?.keyId
-  } catch (error) {
-    if (isVouchsafeError(error) && error.kind === "input") return undefined
-    throw error
-  }
+  return unlessMalformed(() => parseForeignEntry(utf8Decode(bytes)).envelope.signatures[0]?.keyId)
 }

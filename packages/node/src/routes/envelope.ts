@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { formatEnvelope, formatStatement, INTOTO_PAYLOAD_TYPE, isVouchsafeError, keyHint, parseEntry, provenanceOf, signEnvelope, type Signer, utf8Decode, utf8Encode } from "@vouchsafe/core"
+import { formatEnvelope, formatStatement, INTOTO_PAYLOAD_TYPE, keyHint, parseEntry, provenanceOf, signEnvelope, type Signer, unlessMalformed, utf8Decode, utf8Encode } from "@vouchsafe/core"
 import type { BlobStore, Log } from "@vouchsafe/ports"
 import { refusal, textAnswer } from "../http/answer.ts"
 import type { Route } from "../http/router.ts"
@@ -39,7 +39,7 @@ export function envelopeRoute(options: EnvelopeOptions): Route {
 }
 
 async function envelopeOf(text: string, options: EnvelopeOptions): Promise<string | undefined> {
-  const entry = orUndefined(() => parseEntry(text))
+  const entry = unlessMalformed(() => parseEntry(text))
   switch (entry?.kind) {
     case "observation": return signed(text, options)
     case "by-digest": {
@@ -55,13 +55,4 @@ async function envelopeOf(text: string, options: EnvelopeOptions): Promise<strin
 
 function signed(statement: string, { exportKey }: EnvelopeOptions): string {
   return formatEnvelope(signEnvelope(exportKey, { payloadType: INTOTO_PAYLOAD_TYPE, payload: utf8Encode(statement), keyId: keyHint(exportKey.verifier) }))
-}
-
-function orUndefined<T>(parse: () => T): T | undefined {
-  try {
-    return parse()
-  } catch (error) {
-    if (isVouchsafeError(error) && error.kind === "input") return undefined
-    throw error
-  }
 }

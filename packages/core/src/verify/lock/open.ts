@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import type { Bytes } from "../../bytes.ts"
+import { type Bytes, equalBytes } from "../../bytes.ts"
 import type { Crypto } from "../../crypto.ts"
 import { isVouchsafeError, shown } from "../../errors.ts"
 import { checkInclusion, leafHashOfText } from "../../merkle.ts"
@@ -193,7 +193,7 @@ function noticesFloors({ nodes, threshold }: Roster, held: readonly Held[]): Rea
 }
 
 function isSame(a: NoticesHead, b: NoticesHead): boolean {
-  return a.size === b.size && a.root.every((byte, i) => byte === b.root[i])
+  return a.size === b.size && equalBytes(a.root, b.root)
 }
 
 function artifactsOf({ lines }: Lock, words: readonly LockWord[]): ReadonlyMap<string, LockedArtifact> {

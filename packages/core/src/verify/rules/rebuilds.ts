@@ -34,8 +34,6 @@ export interface RebuildsView {
 const NONE: RebuildsView = { all: [], agreeing: [], isReached: false }
 
 export function viewRebuilds(context: DecisionContext, request: ArtifactRequest): RebuildsView {
-  // Most logs that answer an install hold none.
-  if (context.views.every(({ rebuilds }) => rebuilds.size === 0)) return NONE
   const byOperator = new Map<string, OperatorRebuild>()
   const key = artifactKey(request)
   for (const view of context.views) {

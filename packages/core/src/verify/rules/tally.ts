@@ -38,14 +38,8 @@ export interface Tally {
   readonly isCarried: boolean
 }
 
-/** A tally while it is made. Most requests have nothing to note in three of its maps, and thousands are judged at a time: these begin as one that nobody writes to. */
-type Counting = { -readonly [K in "missing" | "lockTimes" | "objections"]: Tally[K] } & Omit<Tally, "isCarried" | "missing" | "lockTimes" | "objections">
-const NO_MISSING: Tally["missing"] = new Map()
-const NO_TIMES: Tally["lockTimes"] = new Map()
-const NO_OBJECTIONS: Tally["objections"] = new Map()
-
 export function count(context: DecisionContext, request: ArtifactRequest, standard: Standard): Tally {
-  const tally: Counting = { claims: [], counted: new Map(), missing: NO_MISSING, observed: new Map(), lockTimes: NO_TIMES, objections: NO_OBJECTIONS }
+  const tally: Omit<Tally, "isCarried"> = { claims: [], counted: new Map(), missing: new Map(), observed: new Map(), lockTimes: new Map(), objections: new Map() }
   const locked = lockedOf(context.lock, request)
   for (const view of context.views) {
     const operator = view.node.operator
@@ -53,7 +47,6 @@ export function count(context: DecisionContext, request: ArtifactRequest, standa
     if (seen !== undefined && view.misbehavior === undefined) tally.observed.set(operator, seen.facts.sha512)
     const obstacle = obstacleTo(context, view, seen, request, locked) ?? ruleAgainst(context, tally, operator, seen as SeenArtifact, request, standard)
     if (obstacle !== undefined) {
-      if (tally.missing === NO_MISSING) tally.missing = new Map()
       tally.missing.set(operator, obstacle)
       continue
     }
@@ -62,12 +55,9 @@ export function count(context: DecisionContext, request: ArtifactRequest, standa
     if (other === undefined || observedAt < other.observedAt) tally.counted.set(operator, seen as SeenArtifact)
     tally.claims.push({ operator, origin, index, predicateType: isLocked(seen as SeenArtifact) ? LOCKSET_TYPE : OBSERVATION_TYPE, checkpointTime, bundled })
     const lockTime = context.stale.has(view) ? lockTimeOf(context, view) : undefined
-    if (lockTime !== undefined) {
-      if (tally.lockTimes === NO_TIMES) tally.lockTimes = new Map()
-      tally.lockTimes.set(operator, lockTime)
-    }
+    if (lockTime !== undefined) tally.lockTimes.set(operator, lockTime)
   }
-  if (tally.missing.size > 0) for (const operator of tally.counted.keys()) tally.missing.delete(operator)
+  for (const operator of tally.counted.keys()) tally.missing.delete(operator)
   return { ...tally, isCarried: tally.counted.size >= context.threshold && absentAttesters(tally, standard.demands).length === 0 }
 }
 
@@ -117,13 +107,12 @@ function staleNotices(context: Pick<DecisionContext, "now" | "policy">, view: Lo
 }
 
 /** Notes what speaks against a statement, and gives the first that keeps it from counting. */
-function ruleAgainst(context: DecisionContext, tally: Counting, operator: string, seen: SeenArtifact, request: ArtifactRequest, standard: Standard): Obstacle | undefined {
+function ruleAgainst(context: DecisionContext, tally: Omit<Tally, "isCarried">, operator: string, seen: SeenArtifact, request: ArtifactRequest, standard: Standard): Obstacle | undefined {
   let obstacle: Obstacle | undefined
   for (const objection of objectionsTo(seen, standard)) {
     const { rule } = objection
     const severity = severityOf(standard.demands.rules, rule)
     if (severity === "off") continue
-    if (tally.objections === NO_OBJECTIONS) tally.objections = new Map()
     note(tally.objections, operator, objection)
     if (severity === "deny" && objection.denies && obstacle === undefined && !isExcepted(context, request, rule)) obstacle = { why: "rule", detail: `has a statement that ${rule} refuses` }
   }
