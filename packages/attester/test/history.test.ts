@@ -83,7 +83,8 @@ describe("the previous version", () => {
     { name: "is a prerelease where there is nothing else", versions: { "1.0.0-rc.1": 30, "1.0.0": 0 }, of: "1.0.0", previous: "1.0.0-rc.1" },
     { name: "of a prerelease may be either", versions: { "1.0.0": 90, "2.0.0-rc.1": 30, "2.0.0-rc.2": 0 }, of: "2.0.0-rc.2", previous: "2.0.0-rc.1" },
     { name: "is none that came later", versions: { "1.0.0": -30, "1.0.1": 0 }, of: "1.0.1", previous: null },
-    { name: "is none below the lowest", versions: { "1.0.0": 90, "0.9.0": 0 }, of: "0.9.0", previous: null },
+    { name: "is the highest for one below the lowest, to which a tag can lead", versions: { "1.0.0": 90, "2.0.0": 60, "2.1.0-rc.1": 40, "0.9.0": 0 }, of: "0.9.0", previous: "2.0.0" },
+    { name: "of a pre-release below all others too", versions: { "1.0.0": 90, "1.0.0-rc.1": 0 }, of: "1.0.0-rc.1", previous: "1.0.0" },
     { name: "goes by versions where times are missing", versions: { "1.0.0": null, "1.0.1": null, "1.0.2": null }, of: "1.0.1", previous: "1.0.0" },
     { name: "is no version that is none", versions: { "not-a-version": 90, "1.0.1": 0 }, of: "1.0.1", previous: null },
   ])("$name", async ({ versions, of = "", previous }) => {

@@ -108,7 +108,8 @@ function writtenAs(name: string, range: string): WrittenDependency {
 
 /** Where it comes from, without the commit or tag. */
 function sourceOf(range: string): string {
-  return range.trim().replace(/#.*$/, "")
+  // No pattern: a range is as long as a package.json, and whoever publishes writes it.
+  return range.trim().split("#", 1)[0] as string
 }
 
 function allOf({ dependencies, optionalDependencies, peerDependencies }: Dependencies): ReadonlyMap<string, string> {

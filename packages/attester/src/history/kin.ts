@@ -8,6 +8,7 @@ import { isVouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, PackumentOverview, RegistrySource } from "@vouchsafe/ports"
 import { asObject, member } from "@vouchsafe/tarball"
 import type { WrittenDependency } from "./contents.ts"
+import { REPOSITORY_LENGTH_MAX } from "../limits.ts"
 import { DEPENDENCIES_LOOKED_UP_MAX } from "./limits.ts"
 import { type Person, readMaintainers } from "./people.ts"
 import { readReleases } from "./releases.ts"
@@ -66,10 +67,10 @@ function sameScope(a: string, b: string): boolean {
 
 function sameRepository(foreign: unknown, repository: string | null): boolean {
   const url = typeof foreign === "string" ? foreign : member(asObject(foreign) ?? {}, "url")
-  return typeof url === "string" && repository !== null && plain(url) === plain(repository)
+  return typeof url === "string" && url.length <= REPOSITORY_LENGTH_MAX && repository !== null && plain(url) === plain(repository)
 }
 
-/** Enough to see that two spellings mean one repository; neither is believed for anything else. */
+/** Enough to see that two spellings mean one repository; neither is believed for anything else. Its time grows with the square of the length. */
 function plain(url: string): string {
   return url.trim().toLowerCase().replace(/^git\+/, "").replace(/^github:/, "https://github.com/").replace(/^(?:git|ssh|https?):\/\/(?:[^@/]+@)?/, "").replace(/^git@([^:]+):/, "$1/").replace(/[#?].*$/, "").replace(/\/+$/, "").replace(/\.git$/, "")
 }

@@ -58,14 +58,16 @@ export function thoseThatStood(before: readonly Release[], release: Release): re
 
 /**
  * The release that one is compared with: the highest below it that had stood for a while, else the highest below it. A stable version is
- * compared with stable ones where there are any.
+ * compared with stable ones where there are any. One below all others is compared with the highest of these: a tag can lead to it from there.
  */
 export function previousOf(before: readonly Release[], release: Release): Release | null {
   const { parsed } = release
   if (parsed === undefined) return null
-  const below = before.filter((other) => other.parsed !== undefined && semver.lt(other.parsed, parsed))
-  const stable = below.filter((other) => other.parsed?.prerelease.length === 0)
-  const alike = parsed.prerelease.length === 0 && stable.length > 0 ? stable : below
+  const comparable = before.filter((other) => other.parsed !== undefined)
+  const below = comparable.filter((other) => semver.lt(other.parsed as SemVer, parsed))
+  const candidates = below.length > 0 ? below : comparable
+  const stable = candidates.filter((other) => other.parsed?.prerelease.length === 0)
+  const alike = parsed.prerelease.length === 0 && stable.length > 0 ? stable : candidates
   return thoseThatStood(alike, release).reduce<Release | null>((highest, other) => (highest === null || semver.gt(other.parsed as SemVer, highest.parsed as SemVer) ? other : highest), null)
 }
 
