@@ -8,6 +8,7 @@ import { type Entry, fromFd, type ZipFile } from "yauzl"
 import { closeSync, constants, openSync } from "node:fs"
 import { identityOf } from "./folder.ts"
 import { ARCHIVE_BYTES_MAX, ARCHIVE_ENTRIES_MAX, FILE_BYTES_MAX, PACKAGE_JSON_BYTES_MAX } from "./limits.ts"
+import { summaryOf } from "./summary.ts"
 import type { Contents, DiskFile } from "./types.ts"
 
 /** Below which Yarn keeps a package in its archive. */
@@ -44,9 +45,9 @@ export async function readArchive(path: string): Promise<Contents> {
       found.files.push({ path: inside, size: entry.uncompressedSize, executable: (mode & 0o111) !== 0, sha256 })
       if (isManifest) Object.assign(found, identityOf(kept))
     }
-    return { name: found.name, version: found.version, files: found.files, specials: found.specials }
+    return { name: found.name, version: found.version, files: found.files, summary: summaryOf(found.files), specials: found.specials }
   } catch (error) {
-    return { name: found.name, version: found.version, files: found.files, specials: found.specials, problem: error instanceof Error ? error.message : String(error) }
+    return { name: found.name, version: found.version, files: found.files, summary: summaryOf(found.files), specials: found.specials, problem: error instanceof Error ? error.message : String(error) }
   } finally {
     if (fd !== undefined) closeSync(fd)
   }

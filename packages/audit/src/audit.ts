@@ -4,27 +4,24 @@
  * @packageDocumentation
  */
 import type { CheckResult } from "@vouchsafe/client"
-import { nodeCrypto } from "@vouchsafe/client/node"
 import { artifactKey, type Verdict } from "@vouchsafe/core"
 import { attestedOf } from "./attested.ts"
 import { compareFiles, compareHashes, type Comparison, type Held } from "./compare.ts"
-import { discover } from "./discover.ts"
 import { readTexts } from "./file-reader.ts"
 import { identifier, type Identified, type ProjectLockfile } from "./identify.ts"
 import type { Manifest } from "./manifest.ts"
 import { filesOf, patchesFor, type ProjectPatch, readPatches, takeBackPatches } from "./patches.ts"
-import { readPlaces } from "./pool.ts"
-import type { Attested, Contents, Discovery, DiskFile } from "./types.ts"
+import type { FolderReading } from "./reading.ts"
+import { hashesOf } from "./summary.ts"
+import type { Attested, Contents, Discovery } from "./types.ts"
 
 /** What an audit asks of its host. */
 export interface AuditOptions {
-  /** Absolute path. */
-  readonly root: string
-  /** Threads that read; see `readPlaces`. */
-  readonly threads?: number
+  /** Begun by `readAudited`, as early as may be: while threads read, all else is asked for and judged. */
+  readonly reading: FolderReading
   /** Lockfiles of the projects found, each in its folder. */
   lockfiles(projects: readonly string[]): Promise<readonly ProjectLockfile[]>
-  /** Asks before packages are read for what the lockfiles name, so that both go on at once; the result is not used. */
+  /** Asks while packages are read for what the lockfiles name, so that both go on at once. */
   prepare?(lockfiles: readonly ProjectLockfile[]): Promise<unknown>
   /** Judges packages, all with a purl. Registry and digest are the host's to know. */
   judge(packages: readonly Identified[]): Promise<Judged>
@@ -74,11 +71,10 @@ interface Work {
  * @throws VouchsafeError DISK, and what the host's own functions throw.
  */
 export async function auditFolder(options: AuditOptions): Promise<Audit> {
-  const { root } = options
-  const discovery = discover(root)
+  const { root, discovery } = options.reading
   const lockfiles = await options.lockfiles(discovery.projects)
-  const reading = readPlaces(root, discovery.places, options.threads)
-  const [contents] = await Promise.all([reading, options.prepare?.(lockfiles)])
+  await options.prepare?.(lockfiles)
+  const contents = await options.reading.contents()
   const identify = identifier(lockfiles)
   const found = discovery.places.flatMap((place, i) => (isEmpty(contents[i]) ? [] : [identify(place, contents[i] as Contents)]))
   const patches = readPatches(root, discovery.projects)
@@ -96,7 +92,7 @@ export async function auditFolder(options: AuditOptions): Promise<Audit> {
 
 /** A folder that only holds other packages, or nothing. */
 function isEmpty(contents: Contents | undefined): boolean {
-  return contents === undefined || (contents.files.length === 0 && contents.specials.length === 0 && contents.problem === undefined)
+  return contents === undefined || (contents.summary.count === 0 && contents.specials.length === 0 && contents.problem === undefined)
 }
 
 async function judge(work: Work, packages: readonly Identified[]): Promise<void> {
@@ -138,7 +134,7 @@ async function compareAll(work: Work, found: readonly Identified[], within: Read
     const attested = attestedAt(work, one.place.path)
     if (attested === undefined) continue
     const isPatched = patchesFor(work.patches, one.name).length > 0
-    const comparison = compareHashes(nodeCrypto, heldAt(one, parts), attested) ?? (isPatched ? compareHashes(nodeCrypto, await unpatchedAt(work, one, parts), attested) : undefined)
+    const comparison = compareHashes(heldAt(one, parts), attested) ?? (isPatched ? compareHashes(await unpatchedAt(work, one, parts), attested) : undefined)
     if (comparison === undefined) open.push(one)
     else compared.set(one.place.path, comparison)
   }
@@ -153,11 +149,12 @@ async function compareAll(work: Work, found: readonly Identified[], within: Read
 
 /** A place's files with those of what its tarball bundles. */
 function heldAt(one: Identified, parts: ReadonlyMap<string, readonly Identified[]>): Held {
-  const { place, contents } = one
+  const { place, contents, isYarn, isPatchedByYarn } = one
   const inside = (parts.get(place.path) ?? []).map((part) => ({ prefix: `${part.place.path.slice(place.path.length + 1)}/`, contents: part.contents }))
-  const files: readonly DiskFile[] = inside.length === 0 ? contents.files : [...contents.files, ...inside.flatMap(({ prefix, contents: { files: own } }) => own.map((file) => ({ ...file, path: `${prefix}${file.path}` })))]
+  if (inside.length === 0) return { get files() { return contents.files }, hashes: contents.summary.hashes, specials: contents.specials, taken: [], isYarn, isPatchedByYarn }
+  const files = [...contents.files, ...inside.flatMap(({ prefix, contents: { files: own } }) => own.map((file) => ({ ...file, path: `${prefix}${file.path}` })))]
   const specials = [...contents.specials, ...inside.flatMap(({ prefix, contents: { specials: own } }) => own.map((path) => `${prefix}${path}`))]
-  return { files, specials, taken: [], isYarn: one.isYarn, isPatchedByYarn: one.isPatchedByYarn }
+  return { files, hashes: hashesOf(files), specials, taken: [], isYarn, isPatchedByYarn }
 }
 
 /** The same, with what the project's patches did to it. */
@@ -167,7 +164,7 @@ async function unpatchedAt(work: Work, one: Identified, parts: ReadonlyMap<strin
   if (patches.length === 0) return held
   // A patch names paths as it likes: only files that were found are read.
   const wanted = filesOf(patches, one.name)
-  const texts = await readTexts(work.options.root, one.place, new Set(held.files.map(({ path }) => path).filter((path) => wanted.has(path))))
+  const texts = await readTexts(work.options.reading.root, one.place, new Set(held.files.map(({ path }) => path).filter((path) => wanted.has(path))))
   return { ...held, taken: takeBackPatches(patches, one.name, (path) => texts.get(path)) }
 }
 

@@ -1,16 +1,18 @@
 /**
- * A package on disk against what was attested. Pure.
+ * A package on disk against what was attested.
  *
  * @packageDocumentation
  */
-import { type Crypto, h1, hexEncode, isVouchsafeError, utf8Encode, compareBytes } from "@vouchsafe/core"
 import type { Manifest } from "./manifest.ts"
 import { type TakenBack, withoutPatches } from "./patches.ts"
-import type { Attested, Differences, DiskFile, Equality, Known } from "./types.ts"
+import { hashesOf } from "./summary.ts"
+import type { Attested, Differences, DiskFile, Equality, Hashes, Known } from "./types.ts"
 
 /** What a place holds, with what may explain that it is not what was attested. */
 export interface Held {
   readonly files: readonly DiskFile[]
+  /** Of the files; absent where they have none. */
+  readonly hashes: Hashes | undefined
   /** Links and other things that no tarball brings. */
   readonly specials: readonly string[]
   /** Files as they were before the project's patches. */
@@ -28,40 +30,27 @@ export interface Comparison {
 }
 
 /** Compares by the content hash alone; undefined where only the file manifest can tell. */
-export function compareHashes(crypto: Crypto, held: Held, attested: Attested): Comparison | undefined {
+export function compareHashes(held: Held, attested: Attested): Comparison | undefined {
   if (held.specials.length > 0) return undefined
-  const renamed = renamedBack(held.files)
-  const unpatched = held.taken.length === 0 ? [] : [withoutPatches(held.files, held.taken)]
-  const patches = held.taken.map(({ path, by }): Known => ({ path, reason: "patch", by }))
-  const ways: readonly { readonly files: readonly DiskFile[]; readonly known: readonly Known[] }[] = [
-    { files: held.files, known: [] },
-    ...(renamed.known.length === 0 ? [] : [renamed]),
-    ...unpatched.map((files) => ({ files, known: patches })),
-    ...unpatched.map(renamedBack).map(({ files, known }) => ({ files, known: [...patches, ...known] })),
-  ]
-  for (const { files, known } of ways) {
-    if (hashOf(crypto, files) !== attested.h1 || !executablesAgree(crypto, files, attested)) continue
-    return { equality: known.length === 0 ? "equal" : "explained", known }
-  }
-  return undefined
+  return isAsAttested(held.hashes, attested) ? { equality: "equal", known: [] } : compareChanged(held, attested)
 }
 
-/** undefined for a path that has no content hash: it is in no attested package either. */
-function hashOf(crypto: Crypto, files: readonly DiskFile[]): string | undefined {
-  try {
-    return h1(crypto, files)
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
-    return undefined
+/** The same for files with what npm and the project's patches did to them taken back. */
+function compareChanged({ files, taken }: Held, attested: Attested): Comparison | undefined {
+  const ways = [renamedBack(files)]
+  if (taken.length > 0) {
+    const unpatched = withoutPatches(files, taken)
+    const patches = taken.map(({ path, by }): Known => ({ path, reason: "patch", by }))
+    const renamed = renamedBack(unpatched)
+    ways.push({ files: unpatched, known: patches }, { files: renamed.files, known: [...patches, ...renamed.known] })
   }
+  const way = ways.find(({ files: back, known }) => known.length > 0 && isAsAttested(hashesOf(back), attested))
+  return way === undefined ? undefined : { equality: "explained", known: way.known }
 }
 
-function executablesAgree(crypto: Crypto, files: readonly DiskFile[], { executables }: Attested): boolean {
-  if (executables === undefined) return true
-  const paths = files.filter((file) => file.executable).map(({ path }) => utf8Encode(path)).sort(compareBytes)
-  if (paths.length !== executables.count) return false
-  const text = files.length === 0 ? new Uint8Array() : utf8Encode(paths.map((path) => `${new TextDecoder().decode(path)}\n`).join(""))
-  return hexEncode(crypto.sha256(text)) === executables.sha256
+/** A lock says nothing of what may be executed. */
+function isAsAttested(hashes: Hashes | undefined, { h1, executables }: Attested): boolean {
+  return hashes !== undefined && hashes.h1 === h1 && (executables === undefined || (hashes.executables.count === executables.count && hashes.executables.sha256 === executables.sha256))
 }
 
 /** npm writes a `.gitignore` as `.npmignore`, where there is none. */

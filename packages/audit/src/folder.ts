@@ -1,11 +1,12 @@
 /**
- * Reads a package's folder: runs in workers, so it needs nothing but Node's own modules.
+ * Reads a package's folder: runs in workers, so it needs little but Node's own modules.
  *
  * @packageDocumentation
  */
 import { hash } from "node:crypto"
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs"
 import { FILE_BYTES_MAX, PACKAGE_FILES_MAX, PACKAGE_JSON_BYTES_MAX } from "./limits.ts"
+import { summaryOf } from "./summary.ts"
 import type { Contents, DiskFile } from "./types.ts"
 
 const MODULES = "node_modules"
@@ -21,12 +22,13 @@ function read(path: string): { readonly bytes: Buffer; readonly executable: bool
     if (size > FILE_BYTES_MAX) throw new RangeError(`has ${size} bytes, expected at most ${FILE_BYTES_MAX}`)
     if (size >= buffer.length) buffer = Buffer.allocUnsafe(size + 1)
     let length = 0
-    for (;;) {
+    // More is always asked for than the file had: where no more came, that was its end.
+    do {
       const count = readSync(fd, buffer, length, buffer.length - length, null)
       if (count === 0) break
       length += count
       if (length === buffer.length) throw new RangeError("grew while it was read")
-    }
+    } while (length !== size)
     return { bytes: buffer.subarray(0, length), executable: (mode & 0o111) !== 0 }
   } finally {
     closeSync(fd)
@@ -54,9 +56,9 @@ export function readFolder(folder: string): Contents {
         }
       }
     }
-    return { ...identity, files, specials }
+    return { ...identity, files, summary: summaryOf(files), specials }
   } catch (error) {
-    return { ...identity, files, specials, problem: error instanceof Error ? error.message : String(error) }
+    return { ...identity, files, summary: summaryOf(files), specials, problem: error instanceof Error ? error.message : String(error) }
   }
 }
 

@@ -16,9 +16,8 @@ export const MANIFEST_BYTES_MAX = 134_217_728
 /** Largest patch of a project, in bytes, and most of them. */
 export const PATCH_BYTES_MAX = 16_777_216
 export const PATCHES_MAX = 10_000
-/** Packages that a worker is sent at a time, and batches that wait for each. */
+/** Packages that a thread takes at a time. */
 export const BATCH_PLACES = 16
-export const BATCHES_WAITING = 2
 /** Fewer packages are hashed where they were found: starting threads would take longer. */
 export const INLINE_PLACES_MAX = 48
 export const WORKERS_MAX = 8

@@ -21,12 +21,24 @@ export interface DiskFile {
   readonly sha256: string
 }
 
+/** What a set of files comes to. `executables`: how many may be executed, and the hex SHA-256 of their paths. */
+export interface Hashes {
+  readonly h1: string
+  readonly executables: { readonly count: number; readonly sha256: string }
+}
+
+export interface Summary {
+  readonly count: number
+  readonly hashes?: Hashes
+}
+
 /** What was read of one place. */
 export interface Contents {
   /** From package.json; null where there is none that can be read. */
   readonly name: string | null
   readonly version: string | null
   readonly files: readonly DiskFile[]
+  readonly summary: Summary
   /** Links, devices and other things that no tarball brings: never followed. */
   readonly specials: readonly string[]
   /** Why it could not be read whole. */

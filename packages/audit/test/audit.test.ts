@@ -7,7 +7,7 @@ import { parseLockfile } from "@vouchsafe/client/lockfile"
 import { nodeCrypto } from "@vouchsafe/client/node"
 import { type ArtifactFacts, artifactKey, type Claim, h1, LOCKSET_TYPE, type Verdict } from "@vouchsafe/core"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { type Audit, auditFolder, type Identified, type ProjectLockfile } from "../src/index.ts"
+import { type Audit, auditFolder, type Identified, type ProjectLockfile, readAudited } from "../src/index.ts"
 
 const REGISTRY = "https://registry.example/"
 let root: string
@@ -35,7 +35,7 @@ function put(folder: string, files: Files): void {
 function audit(releases: Readonly<Record<string, Release>>, lockfiles: readonly ProjectLockfile[] = [], asked: string[] = []): Promise<Audit> {
   const keyOf = ({ purl }: Identified): string => artifactKey({ purl: purl as string, registry: REGISTRY })
   return auditFolder({
-    root, threads: 0, lockfiles: () => Promise.resolve(lockfiles), manifest: () => Promise.resolve(undefined), observe: () => Promise.resolve({ results: [], keyOf }),
+    reading: readAudited(root, 0), lockfiles: () => Promise.resolve(lockfiles), manifest: () => Promise.resolve(undefined), observe: () => Promise.resolve({ results: [], keyOf }),
     judge(packages) {
       asked.push(...packages.map(({ name, version }) => `${name}@${version}`))
       const facts = new Map<string, ArtifactFacts>()

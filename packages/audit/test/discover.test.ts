@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { discover, readPlaces } from "../src/index.ts"
+import { discover, readAudited, readPlaces } from "../src/index.ts"
 
 let root: string
 beforeEach(() => {
@@ -102,7 +102,16 @@ describe("reads", () => {
   test("threads read what one reads", async () => {
     for (let i = 0; i < 60; i++) pack(`node_modules/p${i}`, `p${i}`)
     const { places } = discover(root)
-    expect(await readPlaces(root, places, 2)).toEqual(await readPlaces(root, places, 0))
+    expect(await readPlaces(root, places, { threads: 2 })).toEqual(await readPlaces(root, places, { threads: 0 }))
+  })
+
+  test("a reading that was ended gives nothing, whether threads read or not", async () => {
+    for (let i = 0; i < 60; i++) pack(`node_modules/p${i}`, `p${i}`)
+    for (const threads of [2, 0]) {
+      const reading = readAudited(root, threads)
+      reading.stop()
+      await expect(reading.contents(), `${threads} threads`).rejects.toThrow("aborted")
+    }
   })
 
   test("an archive that is none says so, and so does a folder that is gone", async () => {

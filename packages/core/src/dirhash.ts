@@ -28,7 +28,7 @@ function encodePath(path: string): Bytes {
  * The `h1:` hash of files in any order.
  * @throws VouchsafeError DIRHASH_MALFORMED for a path that is empty, repeated or holds a newline, and for a digest that is no SHA-256.
  */
-export function h1(crypto: Crypto, files: readonly HashedFile[]): string {
+export function h1(crypto: Pick<Crypto, "sha256">, files: readonly HashedFile[]): string {
   const sorted = files.map((file) => ({ file, key: encodePath(file.path) })).sort((a, b) => compareBytes(a.key, b.key))
   let previous: string | undefined
   let lines = ""

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type AuditOptions, type Identified, type Judged, manifestsFrom, type ProjectLockfile } from "@vouchsafe/audit"
+import { type AuditOptions, type FolderReading, type Identified, type Judged, manifestsFrom, type ProjectLockfile } from "@vouchsafe/audit"
 import type { CheckOptions, CheckResult } from "@vouchsafe/client"
 import { LOCKFILE_NAMES, sha512Of, toRequests } from "@vouchsafe/client/lockfile"
 import type { Project } from "@vouchsafe/client/node"
@@ -17,28 +17,38 @@ import { readLockfile } from "../commands/lockfile.ts"
 const HIDDEN_LOCKFILE = "node_modules/.package-lock.json"
 
 export interface HostOptions {
-  readonly root: string
+  readonly reading: FolderReading
+  readonly lockfiles: ReturnType<typeof lockfilesIn>
   readonly project: Project
   readonly check: CheckOptions
   /** A project that judges as if it had no lock; opened when it is needed. */
   readonly openWithoutLock: () => Promise<Project>
 }
 
-/** The lockfiles of folders and of those around them, up to `root`. npm reads only one of its two. @throws VouchsafeError LOCKFILE_MALFORMED. */
-export function findLockfiles(root: string, projects: readonly string[]): ProjectLockfile[] {
-  const folders = new Set(projects.flatMap((project) => project.split("/").map((_, i, parts) => parts.slice(0, i + 1).join("/")).concat("")))
-  return [...folders].flatMap((folder) => {
+/** Finds lockfiles of projects and of the folders around them, up to `root`; each is read once. npm reads only one of its two. @throws VouchsafeError LOCKFILE_MALFORMED. */
+export function lockfilesIn(root: string): (projects: readonly string[]) => ProjectLockfile[] {
+  const byFolder = new Map<string, readonly ProjectLockfile[]>()
+  const read = (folder: string): readonly ProjectLockfile[] => {
     const present = [...LOCKFILE_NAMES, HIDDEN_LOCKFILE].filter((name) => existsSync(join(root, folder, name)))
     const npm = present.filter((name) => name.endsWith(".json"))
     return [...npm.slice(0, 1), ...present.filter((name) => !name.endsWith(".json"))].map((name) => {
       const path = folder === "" ? name : `${folder}/${name}`
       return { folder, path, lockfile: readLockfile(join(root, path)) }
     })
+  }
+  return (projects) => [...new Set(projects.flatMap(withThoseAround))].flatMap((folder) => {
+    const known = byFolder.get(folder) ?? read(folder)
+    byFolder.set(folder, known)
+    return known
   })
 }
 
+function withThoseAround(folder: string): string[] {
+  return [...folder.split("/").map((_, i, parts) => parts.slice(0, i + 1).join("/")), ""]
+}
+
 /** @returns what `auditFolder` needs. */
-export function auditHost({ root, project, check, openWithoutLock }: HostOptions): AuditOptions {
+export function auditHost({ reading, lockfiles, project, check, openWithoutLock }: HostOptions): AuditOptions {
   const registryFor = (name: string): string => project.registries.registryFor(name)
   const prepared = new Map<string, Verdict>()
   let preparedResult: CheckResult | undefined
@@ -48,10 +58,10 @@ export function auditHost({ root, project, check, openWithoutLock }: HostOptions
   }
   const keyOf = (one: Identified): string => artifactKey({ purl: one.purl as string, registry: registryFor(one.name) })
   return {
-    root,
-    lockfiles: async (projects) => findLockfiles(root, projects),
-    async prepare(lockfiles) {
-      const requests = distinct(lockfiles.flatMap(({ lockfile }) => toRequests(lockfile, { registryFor }))).filter(({ sha512 }) => sha512 !== undefined)
+    reading,
+    lockfiles: async (projects) => lockfiles(projects),
+    async prepare(found) {
+      const requests = distinct(found.flatMap(({ lockfile }) => toRequests(lockfile, { registryFor }))).filter(({ sha512 }) => sha512 !== undefined)
       if (requests.length === 0) return
       preparedResult = await project.check(requests, check)
       for (const verdict of preparedResult.verdicts) prepared.set(exactKey(verdict), verdict)

@@ -73,7 +73,7 @@ export function documentOf(report: AuditReport): object {
 
 function summaryOf(audit: Audit): Readonly<Record<string, number>> {
   const count = (sort: Sort): number => audit.packages.filter((one) => sortOf(one) === sort).length
-  const files = audit.packages.reduce((sum, { contents }) => sum + contents.files.length, 0)
+  const files = audit.packages.reduce((sum, { contents }) => sum + contents.summary.count, 0)
   return {
     packages: audit.packages.length, files, clean: count("clean"), explained: count("explained"), differs: count("differs"), refused: count("refused"), unknown: count("unknown"), local: count("local"), bundled: count("within"),
     workspaces: audit.discovery.links.filter(({ leads }) => leads === "workspace").length, outside: outside(audit).length, strays: audit.discovery.strays.length,

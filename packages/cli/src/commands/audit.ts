@@ -1,10 +1,10 @@
-import { auditFolder } from "@vouchsafe/audit"
+import { auditFolder, type FolderReading, readAudited } from "@vouchsafe/audit"
 import { checkLockfile } from "@vouchsafe/client/lockfile"
 import { npmRewrites, openProject, type Project, systemClock } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
 import { realpathSync } from "node:fs"
 import { resolve } from "node:path"
-import { auditHost, findLockfiles } from "../audit/host.ts"
+import { auditHost, lockfilesIn } from "../audit/host.ts"
 import { type AuditReport, documentOf, exitOf, formatAudit } from "../audit/report.ts"
 import { registriesOf } from "../check/registries.ts"
 import { weighFindings } from "../check/rules.ts"
@@ -36,12 +36,23 @@ function folderOf(path: string): string {
 }
 
 async function audit(io: CliIo, root: string, offline: boolean): Promise<AuditReport> {
+  const reading = readAudited(root)
+  try {
+    return await auditOf(reading, io, offline)
+  } finally {
+    reading.stop()
+  }
+}
+
+async function auditOf(reading: FolderReading, io: CliIo, offline: boolean): Promise<AuditReport> {
+  const { root } = reading
+  const lockfiles = lockfilesIn(root)
   // The manager whose configuration says which registry a name belongs to: that of the folder's own lockfile.
-  const [own] = findLockfiles(root, [""])
+  const [own] = lockfiles([""])
   const options = { dir: io.cwd, env: io.env, onProgress: progressOn(io), registries: await registriesOf(own?.lockfile.format ?? "package-lock", root, io.env), lockDir: root }
   const project = offline ? await openProject(options) : await openFreshProject(io, options)
   try {
-    const found = await auditFolder(auditHost({ root, project, check: offline ? { budgetMs: 0 } : {}, openWithoutLock: () => openProject({ ...options, lockUse: "pins" }) }))
+    const found = await auditFolder(auditHost({ reading, lockfiles, project, check: offline ? { budgetMs: 0 } : {}, openWithoutLock: () => openProject({ ...options, lockUse: "pins" }) }))
     return { root, audit: found, findings: await findingsOf(project, found) }
   } finally {
     project.close()
