@@ -26,6 +26,7 @@ import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
 import { runNpmrc } from "./npmrc.ts"
 import { restoreAddresses } from "./restore.ts"
+import { wayOut } from "./summary.ts"
 import { makeRunDir } from "./run-dir.ts"
 import { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
 import { askVersion } from "./version.ts"
@@ -79,7 +80,12 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
   try {
     if (readsLockfile(command)) {
       const exit = await judgeLockfiles(session, "was refused before anything was installed")
-      if (exit !== EXIT.done) return result(session, undefined, exit)
+      if (exit !== EXIT.done) {
+        // Whatever the command would change about the lockfile, it is refused: how it gets better is said.
+        const way = wayOut(command.manager, [...session.denied.values()].map(({ code }) => code))
+        if (way !== undefined) say(io, way)
+        return result(session, undefined, exit)
+      }
     }
     const version = (): Promise<string> => askVersion(command, io, parts.runChild)
     const yarn = command.manager === "yarn" ? await yarnGuard(version) : undefined

@@ -12,6 +12,7 @@ import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "../../src/run/p
 import { makeRunDir } from "../../src/run/run-dir.ts"
 import { restoreAddresses, restoreText } from "../../src/run/restore.ts"
 import { formatRunSummary } from "../../src/run/index.ts"
+import { wayOut } from "../../src/run/summary.ts"
 
 const root = mkdtempSync(join(tmpdir(), "vouchsafe-run-"))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -190,4 +191,17 @@ test("the summary names what was refused, escaped, and what the command said", (
   expect(text).toContain("@s/x@1.0.0  WITHDRAWN")
   expect(text).not.toContain("\u202e")
   expect(text).toContain("ended well")
+  // What a manager prints of a refusal is cut: the next step must not be.
+  expect(text.split("\n").at(-1)).toBe("run `npx vouchsafe explain @s/x@1.0.0` for everything the network knows")
+})
+
+test.each([
+  { name: "npm, a version that somebody withdrew", manager: "npm", codes: ["UNREACHABLE", "WITHDRAWN"], says: "npm install NAME@VERSION --package-lock-only --ignore-scripts" },
+  { name: "pnpm", manager: "pnpm", codes: ["NOT_VOUCHED"], says: "pnpm update NAME@VERSION --lockfile-only --config.ignore-pnpmfile=true" },
+  { name: "Yarn, whose plugin judges at install", manager: "yarn", codes: ["WITHDRAWN"], says: undefined },
+  { name: "nodes that do not answer: another version would not fare better", manager: "npm", codes: ["UNREACHABLE", "LOCK_STALE"], says: undefined },
+] as const)("the way out of a refused lockfile: $name", ({ manager, codes, says }) => {
+  const way = wayOut(manager, codes)
+  if (says === undefined) expect(way).toBeUndefined()
+  else expect(way).toContain(says)
 })
