@@ -8,6 +8,7 @@ import { type KeyFinderFunc, type Signer, toSignedEntity, toTrustMaterial, type 
 import { RFC3161Timestamp } from "@sigstore/core"
 import type { RegistryKeys } from "../trust/keys.ts"
 import type { Trust } from "../trust/trust.ts"
+import { areOfSigner } from "./logged.ts"
 
 /** What verified: who signed, and when at the latest. */
 export type VerifiedBundle =
@@ -49,13 +50,27 @@ export function createBundleVerifier(trust: Pick<Trust, "trustedRoot">, keys: Ke
       const unknown = bundle.verificationMaterial.tlogEntries.some(({ logId }) => !material.tlogs.some((log) => logId !== undefined && log.logID.equals(logId.keyId)))
       if (unknown) return { ok: false, fault: "LOG_UNKNOWN", detail: "a transparency log that the trusted root does not name" }
       try {
-        return { ok: true, signer: verifier.verify(toSignedEntity(bundle, artifact)), signedAt: earliestTime(bundle) }
+        const signer = verifier.verify(toSignedEntity(bundle, artifact))
+        const signedAt = earliestTime(bundle)
+        if (!areOfSigner(bundle, signer.key)) return unverified("a log entry names another signer than the bundle")
+        if (!wereLogsValid(bundle, material, signedAt)) return unverified("a log entry is of a time at which its log's key was not valid")
+        return { ok: true, signer, signedAt }
       } catch (error) {
         // The library throws VerificationError for what it refuses, and other errors for what it cannot read: both are refusals.
-        return { ok: false, fault: "UNVERIFIED", detail: error instanceof Error ? error.message : "verification failed" }
+        return unverified(error instanceof Error ? error.message : "verification failed")
       }
     },
   }
+}
+
+function unverified(detail: string): VerifiedBundle {
+  return { ok: false, fault: "UNVERIFIED", detail }
+}
+
+/** The library asks this of promises only: an entry that has just a proof could be of a key that was given up. */
+function wereLogsValid({ verificationMaterial: { tlogEntries } }: Bundle, { tlogs }: TrustMaterial, signedAt: number): boolean {
+  const ms = signedAt * 1000
+  return tlogEntries.every(({ logId }) => tlogs.some(({ logID, validFor: { start, end } }) => logID.equals(logId.keyId) && start.getTime() <= ms && ms <= end.getTime()))
 }
 
 /** Only times that the verifier has just verified: those of entries with a promise, and those of timestamp authorities. */
