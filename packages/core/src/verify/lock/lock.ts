@@ -103,9 +103,9 @@ function split(text: string): readonly string[] {
   if (text.length > LOCK_LENGTH_MAX) throw refuse(`has ${text.length} characters, expected at most ${LOCK_LENGTH_MAX}`)
   if (text.startsWith("\uFEFF")) throw refuseLine(1, "starts with a byte order mark, expected none")
   const lines = text.split("\n")
-  if (text.includes("\r")) throw refuseLine(1 + lines.findIndex((line) => line.includes("\r")), "has a carriage return, expected line ends of LF alone", { hint: "add `vouchsafe.lock text eol=lf` to .gitattributes, or run `vouchsafe lock` to write it anew" })
+  if (text.includes("\r")) throw refuseLine(1 + lines.findIndex((line) => line.includes("\r")), "has a carriage return, expected line ends of LF alone", { hint: "add `vouchsafe.lock text eol=lf` to .gitattributes; restore or remove the file, then run `npx vouchsafe lock`" })
   const conflict = lines.findIndex((line) => CONFLICT.test(line))
-  if (conflict >= 0) throw refuseLine(conflict + 1, "is the mark of a merge conflict", { hint: "keep either side, then run `vouchsafe lock`" })
+  if (conflict >= 0) throw refuseLine(conflict + 1, "is the mark of a merge conflict", { hint: "keep either side, then run `npx vouchsafe lock`" })
   if (!isWellFormed(text)) throw refuseLine(1 + lines.findIndex((line) => !isWellFormed(line)), "has a lone surrogate, expected text that UTF-8 can carry")
   if (lines.pop() !== "") throw refuseLine(lines.length + 1, "does not end in a newline: the file is cut off")
   return lines

@@ -56,7 +56,7 @@ const NONE = "-"
 
 /** The refusal of a lock at one of its lines, counted from 1. */
 export function refuseLine(line: number, why: string, more: { readonly hint?: string; readonly cause?: unknown } = {}): VouchsafeError {
-  return new VouchsafeError("LOCK_MALFORMED", `vouchsafe.lock: line ${line}: ${why}`, { details: { line }, hint: "run `vouchsafe lock` to write it anew", ...more })
+  return new VouchsafeError("LOCK_MALFORMED", `vouchsafe.lock: line ${line}: ${why}`, { details: { line }, hint: "restore or remove the file, then run `npx vouchsafe lock`", ...more })
 }
 
 function refuse(why: string): VouchsafeError {

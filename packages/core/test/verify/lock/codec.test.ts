@@ -92,6 +92,9 @@ describe("the file", () => {
     if (line === undefined) expect(refusal?.line).toBeTypeOf("number")
     else expect(refusal).toMatchObject({ line })
   })
+  test.each([TEXT.replaceAll("\n", "\r\n"), replaced(4, "by=stevemao", "by=mallory")])("advises what works: `vouchsafe lock` writes over no lock that it cannot read", (text) => {
+    expect(() => parseLock(crypto, text)).toThrow(expect.objectContaining({ hint: expect.stringMatching(/restore or remove the file, then run `npx vouchsafe lock`$/) }))
+  })
   test("the mark catches an edit of every byte of a line", () => {
     const line = LINES[3] as string
     for (let i = 0; i < line.length; i++) {
