@@ -98,6 +98,10 @@ describe("provenance against certificate and package", () => {
     expect(judge({ certificate: { runner: "self-hosted" }, predicate: builder }).facts).toMatchObject({ runner: "self-hosted" })
     expect(judge({ certificate: { runner: undefined } }).facts).toMatchObject({ runner: null })
   })
+  test("nothing is compared with what an old certificate leaves out, or with a workflow of another repository", () => {
+    expect(judge({ certificate: { buildConfig: undefined, san: "https://github.com/sigstore/sigstore-js/.github/workflows/called.yml@refs/heads/main", trigger: undefined, repositoryId: undefined, ownerId: undefined } }).codes).toEqual([])
+    expect(judge({ certificate: { buildConfig: "https://github.com/sigstore/rules/.github/workflows/required.yml@refs/heads/main" } }).codes).toEqual([])
+  })
   test("a called workflow of another repository signs, the calling one is named", () => {
     expect(judge({ certificate: { san: "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/x.yml@refs/tags/v1" } }).facts).toMatchObject({ workflow: ".github/workflows/release.yml" })
   })
@@ -149,6 +153,9 @@ describe("provenance against certificate and package", () => {
     { name: "an owner id that is none", certificate: { ownerId: "-1" }, code: "PROVENANCE_IDENTITY_MALFORMED" },
     { name: "a workflow of another repository in the predicate", predicate: (p: Record<string, unknown>) => { build(p).externalParameters.workflow["repository"] = "https://github.com/other/repo" }, code: "PROVENANCE_SOURCE_MISMATCH" },
     { name: "a workflow at another ref", predicate: (p: Record<string, unknown>) => { build(p).externalParameters.workflow["ref"] = "refs/heads/evil" }, code: "PROVENANCE_SOURCE_MISMATCH" },
+    { name: "another workflow of the repository", predicate: (p: Record<string, unknown>) => { build(p).externalParameters.workflow["path"] = ".github/workflows/test.yml" }, code: "PROVENANCE_SOURCE_MISMATCH" },
+    ...[["event_name", "workflow_dispatch"], ["repository_id", "1"], ["repository_owner_id", "2"]].map(([name = "", value]) => (
+      { name: `another ${name}`, predicate: (p: Record<string, unknown>) => { (build(p) as Build & { internalParameters: { github: Record<string, unknown> } }).internalParameters.github[name] = value }, code: "PROVENANCE_SOURCE_MISMATCH" })),
     { name: "sources of another repository", predicate: (p: Record<string, unknown>) => { dependency(p).uri = "git+https://github.com/other/repo@refs/heads/main" }, code: "PROVENANCE_SOURCE_MISMATCH" },
     { name: "sources that are no git", predicate: (p: Record<string, unknown>) => { dependency(p).uri = "https://example.com/a.tgz" }, code: "PROVENANCE_SOURCE_MISMATCH" },
     { name: "another commit", predicate: (p: Record<string, unknown>) => { dependency(p).digest = { gitCommit: "a".repeat(39) + "b" } }, code: "PROVENANCE_COMMIT_MISMATCH" },

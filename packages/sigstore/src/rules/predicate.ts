@@ -22,12 +22,22 @@ export interface NamedMaterial extends NamedSource {
   readonly input: BuildInput | undefined
 }
 
+/** What a predicate says of the run besides; undefined where it does not. */
+export interface NamedRun {
+  /** Path within the repository. */
+  readonly workflow: string | undefined
+  readonly trigger: string | undefined
+  readonly repositoryId: string | undefined
+  readonly ownerId: string | undefined
+}
+
 /** The parts of a predicate that are compared with the certificate. */
 export interface PredicateFacts {
   readonly predicateType: typeof SLSA_PROVENANCE_V1_TYPE | typeof SLSA_PROVENANCE_V02_TYPE
   readonly builder: string
   /** Where the build was started from. */
   readonly source: NamedSource
+  readonly run: NamedRun
   /** Everything that went into the build. */
   readonly materials: readonly NamedMaterial[]
 }
@@ -47,15 +57,21 @@ function readV1(predicate: unknown): PredicateFacts | undefined {
   const materials = readMaterials(memberAt(predicate, "buildDefinition", "resolvedDependencies"), "gitCommit")
   if (builder === undefined || repository === undefined || materials === undefined) return undefined
   const source = { repository: normaliseRepository(repository), commit: undefined, ref: plainText(memberOf(workflow, "ref"), FACT_LENGTH_MAX) }
-  return { predicateType: SLSA_PROVENANCE_V1_TYPE, builder, source, materials }
+  const internal = memberAt(predicate, "buildDefinition", "internalParameters", "github")
+  const text = (value: unknown): string | undefined => plainText(value, FACT_LENGTH_MAX)
+  const run = { workflow: text(memberOf(workflow, "path")), trigger: text(memberOf(internal, "event_name")), repositoryId: text(memberOf(internal, "repository_id")), ownerId: text(memberOf(internal, "repository_owner_id")) }
+  return { predicateType: SLSA_PROVENANCE_V1_TYPE, builder, source, run, materials }
 }
+
+/** In v0.2 each forge calls these something else. */
+const NO_RUN: NamedRun = { workflow: undefined, trigger: undefined, repositoryId: undefined, ownerId: undefined }
 
 function readV02(predicate: unknown): PredicateFacts | undefined {
   const builder = plainText(memberAt(predicate, "builder", "id"), FACT_LENGTH_MAX)
   const source = readSource(memberAt(predicate, "invocation", "configSource"), "sha1")
   const materials = readMaterials(memberOf(predicate, "materials"), "sha1")
   if (builder === undefined || source === undefined || materials === undefined) return undefined
-  return { predicateType: SLSA_PROVENANCE_V02_TYPE, builder, source, materials }
+  return { predicateType: SLSA_PROVENANCE_V02_TYPE, builder, source, run: NO_RUN, materials }
 }
 
 function readMaterials(value: unknown, algorithm: string): NamedMaterial[] | undefined {

@@ -41,7 +41,7 @@ export function judgeProvenance(statement: ForeignStatement, certificate: Signer
   if (predicate === undefined) return { codes: ["PROVENANCE_PREDICATE_MALFORMED"], facts: undefined }
   const identity = readIdentity(certificate, forge)
   if (identity === undefined) return { codes: ["PROVENANCE_IDENTITY_MALFORMED"], facts: undefined }
-  const codes = [...checkSource(predicate, identity), ...checkBuilder(predicate, certificate, forge)]
+  const codes = [...checkSource(predicate, identity), ...checkRun(predicate, identity, certificate), ...checkBuilder(predicate, certificate, forge)]
   if (repository !== null && !isRepository(repository, identity.repository)) codes.push("PROVENANCE_REPOSITORY_MISMATCH")
   const inputs = sortInputs(predicate.materials.filter(({ repository: from }) => from === undefined || !sameRepository(from, identity.repository)))
   if (inputs === undefined) codes.push("PROVENANCE_PREDICATE_MALFORMED")
@@ -91,6 +91,16 @@ function checkSource(predicate: PredicateFacts, identity: Identity): ProvenanceC
   const commits = [...own, ...(isHere(source.repository) ? [source] : [])].flatMap(({ commit }) => commit ?? [])
   if (commits.some((commit) => commit !== identity.commit) || (own.length > 0 && commits.length === 0)) codes.push("PROVENANCE_COMMIT_MISMATCH")
   return codes
+}
+
+/**
+ * The run, as far as both say it. The workflow of a certificate without build configuration is the signer's, which may be one that was called;
+ * one of another repository is written by predicates as they like.
+ */
+function checkRun({ run }: PredicateFacts, identity: Identity, { buildConfig }: SignerCertificate): ProvenanceCode[] {
+  const isOwn = buildConfig !== undefined && identity.workflow?.startsWith("https://") === false
+  const pairs = [[run.workflow, isOwn ? identity.workflow : null], [run.trigger, identity.trigger], [run.repositoryId, identity.repositoryId], [run.ownerId, identity.ownerId]] as const
+  return pairs.some(([said, is]) => said !== undefined && is !== null && said !== is) ? ["PROVENANCE_SOURCE_MISMATCH"] : []
 }
 
 /** A builder belongs to the forge that issued the identity, and says the same of its runner as the certificate. */
