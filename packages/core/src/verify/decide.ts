@@ -8,7 +8,7 @@ import { allowHint, type DecisionContext, type Demands, demandsOn } from "./rule
 import { softened } from "./rules/exceptions.ts"
 import { provenanceFindings, type ProvenanceView, viewProvenance } from "./rules/provenance.ts"
 import { lockAgeFindings } from "./rules/locked.ts"
-import { levelFindings, mismatchFindings, rebuildClaims, type RebuildsView, viewRebuilds } from "./rules/rebuilds.ts"
+import { levelFindings, mismatchFindings, NO_REBUILDS, rebuildClaims, type RebuildsView, viewRebuilds } from "./rules/rebuilds.ts"
 import { registryFindings } from "./rules/registry.ts"
 import { releaseFindings, type ReleasesView, viewReleases } from "./rules/releases.ts"
 import { severityOf } from "./rules/ruleset.ts"
@@ -26,19 +26,14 @@ interface Origin {
   readonly releases: ReleasesView
 }
 
+const NOBODY: Pick<Tally, "counted" | "objections"> = { counted: new Map(), objections: new Map() }
+
 /** Judges one request over checked evidence. Pure. */
 export function decide(context: DecisionContext, request: ArtifactRequest): Verdict {
   const { roster, policy } = context
   const demands = demandsOn(context, request)
   const placement = registryFindings(request, demands)
-  if (!roster.registries.includes(request.registry)) {
-    return conclude(context, request, [...placement, {
-      code: "NOT_VOUCHED", severity: "deny", saidBy: [],
-      message: `no node of the roster observes ${request.registry}`,
-      expected: `one of ${roster.registries.join(", ")}`, found: request.registry,
-      hint: `packages of private registries are never asked for at others' nodes; run a node of your own for them; ${allowHint(request.purl, "NOT_VOUCHED")}`,
-    }])
-  }
+  if (!roster.registries.includes(request.registry)) return conclude(context, request, [...placement, ...unlistedFindings(context, request, demands)])
   const rebuilds = viewRebuilds(context, request)
   const tally = count(context, request, {
     demands, timeSeconds: context.timeSeconds, isStrict: policy.preset === "strict", isRebuilt: rebuilds.isReached,
@@ -60,13 +55,32 @@ export function decide(context: DecisionContext, request: ArtifactRequest): Verd
     })
   }
   // What is asked beyond bytes is judged once the bytes are vouched for, or were excepted: until then the shortfall is what to cure.
-  if (shortfall === undefined || softened(context, request, shortfall).severity !== "deny") findings.push(...demandFindings(context, request, demands, tally, origin))
+  if (shortfall === undefined || softened(context, request, shortfall).severity !== "deny") findings.push(...demandFindings(context, request, demands, tally, origin, shortfall !== undefined))
   return conclude(context, request, findings, tally, origin)
 }
 
-function demandFindings(context: DecisionContext, request: ArtifactRequest, demands: Demands, tally: Tally, { provenance, rebuilds, releases }: Origin): Finding[] {
+/**
+ * What is to say of a package from a registry that no node observes. An exception lets it pass without anybody's word about its bytes; what the
+ * policy asks of the name beyond bytes, and what its lists say, holds all the same.
+ */
+function unlistedFindings(context: DecisionContext, request: ArtifactRequest, demands: Demands): Finding[] {
+  const { registries } = context.roster
+  const finding: Finding = {
+    code: "NOT_VOUCHED", severity: "deny", saidBy: [],
+    message: `no node of the roster observes ${request.registry}`,
+    expected: `one of ${registries.join(", ")}`, found: request.registry,
+    hint: `packages of private registries are never asked for at others' nodes; run a node of your own for them; ${allowHint(request.purl, "NOT_VOUCHED")}`,
+  }
+  const asked = softened(context, request, finding).severity === "deny" ? [] : demandFindings(context, request, demands, NOBODY, {
+    provenance: viewProvenance(context.threshold, NOBODY.counted), rebuilds: NO_REBUILDS, releases: viewReleases(context, request, demands, NOBODY.counted),
+  }, true)
+  return [finding, ...withdrawalFindings(context, request), ...asked]
+}
+
+/** @param isExcepted - too few vouch for the bytes, and somebody lets them pass: not because of rules, which then say so themselves */
+function demandFindings(context: DecisionContext, request: ArtifactRequest, demands: Demands, tally: Pick<Tally, "counted" | "objections">, { provenance, rebuilds, releases }: Origin, isExcepted: boolean): Finding[] {
   return [
-    ...(tally.counted.size < context.threshold ? [] : provenanceFindings(context, request, demands, provenance)),
+    ...(tally.counted.size < context.threshold && !isExcepted ? [] : provenanceFindings(context, request, demands, tally, provenance)),
     ...releaseFindings(context, demands, releases), ...signerFindings(context, demands, rebuilds), ...levelFindings(context, demands, rebuilds),
   ]
 }

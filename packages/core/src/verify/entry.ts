@@ -94,14 +94,54 @@ export function observationOfEntry(crypto: Crypto, entry: OwnEntry, bodies: read
   return entry.kind === "observation" ? entry.observation : resolveObservation(entry, bodiesByDigest(crypto, bodies))
 }
 
+/** A full statement that lies beside entries. */
+interface Body {
+  readonly bytes: number
+  /** @throws as {@link parseObservation}. */
+  read(): Observation
+}
+
+function bodyOf(text: string): Body {
+  let read: { readonly observation: Observation } | { readonly error: unknown } | undefined
+  return {
+    bytes: utf8Encode(text).length,
+    read() {
+      read ??= attempt(text)
+      if ("error" in read) throw read.error
+      return read.observation
+    },
+  }
+}
+
+function attempt(text: string): { readonly observation: Observation } | { readonly error: unknown } {
+  try {
+    return { observation: parseObservation(text) }
+  } catch (error) {
+    return { error }
+  }
+}
+
+/**
+ * Resolves the entries of one batch, each as {@link resolveObservation} does. A body is read once, however many entries name it: megabytes of
+ * it may stand behind thousands of short ones.
+ */
+export function observationResolver(crypto: Crypto, bodies: readonly string[]): (entry: OwnEntry) => Observation {
+  const read = new Map([...bodiesByDigest(crypto, bodies)].map(([digest, text]) => [digest, bodyOf(text)]))
+  return (entry) => (entry.kind === "observation" ? entry.observation : resolved(entry, read.get(entry.sha256)))
+}
+
 /** Resolves an entry to its observation, taking a by-digest entry's body from `bodies` (hex SHA-256 → text). */
 export function resolveObservation(entry: OwnEntry, bodies: ReadonlyMap<string, string>): Observation {
   if (entry.kind === "observation") return entry.observation
   const text = bodies.get(entry.sha256)
-  if (text === undefined || utf8Encode(text).length !== entry.size) {
+  return resolved(entry, text === undefined ? undefined : bodyOf(text))
+}
+
+function resolved(entry: ByDigestEntry, body: Body | undefined): Observation {
+  if (body?.bytes !== entry.size) {
     throw new VouchsafeError("STATEMENT_MALFORMED", `statement: body ${entry.sha256} of ${entry.size} bytes is missing, expected it beside its entry`)
   }
-  const observation = parseObservation(text)
+  const observation = body.read()
   if (observation.purl !== entry.purl || observation.sha512 !== entry.sha512 || observation.log !== entry.log) {
     throw new VouchsafeError("STATEMENT_MALFORMED", `statement: body ${entry.sha256} is about ${shown(observation.purl)}, expected what its entry names`)
   }

@@ -6,7 +6,7 @@
  *
  * @packageDocumentation
  */
-import { booleanMember, type Members, nullable, objectMember, textMember, wholeMember, wordMember } from "./members.ts"
+import { booleanMember, type Members, nullable, objectMember, textMember, timeMember, wholeMember, wordMember } from "./members.ts"
 import type { ShapeReader } from "./shape.ts"
 
 /** What was verified, what the packument only claims, or nothing. */
@@ -105,13 +105,14 @@ export const PLAIN_HISTORY: History = Object.freeze({
   source: "unknown", lapsedDomains: [], lookalike: null,
 })
 
+const timeOrNull = /* @__PURE__ */ nullable(timeMember)
 const wholeOrNull = /* @__PURE__ */ nullable(wholeMember)
 const nameMember = /* @__PURE__ */ textMember(NAME_LENGTH_MAX)
 const sourceMember = /* @__PURE__ */ wordMember(SOURCE_STATES)
 const publisherMember = /* @__PURE__ */ wordMember(PUBLISHER_STANDINGS)
 
-const PREVIOUS: Members<PreviousVersion> = { version: nameMember, publishedAt: wholeOrNull, provenance: /* @__PURE__ */ wordMember(PROVENANCE_STANDINGS), source: sourceMember }
-const DEPENDENCY: Members<AddedDependency> = { name: nameMember, createdAt: wholeOrNull, isExotic: booleanMember, isKin: booleanMember }
+const PREVIOUS: Members<PreviousVersion> = { version: nameMember, publishedAt: timeOrNull, provenance: /* @__PURE__ */ wordMember(PROVENANCE_STANDINGS), source: sourceMember }
+const DEPENDENCY: Members<AddedDependency> = { name: nameMember, createdAt: timeOrNull, isExotic: booleanMember, isKin: booleanMember }
 const BURST: Members<Burst> = { lines: wholeMember, packages: wholeMember, isHabit: booleanMember }
 const LOOKALIKE: Members<Lookalike> = { target: nameMember, kind: /* @__PURE__ */ wordMember(LOOKALIKE_KINDS), isKin: booleanMember }
 
@@ -131,9 +132,9 @@ export function historyMember(value: unknown, at: string, read: ShapeReader): Hi
   const dependencies = read.array(history["dependencies"], `${at}.dependencies`, HISTORY_LIST_MAX).map((one, i) => dependencyMember(one, `${at}.dependencies[${i}]`, read))
   ordered(dependencies.map(({ name }) => name), `${at}.dependencies`, read)
   return {
-    createdAt: wholeOrNull(history["createdAt"], `${at}.createdAt`, read),
+    createdAt: timeOrNull(history["createdAt"], `${at}.createdAt`, read),
     versions: wholeMember(history["versions"], `${at}.versions`, read),
-    notBefore: wholeOrNull(history["notBefore"], `${at}.notBefore`, read),
+    notBefore: timeOrNull(history["notBefore"], `${at}.notBefore`, read),
     previous: previousOrNull(history["previous"], `${at}.previous`, read),
     gap: wholeOrNull(history["gap"], `${at}.gap`, read),
     publisher: publisherMember(history["publisher"], `${at}.publisher`, read),

@@ -4,7 +4,7 @@ import { isVouchsafeError } from "../errors.ts"
 import { checkInclusion, leafHashOfText } from "../merkle.ts"
 import { checkMulti } from "../multiproof.ts"
 import { type ArtifactFacts, factsOf } from "./artifact-facts.ts"
-import { bodiesByDigest, parseEntry, resolveObservation } from "./entry.ts"
+import { observationResolver, parseEntry } from "./entry.ts"
 import { artifactKey } from "./evidence.ts"
 import type { HeadChecker, HeadResult } from "./head.ts"
 import type { EntryBatch, LogEvidence } from "./input.ts"
@@ -162,7 +162,7 @@ interface BatchLog {
  */
 function readEntries(crypto: Crypto, batch: EntryBatch, log: BatchLog, statements: Statements, problems: string[]): void {
   const { name, isRetired, checkpointTime } = log
-  const bodies = bodiesByDigest(crypto, batch.bodies)
+  const resolve = observationResolver(crypto, batch.bodies)
   for (const [i, text] of batch.entries.entries()) {
     const index = batch.indices[i] as number
     try {
@@ -172,7 +172,7 @@ function readEntries(crypto: Crypto, batch: EntryBatch, log: BatchLog, statement
       if (entry.kind === "rebuild" && entry.rebuild.log === name) addOnce(statements.rebuilds, artifactKey(entry.rebuild), { index, rebuild: entry.rebuild })
       else if (entry.kind === "foreign" && entry.foreign.log === name) addOnce(statements.foreign, entry.foreign.purl, { index, foreign: entry.foreign })
       else if (entry.kind === "observation" || entry.kind === "by-digest") {
-        const observation = resolveObservation(entry, bodies)
+        const observation = resolve(entry)
         if (observation.log === name) addObservation(statements, seenIn(observation, name, index, checkpointTime))
         else problems.push(`entry ${index} of ${name} is a statement bound to another log`)
       } else problems.push(`entry ${index} of ${name} is a statement bound to another log`)

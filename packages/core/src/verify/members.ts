@@ -40,9 +40,17 @@ export function booleanMember(value: unknown, at: string, read: ShapeReader): bo
   return typeof value === "boolean" ? value : read.fail(at, "true or false", value)
 }
 
-/** A whole number from 0: seconds, indices, sizes of what may be empty. */
+/** A whole number from 0: indices, sizes of what may be empty. */
 export function wholeMember(value: unknown, at: string, read: ShapeReader): number {
   return read.integer(value, at, 0, Number.MAX_SAFE_INTEGER)
+}
+
+/** The last second of the calendar: what comes after cannot be written as a date. */
+export const TIME_SECONDS_MAX = 8_640_000_000_000
+
+/** A point in time, in Unix seconds. */
+export function timeMember(value: unknown, at: string, read: ShapeReader): number {
+  return read.integer(value, at, 0, TIME_SECONDS_MAX)
 }
 
 /** A whole number from 1. */

@@ -1,4 +1,4 @@
-import { sha512Member } from "./members.ts"
+import { sha512Member, timeMember } from "./members.ts"
 import { shapeReader } from "./shape.ts"
 import { formatStatementText, NOTICE_TYPE, parseOwnStatement, registryMember, URL_LENGTH_MAX } from "./statement-text.ts"
 
@@ -40,7 +40,7 @@ export function parseNotice(text: string): Notice {
     purl, sha512, notice: kind,
     log: read.string(predicate["log"], "predicate.log", URL_LENGTH_MAX),
     registry: registryMember(predicate["registry"], "predicate.registry", read),
-    time: read.integer(predicate["time"], "predicate.time", 0, MAX),
+    time: timeMember(predicate["time"], "predicate.time", read),
     reason: read.string(predicate["reason"], "predicate.reason", NOTICE_REASON_LENGTH_MAX),
     ...(kind === "conflict" ? { other: sha512Member(predicate["other"], "predicate.other", read) } : {}),
     ...(kind === "reversal" ? { reverses: read.integer(predicate["reverses"], "predicate.reverses", 0, MAX) } : {}),

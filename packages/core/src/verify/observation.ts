@@ -1,5 +1,5 @@
 import { type History, historyMember } from "./history.ts"
-import { countMember, nullable, sha256Member, textMember, wholeMember } from "./members.ts"
+import { countMember, nullable, sha256Member, textMember, timeMember, wholeMember } from "./members.ts"
 import { HEX_SHA1, shapeReader } from "./shape.ts"
 import {
   formatStatementText, h1Member, logMember, NAME_LENGTH_MAX, OBSERVATION_TYPE, type OwnStatement, parseOwnStatement, plain, registryMember,
@@ -54,7 +54,7 @@ export interface Observation {
 }
 
 const read = shapeReader("STATEMENT_MALFORMED", "statement")
-const timeOrNull = /* @__PURE__ */ nullable(wholeMember)
+const timeOrNull = /* @__PURE__ */ nullable(timeMember)
 const nameOrNull = /* @__PURE__ */ nullable(textMember(NAME_LENGTH_MAX))
 const textOrNull = /* @__PURE__ */ nullable(textMember(TEXT_LENGTH_MAX))
 
@@ -77,7 +77,7 @@ export function observationOf({ purl, sha512, predicateType, predicate: value }:
     purl, sha512,
     log: logMember(predicate["log"], "predicate.log", read),
     registry: registryMember(predicate["registry"], "predicate.registry", read),
-    observedAt: wholeMember(predicate["observedAt"], "predicate.observedAt", read),
+    observedAt: timeMember(predicate["observedAt"], "predicate.observedAt", read),
     tarball: parseTarball(predicate["tarball"]),
     contents: parseContents(predicate["contents"]),
     package: parsePackage(predicate["package"]),

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { commitMember, factMember, factText, isPlaceholder, OPENPGP_FINGERPRINT, SSH_FINGERPRINT } from "./facts.ts"
-import { booleanMember, countMember, type Members, nullable, objectMember, readMembers, sha256Member, sha512Member, wholeMember, wordMember } from "./members.ts"
+import { booleanMember, countMember, type Members, nullable, objectMember, readMembers, sha256Member, sha512Member, timeMember, wholeMember, wordMember } from "./members.ts"
 import { shapeReader } from "./shape.ts"
 import {
   formatStatementText, h1Member, logMember, type OwnStatement, parseOwnStatement, plain, predicateMembers, REBUILD_TYPE, registryMember, URL_LENGTH_MAX,
@@ -98,10 +98,10 @@ export function parseRebuild(text: string): Rebuild {
 }
 
 const PREDICATE: Members<Omit<Rebuild, "purl" | "sha512">> = {
-  startedAt: wholeMember,
+  startedAt: timeMember,
   log: logMember,
   registry: registryMember,
-  rebuiltAt: wholeMember,
+  rebuiltAt: timeMember,
   match: /* @__PURE__ */ wordMember(REBUILD_MATCHES),
   source: /* @__PURE__ */ objectMember<Rebuild["source"]>({
     repository: repositoryMember,
@@ -112,7 +112,7 @@ const PREDICATE: Members<Omit<Rebuild, "purl" | "sha512">> = {
     signature: signatureMember,
   }),
   recipe: /* @__PURE__ */ objectMember({ sha256: sha256Member, override: booleanMember }),
-  environment: /* @__PURE__ */ objectMember<Rebuild["environment"]>({ frozenAt: wholeMember, node: wordsMember, manager: wordsMember, platform: wordsMember, sandbox: wordsMember }),
+  environment: /* @__PURE__ */ objectMember<Rebuild["environment"]>({ frozenAt: timeMember, node: wordsMember, manager: wordsMember, platform: wordsMember, sandbox: wordsMember }),
   rebuilt: /* @__PURE__ */ objectMember({ sha512: sha512Member, tarSha256: sha256Member, h1: h1Member, size: countMember, files: countMember }),
   differences: differencesMember,
 }

@@ -7,7 +7,7 @@
  * @packageDocumentation
  */
 import { commitMember, factMember, SSH_FINGERPRINT } from "./facts.ts"
-import { countMember, type Members, nullable, objectMember, patternMember, readMembers, sha256Member, wordMember } from "./members.ts"
+import { type Members, nullable, objectMember, patternMember, readMembers, sha256Member, TIME_SECONDS_MAX, wordMember } from "./members.ts"
 import type { ShapeReader } from "./shape.ts"
 
 export const SLSA_PROVENANCE_V1_TYPE = "https://slsa.dev/provenance/v1"
@@ -93,7 +93,7 @@ const PROVENANCE: Members<Provenance> = {
   trigger: factOrNull,
   builder: /* @__PURE__ */ factMember(NAME_LENGTH_MAX),
   runner: /* @__PURE__ */ nullable(wordMember(RUNNERS)),
-  signedAt: countMember,
+  signedAt: (value, at, read) => read.integer(value, at, 1, TIME_SECONDS_MAX),
   inputs: inputsMember,
 }
 

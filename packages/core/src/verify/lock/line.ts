@@ -7,6 +7,7 @@ import { refusals, shown } from "../../errors.ts"
 import { spellNpmPurl } from "../../purl.ts"
 import { sriOfSha512 } from "../../sri.ts"
 import { type ArtifactFacts, factsOf, type Flag, FLAG_WORDS, type FlagWord, type SourceIdentity } from "../artifact-facts.ts"
+import { TIME_SECONDS_MAX } from "../members.ts"
 import type { Observation } from "../observation.ts"
 import { isRegistryId } from "../registry-id.ts"
 import { NAME_LENGTH_MAX } from "../statement-text.ts"
@@ -116,7 +117,7 @@ function readKeys(rest: string | undefined): ReadonlyMap<Key, string> {
 
 function secondsOf(text: string | undefined): number | null {
   if (text === undefined) return null
-  if (!SECONDS.test(text)) throw refuse(`at is ${shown(text)}, expected seconds in plain decimal`)
+  if (!SECONDS.test(text) || Number(text) > TIME_SECONDS_MAX) throw refuse(`at is ${shown(text)}, expected seconds in plain decimal, at most ${TIME_SECONDS_MAX}`)
   return Number(text)
 }
 

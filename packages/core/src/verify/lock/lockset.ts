@@ -8,7 +8,7 @@ import { type Bytes, hexDecode, hexEncode } from "../../bytes.ts"
 import { canonicalize } from "../../jcs.ts"
 import { HASH_BYTES } from "../../merkle.ts"
 import { STATEMENT_TYPE } from "../../statement.ts"
-import { countMember, type Members, sha256Member, wholeMember } from "../members.ts"
+import { countMember, type Members, sha256Member, timeMember, wholeMember } from "../members.ts"
 import { ROSTER_NODES_MAX } from "../roster.ts"
 import { shapeReader, type ShapeReader } from "../shape.ts"
 import { LOCKSET_TYPE, logMember, parseFrame, predicateMembers, registryMember, type StatementFrame } from "../statement-text.ts"
@@ -62,7 +62,7 @@ const PREDICATE: Members<Predicate> = {
   bits: (value, at, reader) => reader.string(value, at, BITS_LENGTH_MAX),
   roster: countMember,
   notices: noticesMember,
-  time: wholeMember,
+  time: timeMember,
 }
 
 /** Writes the canonical statement that goes into the log. `parseLockset` gives it back. @throws VouchsafeError STATEMENT_MALFORMED. */

@@ -31,7 +31,7 @@ export interface RebuildsView {
   readonly isReached: boolean
 }
 
-const NONE: RebuildsView = { all: [], agreeing: [], isReached: false }
+export const NO_REBUILDS: RebuildsView = { all: [], agreeing: [], isReached: false }
 
 export function viewRebuilds(context: DecisionContext, request: ArtifactRequest): RebuildsView {
   const byOperator = new Map<string, OperatorRebuild>()
@@ -45,7 +45,7 @@ export function viewRebuilds(context: DecisionContext, request: ArtifactRequest)
     if (other !== undefined && other.rebuild.rebuiltAt >= newest.rebuild.rebuiltAt) continue
     byOperator.set(operator, { operator, origin: view.node.log.name, ...newest, isCounted: isCounted(context, view, request, newest.rebuild) })
   }
-  if (byOperator.size === 0) return NONE
+  if (byOperator.size === 0) return NO_REBUILDS
   const all = [...byOperator.values()]
   const agreeing = widest(all.filter((one) => one.isCounted), ({ rebuild: { source, recipe } }) => `${source.commit} ${recipe.sha256}`)
   return { all, agreeing, isReached: agreeing.length >= rebuildersNeeded(context) }

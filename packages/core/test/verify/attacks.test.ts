@@ -1,0 +1,58 @@
+/** Attacks on a decision that somebody thought of, each with what stops it. */
+import { describe, expect, test, vi } from "vitest"
+import { formatByDigest, formatObservation, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
+import { crypto, GOOD, judge, makeWorld, observation, policy, PURL, REQUEST } from "./world.ts"
+
+const world = makeWorld()
+const log = (operator: string): string => `${operator}.example/log`
+const outcome = (verdict: Verdict): string => (verdict.ok ? "allowed" : verdict.code)
+const codes = (verdict: Verdict): string[] => verdict.findings.map(({ code, severity }) => `${severity} ${code}`)
+const excepted = (code: string, more: object = {}): Policy => policy({ exceptions: [{ purl: PURL, code, owner: "ann", reason: "known", until: "2027-06-01" }], ...more })
+
+describe("one operator alone", () => {
+  test.each([8_640_000_000_001, Number.MAX_SAFE_INTEGER])("names a publish time that no calendar has, %d: its word does not count, and nothing is thrown", (publishedAt) => {
+    const never = formatObservation(observation(log("alpha"))).replace(/"publishedAt":1[0-9]+/, `"publishedAt":${publishedAt}`)
+    const verdict = judge(world, { alpha: { entries: [never] } })
+    expect(verdict).toMatchObject({ ok: true, claims: [{ operator: "beta" }, { operator: "gamma" }, { operator: "delta" }] })
+    expect(verdict.findings).toMatchObject([{ code: "PROOF_INVALID", severity: "warn", saidBy: ["alpha"], message: expect.stringContaining("publishedAt") as string }])
+  })
+  test("names the last second of the calendar: a version of the future is too young", () => {
+    const packument = { publishedAt: 8_640_000_000_000, publisher: null, repository: null, mismatch: [] }
+    expect(judge(world, { alpha: { observations: [observation(log("alpha"), { packument })] } }).findings).toMatchObject([{ code: "TOO_YOUNG", severity: "warn", saidBy: ["alpha"] }])
+  })
+
+  test.each([["that holds", ""], ["that is no statement", "?"]])("names one large body %s by hundreds of entries: it is read once", (_, end) => {
+    const own = observation(log("alpha"), { package: { ...observation("").package, scripts: new Map(Array.from({ length: 200 }, (_unused, i) => [`script-${i}`, "x".repeat(500)])) } })
+    const body = formatObservation(own) + end
+    const entry = formatByDigest(crypto, { purl: PURL, sha512: GOOD, log: own.log, predicateType: "https://vouchsafe.example/observation/v1", text: body })
+    const parse = vi.spyOn(JSON, "parse")
+    const verdict = judge(world, { alpha: { entries: Array.from({ length: 300 }, () => entry), bodies: [body] } })
+    expect(parse.mock.calls.filter(([text]) => text === body)).toHaveLength(1)
+    expect(outcome(verdict)).toBe("allowed")
+    parse.mockRestore()
+  })
+})
+
+describe("an exception for bytes that nobody vouches for", () => {
+  const silent = { alpha: { observations: [] }, beta: { observations: [] }, gamma: { observations: [] }, delta: { observations: [] } }
+  const elsewhere = { requests: [{ ...REQUEST, registry: "https://private.example/" }] }
+  const list: MaliciousList = { name: "ours", find: (name, version) => (`${name}@${version}` === "left-pad@1.3.0" ? { id: "MAL-1" } : undefined) }
+  const ASKS = { levels: [{ match: ["*"], level: "provenance" }, { match: ["*"], level: "rebuilt" }] }
+
+  test("lifts no demand for provenance", () => {
+    expect(outcome(judge(world, silent, { policy: excepted("NOT_VOUCHED") }))).toBe("allowed")
+    const verdict = judge(world, silent, { policy: excepted("NOT_VOUCHED", ASKS) })
+    expect(codes(verdict)).toEqual(["warn NOT_VOUCHED", "deny NO_PROVENANCE", "deny NOT_REBUILT"])
+    expect(codes(judge(world, { ...silent, alpha: {} }, { policy: excepted("NOT_VOUCHED", ASKS) }))).toEqual(["deny NO_PROVENANCE", "warn NOT_VOUCHED", "deny NOT_REBUILT"])
+  })
+  test("lifts no demand of a package from a registry that the roster does not list", () => {
+    expect(outcome(judge(world, silent, { ...elsewhere, policy: excepted("NOT_VOUCHED") }))).toBe("allowed")
+    expect(codes(judge(world, silent, { ...elsewhere, policy: excepted("NOT_VOUCHED", ASKS) }))).toEqual(["warn NOT_VOUCHED", "deny NO_PROVENANCE", "deny NOT_REBUILT"])
+  })
+  test("hides no list of known-malicious packages, and no list that cannot be used", () => {
+    expect(codes(judge(world, silent, { ...elsewhere, policy: excepted("NOT_VOUCHED"), lists: [list] }))).toEqual(["warn NOT_VOUCHED", "deny WITHDRAWN"])
+    expect(outcome(judge(world, silent, { ...elsewhere, policy: excepted("NOT_VOUCHED"), lists: [{ ...list, problem: "never fetched" }] }))).toBe("NOTICES_STALE")
+    expect(outcome(judge(world, silent, { ...elsewhere, lists: [list] }))).toBe("WITHDRAWN")
+  })
+})
+
