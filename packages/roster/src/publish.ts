@@ -154,10 +154,12 @@ async function install(files: ReadonlyMap<string, string>, before: Chain, reposi
   return { genesis, chain: followed.chain, current }
 }
 
-const ORDER = [/^targets\//, /\.(?:roster|recipes|releases|sigstore)\.json$/, /\.targets\.json$/, /\.snapshot\.json$/, /\.root\.json$/, /^timestamp\.json$/]
+const ORDER = [/^targets\//, new RegExp(`\\.(?:${DELEGATED.join("|")})\\.json$`), /\.targets\.json$/, /\.snapshot\.json$/, /\.root\.json$/, /^timestamp\.json$/]
 
 function orderOf(name: string): number {
-  return ORDER.findIndex((pattern) => pattern.test(name))
+  const order = ORDER.findIndex((pattern) => pattern.test(name))
+  if (order < 0) throw new TypeError(`file ${name} has no place in the order of side effects`)
+  return order
 }
 
 /** Says once more that the repository is the newest there is: a new snapshot and timestamp over the same targets. */

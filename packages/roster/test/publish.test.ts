@@ -5,6 +5,8 @@ import { beforeEach, describe, expect, test } from "vitest"
 import {
   changeKeyholders, checkDraft, differenceOf, type Draft, draftChange, draftGenesis, progressOf, publishProposal, readProposal, readRepository, renewTimestamp, signDraft, writeProposal, writeSignatures,
 } from "../src/index.ts"
+import { sha256Hex } from "../src/keys.ts"
+import { targetFile } from "../src/profile.ts"
 import { ALICE, BOB, CAROL, change, crypto, DAVE, DAY_MS, filesOf, genesisIn, key, NOW_MS, ONLINE, OTHER_ONLINE, publishOptions, rosterText, signedDraft, signersOf, temporaryFolder } from "./support/world.ts"
 
 let folder: string
@@ -172,6 +174,16 @@ test("a repository whose time is over is renewed, and its timestamp is renewed b
   const done = await change(folder, { renew: true }, [ALICE, BOB], later)
   expect(done.current.expires * 1000).toBeGreaterThan(later)
   expect(done.current.roster.version).toBe(1)
+})
+
+test.each(["recipes.json", "releases.json", "sigstore/trusted_root.json", "names.txt"])("metadata never stands there before its target: %s", async (path) => {
+  const one = await draft({ targets: new Map([[path, "{}"]]) })
+  const file = targetFile(path, sha256Hex("{}"))
+  // A folder in the target's place: that write fails.
+  mkdirSync(join(folder, file), { recursive: true })
+  const before = filesOf(folder)
+  await expect(publishProposal(signedDraft(one, [ALICE, BOB]), publishOptions(folder))).rejects.toMatchObject({ code: "DISK" })
+  expect(filesOf(folder)).toEqual(before)
 })
 
 test("a publish that was cut off is done again; another proposal does not take its place", async () => {
