@@ -31,6 +31,14 @@ export const CONNECTIONS_PER_ADDRESS_MAX = 256
 export const ADMIN_CONNECTIONS_MAX = 64
 /** Requests on one connection before it is closed. */
 export const REQUESTS_PER_SOCKET_MAX = 10_000
+/** Requests that a connection may send before the answer to the first one; none of them is begun, and one more ends the connection at once. */
+export const REQUESTS_AHEAD_MAX = 8
+/** Bodies on their way in and answers that are not taken yet, of all callers of a listener together, in bytes. */
+export const HELD_BYTES_MAX = 256 * MIB
+/** The same of one address: the largest answer, and room for what others behind it ask. */
+export const HELD_PER_ADDRESS_BYTES_MAX = 96 * MIB
+/** Time for a caller to take an answer: so long in ms, and longer where it takes at least so many bytes a second. */
+export const ANSWER_TAKEN = { ms: 60_000, bytesPerSecondMin: 64 * KIB } as const
 
 /** Body of an evidence or gather request: 2000 purls and registries of the greatest length fit. */
 export const EVIDENCE_BODY_BYTES_MAX = 2 * MIB
@@ -47,6 +55,10 @@ export const ADMIN_BODY_BYTES_MAX = 16 * KIB
 export const DEADLINE_MS_MAX = 60_000
 /** Evidence requests in work at once; more are answered 503. */
 export const EVIDENCE_REQUESTS_MAX = 256
+/** The same of one address. */
+export const EVIDENCE_REQUESTS_PER_ADDRESS_MAX = 64
+/** Evidence answers put together at once: each holds its entries and its text. */
+export const EVIDENCE_ANSWERS_COMPOSED_MAX = 8
 /** Largest evidence answer, in bytes before compression. */
 export const EVIDENCE_ANSWER_BYTES_MAX = 64 * MIB
 /** Answers below this are not worth compressing, in bytes: TCP sends as many before it waits for anybody, and compressing takes longer than making them. */
@@ -163,6 +175,8 @@ export const BUILDS_KEPT = { count: 2_000, seconds: 30 * 86_400 } as const
 export const BUILD_TARBALL_BYTES_MAX = 256 * MIB
 /** Readers of growing logs at once. */
 export const BUILD_FOLLOWERS_MAX = 64
+/** The same of one address. */
+export const BUILD_FOLLOWERS_PER_ADDRESS_MAX = 16
 /** A reader of a log to which nothing is added is let go after this, in ms; it asks again from where it is. */
 export const BUILD_FOLLOW_IDLE_MS = 30_000
 /** One piece of a log, in bytes. */

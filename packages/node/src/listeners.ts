@@ -93,11 +93,12 @@ export async function openListeners(listen: { readonly host: string; readonly po
 
 function bind(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => reject(new VouchsafeError("UNREACHABLE", `cannot listen on ${host}:${port} (${cause.code ?? "unknown"})`, {
+    const refused = (cause: NodeJS.ErrnoException): void => reject(new VouchsafeError("UNREACHABLE", `cannot listen on ${host}:${port} (${cause.code ?? "unknown"})`, {
       hint: cause.code === "EADDRINUSE" ? "another program, perhaps another node, has this port; choose one with --listen" : undefined, cause,
-    })))
+    }))
+    server.once("error", refused)
     server.listen(port, host, () => {
-      server.removeAllListeners("error")
+      server.removeListener("error", refused)
       resolve()
     })
   })

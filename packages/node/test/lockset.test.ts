@@ -3,9 +3,10 @@ import {
   formatLock, formatLocksetRequest, headChecker, compactHead, isVouchsafeError, type Lock, type LockLine, lockedLocksetOf, lockLineOf, lockLines, lockRoot, openLock, parseEntry, parseLock, parseLocksetAnswer, parsePolicy, type Roster,
   verify,
 } from "@vouchsafe/core"
+import { type ClientRequest, request as httpRequest } from "node:http"
 import { describe, expect, test } from "vitest"
 import { checkData } from "../src/fsck.ts"
-import { LOCKSETS_PER_ADDRESS } from "../src/lockset/limits.ts"
+import { LOCKSETS_CONCURRENT_PER_ADDRESS_MAX, LOCKSETS_PER_ADDRESS } from "../src/lockset/limits.ts"
 import { holdFolder } from "../src/state/folder.ts"
 import { evidence, layOut, registryOf, start } from "./network.ts"
 import { ask, cleanup, type Reply } from "./support.ts"
@@ -80,6 +81,33 @@ describe("POST /v1/lockset", () => {
     const held = holdFolder(places[0]?.config.data ?? "")
     cleanup(() => held.release())
     expect((await checkData(held, nodeCrypto)).findings).toEqual([])
+  })
+
+  test("bodies that do not come take one address's places, and nobody else's", async () => {
+    const { registry, network: { roster } } = await observed(1, 1)
+    const url = roster.nodes[0]?.url ?? ""
+    const { hostname, port } = new URL(url)
+    const begin = (localAddress: string, length: number): ClientRequest => {
+      const request = httpRequest({ host: hostname, port, localAddress, agent: false, method: "POST", path: "/v1/lockset", headers: { ...json, "content-length": length } })
+      cleanup(() => request.destroy())
+      return request.on("error", () => undefined)
+    }
+    const statusOf = (request: ClientRequest): Promise<number | undefined> => new Promise((resolve) => request.on("response", (response) => { response.resume(); resolve(response.statusCode) }))
+    const slow = Array.from({ length: LOCKSETS_CONCURRENT_PER_ADDRESS_MAX }, () => begin("127.0.0.1", 100))
+    await Promise.all(slow.map((request) => new Promise((resolve) => { request.write("{", resolve) })))
+    const malformed = formatLocksetRequest({ registry: registry.url, lines: ["x"] })
+    let busy: Reply | undefined
+    for (let i = 0; i < 50 && busy?.status !== 503; i++) busy = await post(url, malformed)
+    expect([busy?.status, busy?.headers["retry-after"]]).toEqual([503, "2"])
+    if (process.platform === "linux") {
+      const other = begin("127.0.0.2", Buffer.byteLength(malformed))
+      other.end(malformed)
+      expect(await statusOf(other)).toBe(400)
+    }
+    for (const request of slow) request.destroy()
+    let free: Reply | undefined
+    for (let i = 0; i < 50 && free?.status !== 400; i++) free = await post(url, malformed)
+    expect(free?.status).toBe(400)
   })
 
   test("one address has a budget", async () => {

@@ -18,6 +18,8 @@ export const HAVE_PER_ADDRESS = { burst: 600, perSecond: 20 } as const
 export const HAVE_GLOBAL = { burst: 6_000, perSecond: 200 } as const
 /** Answers with bytes under way at once. */
 export const ANSWERS_CONCURRENT_MAX = 64
+/** The same of one address. */
+export const ANSWERS_CONCURRENT_PER_ADDRESS_MAX = 32
 /** Body of a who-has: a thousand digests. */
 export const HAVE_BODY_BYTES_MAX = 160 * 1024
 /** Body of pin and unpin: a thousand artifacts with long names. */

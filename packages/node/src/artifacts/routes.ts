@@ -9,9 +9,10 @@ import type { Clock } from "@vouchsafe/ports"
 import { ADMIN, createBudget } from "../evidence/budget.ts"
 import { type Answer, jsonAnswer, refusal, textAnswer } from "../http/answer.ts"
 import type { Exchange, Route } from "../http/router.ts"
+import { createSlots } from "../http/slots.ts"
 import { attachment, IMMUTABLE, withJson } from "../routes/exchange.ts"
 import type { ByteBudget } from "./budget.ts"
-import { ANSWERS_CONCURRENT_MAX, HAVE_BODY_BYTES_MAX, HAVE_GLOBAL, HAVE_PER_ADDRESS } from "./limits.ts"
+import { ANSWERS_CONCURRENT_MAX, ANSWERS_CONCURRENT_PER_ADDRESS_MAX, HAVE_BODY_BYTES_MAX, HAVE_GLOBAL, HAVE_PER_ADDRESS } from "./limits.ts"
 import { readRange } from "./range.ts"
 
 /** What the routes work with. */
@@ -34,7 +35,7 @@ const audienceOf = (from: string): "owner" | "everybody" => (from === ADMIN ? "o
 /** @returns the routes of both listeners. */
 export function artifactRoutes({ store, budget, clock, onSent }: ArtifactRoutesOptions): Route[] {
   const asked = createBudget(clock, HAVE_PER_ADDRESS, HAVE_GLOBAL)
-  let running = 0
+  const slots = createSlots({ all: ANSWERS_CONCURRENT_MAX, perCaller: ANSWERS_CONCURRENT_PER_ADDRESS_MAX })
   const gone = (): Answer => refusal("NOT_FOUND", "this node has no such artifact, or does not give it to others", "ask another node")
   const limited = (waitMs: number): Answer => refusal("RATE_LIMITED", "this address, or all together, have had as much as there is for now", undefined, { "retry-after": String(Math.ceil(waitMs / 1000)) })
 
@@ -49,10 +50,10 @@ export function artifactRoutes({ store, budget, clock, onSent }: ArtifactRoutesO
     const { start, length } = part.kind === "part" ? part : { start: 0, length: size }
     const headers = { ...common, "content-length": String(length), ...(part.kind === "part" ? { "content-range": `bytes ${start}-${start + length - 1}/${size}` } : {}) }
     const status = part.kind === "part" ? 206 : 200
-    if (!isHead && running >= ANSWERS_CONCURRENT_MAX) return refusal("BUSY", "too many are being served", undefined, { "retry-after": "2" })
+    if (!isHead && slots.refusal(exchange.from) !== undefined) return refusal("BUSY", "too many are being served", undefined, { "retry-after": "2" })
     const waitMs = budget.take(exchange.from, isHead ? 0 : length)
     if (waitMs > 0) return limited(waitMs)
-    const stream = isHead ? nothing() : counted(pieces(store.reader(audienceOf(exchange.from)), { sha512, start, length }, onSent), (by) => { running += by })
+    const stream = isHead ? nothing() : counted(pieces(store.reader(audienceOf(exchange.from)), { sha512, start, length }, onSent), () => slots.take(exchange.from))
     return { status, headers, body: new Uint8Array(), stream }
   }
 
@@ -93,12 +94,12 @@ async function* nothing(): AsyncGenerator<Uint8Array> {
 }
 
 /** Counts while it is read: one that nobody begins to read is not under way. */
-async function* counted(stream: AsyncIterable<Uint8Array>, count: (by: number) => void): AsyncGenerator<Uint8Array> {
-  count(1)
+async function* counted(stream: AsyncIterable<Uint8Array>, begin: () => () => void): AsyncGenerator<Uint8Array> {
+  const end = begin()
   try {
     yield* stream
   } finally {
-    count(-1)
+    end()
   }
 }
 

@@ -10,7 +10,8 @@ import { isVouchsafeError, utf8Encode, type VouchsafeError } from "@vouchsafe/co
 import { randomBytes } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { BUILD_ATTEMPTS_MAX, BUILD_FOLLOW_IDLE_MS, BUILD_FOLLOWERS_MAX, BUILDS_KEPT, BUILDS_PER_REQUESTER, BUILDS_QUEUED_MAX } from "../limits.ts"
+import { BUILD_ATTEMPTS_MAX, BUILD_FOLLOW_IDLE_MS, BUILD_FOLLOWERS_MAX, BUILD_FOLLOWERS_PER_ADDRESS_MAX, BUILDS_KEPT, BUILDS_PER_REQUESTER, BUILDS_QUEUED_MAX } from "../limits.ts"
+import { createSlots } from "../http/slots.ts"
 import type { Logger } from "../logger.ts"
 import { rebuildKey } from "../log-keys.ts"
 import { type BuildEnd, type BuildWorld, runBuild } from "./build.ts"
@@ -28,7 +29,7 @@ export interface Builds {
   ask(request: BuildRequest, requester: string): Asked
   get(id: string): { readonly build: Build; readonly step: string | null } | undefined
   /** A log from a byte on, until the build has ended or nothing came for a while. undefined when too many read along. */
-  follow(id: string, from: number, signal: AbortSignal): AsyncIterable<Uint8Array> | undefined
+  follow(id: string, from: number, reader: { readonly from: string; readonly signal: AbortSignal }): AsyncIterable<Uint8Array> | undefined
   counts(): { readonly queued: number; readonly running: number }
   /** Ends waiting and building, so that readers of logs come to their end. */
   beginStop(): void
@@ -62,7 +63,7 @@ export async function openBuilds(options: BuildsOptions): Promise<Builds> {
   const logs = createBuildLogs(join(folder, "logs"))
   const stopping = new AbortController()
   const steps = new Map<string, string>()
-  let followers = 0
+  const followers = createSlots({ all: BUILD_FOLLOWERS_MAX, perCaller: BUILD_FOLLOWERS_PER_ADDRESS_MAX })
   let working: Promise<void> | undefined
   const now = (): number => Math.floor(world.clock.nowMs() / 1000)
 
@@ -153,14 +154,14 @@ export async function openBuilds(options: BuildsOptions): Promise<Builds> {
       const build = store.get(id)
       return build === undefined ? undefined : { build, step: steps.get(id) ?? null }
     },
-    follow(id, from, signal) {
-      if (followers >= BUILD_FOLLOWERS_MAX) return undefined
+    follow(id, from, { from: reader, signal }) {
+      if (followers.refusal(reader) !== undefined) return undefined
       const isOver = (): boolean => {
         const state = store.get(id)?.state
         return state !== "queued" && state !== "running"
       }
       return (async function* () {
-        followers += 1
+        const leave = followers.take(reader)
         try {
           let at = from
           for (;;) {
@@ -172,7 +173,7 @@ export async function openBuilds(options: BuildsOptions): Promise<Builds> {
             else if (!await changed(id, signal)) return
           }
         } finally {
-          followers -= 1
+          leave()
         }
       })()
     },

@@ -10,7 +10,9 @@ import { type ArtifactAnswer, type ArtifactName, artifactKey, type EvidenceReque
 import type { Clock, Log, SignedHead, Timers } from "@vouchsafe/ports"
 import type { Cosigner } from "../cosign/cosigner.ts"
 import { type Answer, refusal, textAnswer } from "../http/answer.ts"
-import { COSIGN_MORE_MS, DEADLINE_MS_MAX, EVIDENCE_ANSWER_BYTES_MAX, EVIDENCE_REQUESTS_MAX, INDICES_REMEMBERED_MAX, NOTICES_BYTES_MAX, NOTICES_STALE_MS } from "../limits.ts"
+import { COSIGN_MORE_MS, DEADLINE_MS_MAX, EVIDENCE_ANSWER_BYTES_MAX, EVIDENCE_ANSWERS_COMPOSED_MAX, EVIDENCE_REQUESTS_MAX, EVIDENCE_REQUESTS_PER_ADDRESS_MAX, INDICES_REMEMBERED_MAX, NOTICES_BYTES_MAX, NOTICES_STALE_MS } from "../limits.ts"
+import { createSlots } from "../http/slots.ts"
+import { createSemaphore } from "../registry/semaphore.ts"
 import { within } from "../timers.ts"
 import { formatAnswer } from "./document.ts"
 import type { EntryCache, ReadyEntry } from "./entry-cache.ts"
@@ -72,8 +74,9 @@ const MARGIN_BYTES = 1024 * 1024
 /** Makes the service. */
 export function createEvidenceService(options: EvidenceOptions): EvidenceService {
   const found = new Map<string, Found>()
+  const slots = createSlots({ all: EVIDENCE_REQUESTS_MAX, perCaller: EVIDENCE_REQUESTS_PER_ADDRESS_MAX })
+  const composing = createSemaphore(EVIDENCE_ANSWERS_COMPOSED_MAX)
   let forgotten = 0
-  let inWork = 0
 
   const find = async (artifact: ArtifactName): Promise<Found | undefined> => {
     const key = artifactKey(artifact)
@@ -114,7 +117,7 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
     if (head === undefined || noticesHead === undefined) {
       return refusal("NOT_COSIGNED", "the witnesses have not cosigned this node's logs yet", "ask again in some seconds", { "retry-after": "2" })
     }
-    return await compose(lines, request, head, noticesHead, options)
+    return await composing.run(() => compose(lines, request, head, noticesHead, options))
   }
 
   return {
@@ -123,12 +126,13 @@ export function createEvidenceService(options: EvidenceOptions): EvidenceService
       for (const registry of options.registries) found.delete(artifactKey({ purl, registry }))
     },
     async answer(request, from, signal) {
-      if (inWork >= EVIDENCE_REQUESTS_MAX) return refusal("BUSY", `${inWork} evidence requests are in work`, "ask again in some seconds", { "retry-after": "2" })
-      inWork += 1
+      const full = slots.refusal(from)
+      if (full !== undefined) return refusal("BUSY", `${full === "all" ? slots.running() : EVIDENCE_REQUESTS_PER_ADDRESS_MAX} evidence requests ${full === "all" ? "" : "of this address "}are in work`, "ask again in some seconds", { "retry-after": "2" })
+      const end = slots.take(from)
       try {
         return await work(request, from, signal === undefined ? [options.stopping] : [options.stopping, signal])
       } finally {
-        inWork -= 1
+        end()
       }
     },
   }

@@ -1,9 +1,18 @@
 import { utf8Decode } from "@vouchsafe/core"
 import type { IncomingMessage } from "node:http"
 import { type Answer, refusal } from "./answer.ts"
+import type { Share } from "./memory.ts"
 
 /** A request body, or the refusal that it earned. */
 export type Body = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly answer: Answer }
+
+/** What each request may hold of the listener's memory; a request of another server holds what it likes. */
+const shares = new WeakMap<IncomingMessage, Share>()
+
+/** Counts a request's body from here on. */
+export function countBody(request: IncomingMessage, share: Share): void {
+  shares.set(request, share)
+}
 
 /** Bodies that were read to compare their digest, for whoever handles the request then. */
 const bodies = new WeakMap<IncomingMessage, Uint8Array>()
@@ -20,6 +29,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
     for await (const chunk of request as AsyncIterable<Buffer>) {
       length += chunk.length
       if (length > bytesMax) return tooLarge(`more than ${bytesMax}`, bytesMax)
+      if (shares.get(request)?.grow(chunk.length) === false) return { ok: false, answer: tooMuchHeld({ connection: "close" }) }
       chunks.push(chunk)
     }
   } catch (error) {
@@ -29,6 +39,11 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   const bytes = Buffer.concat(chunks)
   bodies.set(request, bytes)
   return { ok: true, bytes }
+}
+
+/** The refusal where this caller, or all together, hold too much of the node's memory. */
+export function tooMuchHeld(headers: Readonly<Record<string, string>> = {}): Answer {
+  return refusal("BUSY", "this address, or all together, have too much on its way", "ask again in some seconds, and read the answers", { "retry-after": "2", ...headers })
 }
 
 function tooLarge(found: string, bytesMax: number): Body {

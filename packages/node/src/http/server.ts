@@ -8,12 +8,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import {
-  CONNECTIONS_CHECK_MS, CONNECTIONS_PER_ADDRESS_MAX, HEADER_BYTES_MAX, HEADER_COUNT_MAX, HEADERS_TIMEOUT_MS, IDLE_TIMEOUT_MS,
-  KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS, REQUESTS_PER_SOCKET_MAX,
+  ANSWER_TAKEN, CONNECTIONS_CHECK_MS, CONNECTIONS_PER_ADDRESS_MAX, HEADER_BYTES_MAX, HEADER_COUNT_MAX, HEADERS_TIMEOUT_MS, IDLE_TIMEOUT_MS,
+  GZIP_BYTES_MIN, KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS, REQUESTS_AHEAD_MAX, REQUESTS_PER_SOCKET_MAX,
 } from "../limits.ts"
 import type { Logger } from "../logger.ts"
 import { type Answer, refusal, SAFE_HEADERS, STATUS_OF_CODE, type HttpCode, writeAnswer } from "./answer.ts"
+import { countBody, tooMuchHeld } from "./body.ts"
 import { guardRequest, type GuardOptions } from "./guard.ts"
+import { createMemory, type Memory, type Share } from "./memory.ts"
 import type { Router } from "./router.ts"
 
 /** What a listener is made of. */
@@ -25,6 +27,10 @@ export interface ServerOptions extends GuardOptions {
   readonly logger: Logger
   /** Other times than those of limits.ts, for tests of slow clients. */
   readonly timeouts?: { readonly headersMs: number; readonly requestMs: number; readonly checkMs: number }
+  /** Other bounds than those of limits.ts, for tests of callers that do not read. */
+  readonly memory?: Memory
+  /** Time in ms to take an answer of so many bytes. */
+  readonly answerMs?: (bytes: number) => number
   /** Told about each answer. `route` is the route's path, never the request's. */
   readonly onAnswer: (route: string, status: number, seconds: number) => void
 }
@@ -52,8 +58,13 @@ export function createGuardedServer(options: ServerOptions): Server {
   // Nothing here speaks another protocol, and an expectation that is met silently would hide a body of any size.
   server.on("upgrade", (_request, socket: Duplex) => socket.destroy())
   server.on("connect", (_request, socket: Duplex) => socket.destroy())
+  // A system that cannot accept a connection tells so this way, and a listener that nobody hears would end the process.
+  server.on("error", (error) => options.logger.error({ error: describe(error) }, "a connection was not accepted"))
+  const memory = options.memory ?? createMemory()
+  const isAhead = oneAtATime()
   server.on("request", (request, response) => {
-    handle(request, response, options).catch((error: unknown) => {
+    if (isAhead(request, response)) return
+    handle(request, response, options, memory.open(options.from ?? request.socket.remoteAddress ?? "unknown")).catch((error: unknown) => {
       options.logger.error({ error: describe(error) }, "an answer could not be written")
       response.destroy()
     })
@@ -81,17 +92,55 @@ function capPerAddress(): (socket: Socket) => void {
   }
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse, options: ServerOptions): Promise<void> {
+/**
+ * Lets a connection have one request in work. Those that it sends ahead of the answer are never begun: the connection ends with that answer (RFC 9112,
+ * section 9.3.2), and whoever sent them asks again. No client or proxy that is known does so; who wants a thousand answers for one packet does.
+ */
+function oneAtATime(): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const inWork = new WeakMap<Socket, { readonly response: ServerResponse; ahead: number }>()
+  return ({ socket }, response) => {
+    const first = inWork.get(socket)
+    if (first === undefined) {
+      inWork.set(socket, { response, ahead: 0 })
+      response.once("close", () => inWork.delete(socket))
+      return false
+    }
+    first.ahead += 1
+    if (first.ahead > REQUESTS_AHEAD_MAX) socket.destroy()
+    else if (first.ahead === 1) {
+      if (!first.response.headersSent) first.response.setHeader("connection", "close")
+      first.response.once("close", () => socket.destroySoon())
+    }
+    return true
+  }
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse, options: ServerOptions, share: Share): Promise<void> {
   const started = performance.now()
   const hangUp = new AbortController()
+  countBody(request, share)
   response.once("close", () => {
+    share.release()
     if (!response.writableFinished) hangUp.abort()
   })
-  const { route, answer } = await answerRequest(request, options, hangUp.signal)
+  const { route, answer: made } = await answerRequest(request, options, hangUp.signal)
+  share.release()
+  const answer = holdAnswer(response, made, options, share)
   // A body that nobody read would be taken for the next request.
   if (!request.readableEnded && !request.complete) response.setHeader("connection", "close")
   await writeAnswer(request, response, answer)
   options.onAnswer(route, answer.status, (performance.now() - started) / 1000)
+}
+
+/** Counts what is made and not taken, and ends the wait for a caller that does not take it. Small answers fit into what the system holds for it. */
+function holdAnswer(response: ServerResponse, answer: Answer, { answerMs }: ServerOptions, share: Share): Answer {
+  const { length } = answer.body
+  if (response.destroyed || answer.stream !== undefined || length < GZIP_BYTES_MIN) return answer
+  if (!share.grow(length)) return tooMuchHeld()
+  const ms = answerMs?.(length) ?? ANSWER_TAKEN.ms + length / ANSWER_TAKEN.bytesPerSecondMin * 1000
+  const late = setTimeout(() => response.destroy(), ms)
+  response.once("close", () => clearTimeout(late))
+  return answer
 }
 
 async function answerRequest(request: IncomingMessage, options: ServerOptions, signal: AbortSignal): Promise<{ route: string; answer: Answer }> {

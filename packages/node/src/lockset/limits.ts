@@ -6,6 +6,8 @@ const MIB = 1024 * 1024
 export const LOCKSET_BODY_BYTES_MAX = 16 * MIB
 /** Requests in work at once; more are answered 503. */
 export const LOCKSETS_CONCURRENT_MAX = 8
+/** The same of one address, bodies on their way included. */
+export const LOCKSETS_CONCURRENT_PER_ADDRESS_MAX = 4
 /** Longest time in which lines are derived and the statement is cosigned, in ms. */
 export const LOCKSET_MS_MAX = 30_000
 /** Locksets that one address may ask for: at once, and then per second. A project's install asks once. */

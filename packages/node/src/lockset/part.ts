@@ -13,10 +13,11 @@ import { type Answer, refusal, textAnswer } from "../http/answer.ts"
 import { bodyText, readBody } from "../http/body.ts"
 import { guardJson } from "../http/guard.ts"
 import type { Exchange } from "../http/router.ts"
+import { createSlots } from "../http/slots.ts"
 import type { NodePart, PartContext } from "../parts.ts"
 import type { Services } from "../services.ts"
 import { within } from "../timers.ts"
-import { LOCKSET_BODY_BYTES_MAX, LOCKSET_MS_MAX, LOCKSETS_CONCURRENT_MAX, LOCKSETS_GLOBAL, LOCKSETS_PER_ADDRESS } from "./limits.ts"
+import { LOCKSET_BODY_BYTES_MAX, LOCKSET_MS_MAX, LOCKSETS_CONCURRENT_MAX, LOCKSETS_CONCURRENT_PER_ADDRESS_MAX, LOCKSETS_GLOBAL, LOCKSETS_PER_ADDRESS } from "./limits.ts"
 
 /** @see PartContext */
 export async function openLocksetPart(context: PartContext): Promise<NodePart> {
@@ -29,6 +30,7 @@ export async function openLocksetPart(context: PartContext): Promise<NodePart> {
   const budget = createBudget(clock, LOCKSETS_PER_ADDRESS, LOCKSETS_GLOBAL)
   const stopping = new AbortController()
   const counts = { made: 0, known: 0, refused: 0 }
+  const slots = createSlots({ all: LOCKSETS_CONCURRENT_MAX, perCaller: LOCKSETS_CONCURRENT_PER_ADDRESS_MAX })
   const running = new Set<Promise<unknown>>()
 
   const answer = async (text: string, signal: AbortSignal): Promise<Answer> => {
@@ -55,13 +57,17 @@ export async function openLocksetPart(context: PartContext): Promise<NodePart> {
       counts.refused += 1
       return refusal("RATE_LIMITED", "this address has asked for too many locksets", "ask again later", { "retry-after": "30", connection: "close" })
     }
-    if (running.size >= LOCKSETS_CONCURRENT_MAX) return refusal("BUSY", `${running.size} locksets are in work`, "ask again in some seconds", { "retry-after": "2", connection: "close" })
+    // A body may take its time to come: nobody keeps all places that way.
+    const full = slots.refusal(from)
+    if (full !== undefined) return refusal("BUSY", full === "all" ? `${slots.running()} locksets are in work` : `${LOCKSETS_CONCURRENT_PER_ADDRESS_MAX} locksets of this address are in work`, "ask again in some seconds", { "retry-after": "2", connection: "close" })
+    const end = slots.take(from)
     const work = readBody(request, LOCKSET_BODY_BYTES_MAX).then((body) => (body.ok ? answer(bodyText(body.bytes), signal) : body.answer))
     running.add(work)
     try {
       return await work
     } finally {
       running.delete(work)
+      end()
     }
   }
   return {

@@ -113,10 +113,11 @@ function statusOf(build: Build, step: string | null): unknown {
 }
 
 /** What a stranger's build printed: saved, never shown by a browser. */
-function logAnswer(builds: Builds, id: string, { request, signal }: Exchange): Answer {
+function logAnswer(builds: Builds, id: string, exchange: Exchange): Answer {
+  const { request } = exchange
   const from = new URLSearchParams((request.url ?? "").split("?", 2)[1] ?? "").get("from") ?? "0"
   if (!/^(?:0|[1-9][0-9]{0,14})$/.test(from)) return refusal("REQUEST_MALFORMED", "from is no plain decimal, expected the byte of the log to start at")
-  const stream = builds.follow(id, Number(from), signal)
+  const stream = builds.follow(id, Number(from), exchange)
   if (stream === undefined) return refusal("BUSY", "too many read along", "ask again in some seconds", { "retry-after": "5" })
   return { ...textAnswer(200, "", { "content-disposition": "attachment" }), stream }
 }
