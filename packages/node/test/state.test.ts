@@ -52,6 +52,18 @@ describe("data folder", () => {
     writeFileWhole(path, "new", 0o600)
     expect([readFileSync(path, "utf8"), mode(path)]).toEqual(["new", "600"])
   })
+  test("a disk that takes only a part of a file leaves the one before it", () => {
+    const path = join(tempFolder(), "file")
+    const before = "old".repeat(100)
+    writeFileSync(path, before)
+    const folderModule = new URL("../src/state/folder.ts", import.meta.url).href
+    const script = `const { writeFileWhole } = await import(${JSON.stringify(folderModule)}); writeFileWhole(${JSON.stringify(path)}, "new".repeat(4000), 0o600)`
+    // The system then writes as much as fits and says how much that was, as it does where a disk is nearly full.
+    const child = spawnSync("bash", ["-c", 'ulimit -f 4; exec "$@"', "bash", process.execPath, "--conditions=source", "--input-type=module", "-e", script], { encoding: "utf8" })
+    expect(child.error).toBeUndefined()
+    expect(child.status).not.toBe(0)
+    expect(readFileSync(path, "utf8")).toBe(before)
+  })
 })
 
 describe("keys", () => {

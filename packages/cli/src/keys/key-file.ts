@@ -5,7 +5,7 @@
  */
 import { base64Decode, base64Encode, formatSigningKey, isKeyName, isVouchsafeError, KEY_TYPE, parseJson, parseSigningKey, shapeReader, type Signer, signerFromSeed, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto"
-import { chmodSync, closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
+import { chmodSync, closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs"
 
 const FORMAT = "vouchsafe-key/v1"
 const CIPHER = "aes-256-gcm"
@@ -49,7 +49,8 @@ function writeNew(path: string, text: string): void {
   }
   try {
     fchmodSync(file, FILE_MODE)
-    writeSync(file, text)
+    // Not `writeSync`: it may write a part, and says so by its result alone.
+    writeFileSync(file, text)
     fsyncSync(file)
   } finally {
     closeSync(file)
@@ -67,7 +68,7 @@ export function readVerifier(path: string): { readonly vkey: string; readonly se
 /**
  * Opens a key file.
  * @param passphrase - asked for only where the file is sealed
- * @throws VouchsafeError STATE_UNSAFE when others can read it, VKEY_MALFORMED, USAGE for a wrong passphrase. No message repeats what the file holds.
+ * @throws VouchsafeError STATE_UNSAFE when others can read it, VKEY_MALFORMED, USAGE for a wrong passphrase or no file. No message repeats what the file holds.
  */
 export async function openKeyFile(path: string, passphrase: () => string | undefined): Promise<Signer> {
   const text = readPrivate(path)
@@ -75,8 +76,17 @@ export async function openKeyFile(path: string, passphrase: () => string | undef
   return parseSigningKey(line.replace(/\n$/, "")).signer
 }
 
+function openPrivate(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause
+    throw new VouchsafeError("USAGE", `${path} is not there, expected a key`, { hint: "name your key's file; `vouchsafe keys new FILE --name NAME` makes one", cause })
+  }
+}
+
 function readPrivate(path: string): string {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  const file = openPrivate(path)
   try {
     const found = fstatSync(file)
     const isOwn = process.getuid === undefined || found.uid === process.getuid()

@@ -21,7 +21,7 @@
  * @packageDocumentation
  */
 import { VouchsafeError } from "@vouchsafe/core"
-import { chmodSync, closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
+import { chmodSync, closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 
@@ -66,7 +66,8 @@ export function writeFileWhole(path: string, text: string, mode: number): void {
   const partial = `${path}.new`
   const file = openSync(partial, "w", mode)
   try {
-    writeSync(file, text)
+    // Not `writeSync`: it may write a part, and says so by its result alone.
+    writeFileSync(file, text)
     fsyncSync(file)
   } finally {
     closeSync(file)
