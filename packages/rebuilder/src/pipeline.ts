@@ -162,7 +162,7 @@ async function toolchainsFor({ request, name, version, log }: Run, recipe: Recip
     const wanted = recipe.managers[manager]
     if (wanted === undefined) continue
     log(`${manager}@${wanted}\n`)
-    toolchains.push(await getToolchain(manager, wanted, { registry: request.upstream.registry, folder }).catch((error: unknown) => {
+    toolchains.push(await getToolchain(manager, wanted, { registry: request.upstream.registry, folder, allowPrivateAddresses: request.allowPrivateAddresses }).catch((error: unknown) => {
       throw new Failure("package managers", "TOOLCHAIN_FAILED", messageOf(error))
     }))
   }

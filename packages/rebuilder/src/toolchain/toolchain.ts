@@ -9,6 +9,7 @@ import { dirname, join } from "node:path"
 import { isVouchsafeError, nobleCrypto, sha512OfSri, shown, VouchsafeError } from "@vouchsafe/core"
 import { asObject, type ForeignObject, member, readTarball, TARBALL_LIMITS } from "@vouchsafe/tarball"
 import { EXACT_VERSION, type ManagerName } from "../recipe/recipe.ts"
+import { createUpstreamFetch, type UpstreamFetch } from "../view/guarded.ts"
 
 /** A package manager on disk. */
 export interface Toolchain {
@@ -26,11 +27,16 @@ export interface ToolchainOptions {
   readonly registry: string
   /** Folder that they are kept in from one rebuild to the next. */
   readonly folder: string
-  readonly fetch?: typeof globalThis.fetch
+  /** Whether tarballs may lie on hosts in private networks other than the registry's own. Default false. */
+  readonly allowPrivateAddresses?: boolean
+  /** Default: over the network, with the guards of THREATS A8. */
+  readonly fetch?: UpstreamFetch
 }
 
 const PACKUMENT_BYTES_MAX = 64 * 1024 * 1024
 const FETCH_TIMEOUT_MS = 120_000
+const OK = 200
+const NOT_FOUND = 404
 /** Marks a folder that was unpacked whole. */
 const DONE_FILE = ".vouchsafe-complete"
 const YARN_BERRY_MAJOR = 2
@@ -42,7 +48,7 @@ export function packageOf(manager: ManagerName, version: string): string {
 
 /**
  * Brings a package manager here.
- * @throws VouchsafeError UPSTREAM_FAILED, NOT_FOUND, TIMEOUT, TARBALL_*: it cannot be had.
+ * @throws VouchsafeError UPSTREAM_FAILED, UNREACHABLE, ADDRESS_REFUSED, NOT_FOUND, TIMEOUT, TARBALL_*: it cannot be had.
  */
 export async function getToolchain(manager: ManagerName, version: string, options: ToolchainOptions): Promise<Toolchain> {
   if (!EXACT_VERSION.test(version)) throw new TypeError(`version is ${shown(version)}, expected an exact one`)
@@ -79,22 +85,27 @@ async function findTarball(name: string, version: string, options: ToolchainOpti
   if (manifest === undefined) throw new VouchsafeError("NOT_FOUND", `the registry has no ${name}@${version}, which packs this package`, { hint: "a recipe of your own can name another version" })
   const digest = typeof integrity === "string" ? sha512OfSri(integrity) : undefined
   if (typeof url !== "string" || digest === undefined) throw new VouchsafeError("UPSTREAM_FAILED", `the registry says no sha512 integrity of ${name}@${version}, and nothing unchecked is run`)
+  if (!URL.canParse(url, options.registry)) throw new VouchsafeError("UPSTREAM_FAILED", `the registry says no address of ${name}@${version} that can be read`)
   return { url: new URL(url, options.registry).href, sha512: digest }
 }
 
 async function get(url: string, accept: string, bytesMax: number, options: ToolchainOptions): Promise<Uint8Array> {
-  const fetch = options.fetch ?? globalThis.fetch
+  const fetch = options.fetch ?? createUpstreamFetch({ registries: [options.registry], allowPrivateAddresses: options.allowPrivateAddresses ?? false })
   try {
-    const response = await fetch(url, { headers: { accept }, signal: AbortSignal.timeout(FETCH_TIMEOUT_MS), credentials: "omit" })
-    if (!response.ok || response.body === null) throw new VouchsafeError(response.status === 404 ? "NOT_FOUND" : "UPSTREAM_FAILED", `${shown(url)} answered with ${response.status}`)
-    const parts: Uint8Array[] = []
-    let length = 0
-    for await (const part of response.body) {
-      length += part.length
-      if (length > bytesMax) throw new VouchsafeError("UPSTREAM_FAILED", `${shown(url)} is longer than ${bytesMax} bytes`)
-      parts.push(part)
+    const answer = await fetch(url, accept, AbortSignal.timeout(FETCH_TIMEOUT_MS))
+    try {
+      if (answer.status !== OK) throw new VouchsafeError(answer.status === NOT_FOUND ? "NOT_FOUND" : "UPSTREAM_FAILED", `${shown(url)} answered with ${answer.status}`)
+      const parts: Uint8Array[] = []
+      let length = 0
+      for await (const part of answer.body) {
+        length += part.length
+        if (length > bytesMax) throw new VouchsafeError("UPSTREAM_FAILED", `${shown(url)} is longer than ${bytesMax} bytes`)
+        parts.push(part)
+      }
+      return Buffer.concat(parts)
+    } finally {
+      answer.close()
     }
-    return Buffer.concat(parts)
   } catch (cause) {
     if (isVouchsafeError(cause)) throw cause
     throw new VouchsafeError("UPSTREAM_FAILED", `${shown(url)} cannot be fetched: ${cause instanceof Error ? cause.message : "unknown"}`, { cause })
