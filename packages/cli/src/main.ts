@@ -15,8 +15,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
-    .showHelpAfterError("(vouchsafe --help lists the commands)")
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text), outputError: () => undefined })
     .addHelpText("after", AFTER_HELP)
   try {
     for (const name of commandsFor(argv)) {
@@ -26,10 +25,11 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     await program.parseAsync([...argv], { from: "user" })
     return status
   } catch (error) {
-    const { printError, printUsageError } = await import("./output.ts")
+    const [{ printError, printUsageError }, { helpFor }] = await Promise.all([import("./output.ts"), import("./next-step.ts")])
     const json = wantsJson(argv)
-    if (!(error instanceof CommanderError)) return printError(io, error, json)
-    return error.exitCode === 0 ? EXIT.done : printUsageError(io, error.message, json)
+    const help = helpFor(program, argv)
+    if (!(error instanceof CommanderError)) return printError(io, error, json, help)
+    return error.exitCode === 0 ? EXIT.done : printUsageError(io, { complaint: error.message, json, help, isPrinted: error.code === "commander.help" })
   }
 }
 

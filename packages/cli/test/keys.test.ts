@@ -11,6 +11,10 @@ const fresh = (): string => join(dir, `key-${count++}`)
 const none = (): undefined => undefined
 
 describe("keys new and show", () => {
+  test.each([["keys", "show", "missing"], ["release", "left@1.0.0", "--key", "missing"]])("a key that is not there is wrong usage: %s %s", async (...argv) => {
+    const { err, status } = await vouchsafe(dir, argv)
+    expect([status, err]).toEqual([2, expect.stringMatching(/^vouchsafe: USAGE: .*missing is not there, expected a key\n {2}next: .*`vouchsafe keys new FILE --name NAME`/)])
+  })
   test("make a key that only its owner can read, and show the same public half twice", async () => {
     const path = fresh()
     const made = await vouchsafe(dir, ["keys", "new", path, "--name", "acme.example/releases", "--json"])

@@ -287,7 +287,12 @@ describe("log inspect", () => {
     alpha.log.entries.push(observationOf("alpha.example/log", "@scope/package"))
     const named = await run("log", "inspect", "--format", "csv", "--operator", "alpha", "--fields", "package,operator")
     expect(named.out).toContain("'@scope/package@1.0.0,alpha")
-    expect(await run("log", "inspect", "--format", "csv", "--fields", "nonsense")).toMatchObject({ status: EXIT.usage, err: expect.stringContaining('--fields names "nonsense", expected some of operator') })
+    for (const format of ["csv", "json"]) expect(await run("log", "inspect", "--format", format, "--fields", "nonsense")).toMatchObject({ status: EXIT.usage, err: expect.stringContaining('--fields names "nonsense", expected some of operator') })
+  })
+
+  test("--fields chooses what JSON holds, too", async () => {
+    const { out } = await run("log", "inspect", "--operator", "alpha", "--package", "package-0@1.0.0", "--fields", "package, kind", "--json")
+    expect(JSON.parse(out)).toEqual([{ package: "package-0@1.0.0", kind: "observation" }])
   })
 
   test("leaves out a log that is broken, says so, and ends with 3", async () => {

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
+import { VouchsafeError } from "@vouchsafe/core"
 import { COMMANDS, commandsFor } from "../src/commands/all.ts"
 import { EXIT } from "../src/index.ts"
 import { printError } from "../src/output.ts"
@@ -94,6 +95,8 @@ describe("wrong usage ends with 2, says what is wrong, and shows the way", () =>
     { argv: ["network", "up", "--registry", "registry.example"], says: "registry URL is not of the form" },
     { argv: ["run"], says: "missing required argument" },
     { argv: ["shim", "--manager", "cargo"], says: '--manager is "cargo", expected npm, pnpm or yarn' },
+    ...["4873", "0.0.0.0:0", "127.0.0.1:", "registry.example:80"].map((listen) => ({ argv: ["shim", "--listen", listen], says: `--listen is "${listen}", expected a port on loopback` })),
+    { argv: ["status", "--node", "node.example"], says: '"node.example" is no URL of a node' },
     { argv: ["check"], says: "no lockfile here or above" },
     { argv: ["check", "missing/package-lock.json"], says: "cannot be read" },
     { argv: ["lockfile", "list", "missing.lock"], says: "cannot be read" },
@@ -107,13 +110,24 @@ describe("wrong usage ends with 2, says what is wrong, and shows the way", () =>
     expect(plain.status).toBe(EXIT.usage)
     expect(plain.err).toContain(says)
     expect(plain.out).toBe("")
-    expect(plain.err).toMatch(/expected|next: |--help|Usage:/)
+    expect(plain.err).toMatch(/^vouchsafe: [A-Z_]+: .+\n {2}next: .+\n$|^Usage: /)
     const json = await vouchsafe(dir, [...argv, "--json"])
     expect(json.status).toBe(EXIT.usage)
-    const { error } = documentIn(json.out) as { error: { code: string; message: string } }
+    const { error } = documentIn(json.out) as { error: { code: string; message: string; hint: string } }
     expect(Object.keys(documentIn(json.out))).toEqual(["error"])
     expect(error.code).toMatch(/^[A-Z_]+$/)
     expect(error.message).not.toBe("")
+    expect(error.hint).toMatch(/./)
+  })
+
+  test.each([
+    { argv: ["chek"], err: "vouchsafe: USAGE: unknown command 'chek', expected check perhaps\n  next: `vouchsafe --help` lists the commands\n" },
+    { argv: ["log", "verify", "--opertor", "x"], err: "vouchsafe: USAGE: unknown option '--opertor', expected --operator perhaps\n  next: `vouchsafe log verify --help` tells how it is used\n" },
+    { argv: ["explain"], err: "vouchsafe: USAGE: missing required argument 'spec'\n  next: `vouchsafe explain --help` tells how it is used\n" },
+  ])("the next step of vouchsafe $argv works as it is", async ({ argv, err }) => {
+    expect((await vouchsafe(dir, argv)).err).toBe(err)
+    const [, line = ""] = /`vouchsafe ([^`]*)`/.exec(err) ?? []
+    expect((await vouchsafe(dir, line.split(" "))).status).toBe(EXIT.done)
   })
 })
 
@@ -158,6 +172,16 @@ describe("what fails unforeseen", () => {
     expect(printError(sink, new TypeError("boom"), true)).toBe(EXIT.world)
     expect(printed.err).toContain("internal error, nothing was decided: TypeError: boom")
     expect(documentIn(printed.out)).toEqual({ error: { code: "INTERNAL", message: "internal error, nothing was decided" } })
+  })
+
+  test.each(["CONFIG_MALFORMED", "ROSTER_MALFORMED", "UNREACHABLE", "TIMEOUT", "UPSTREAM_FAILED", "NOT_FOUND", "DISK", "SRI_MALFORMED"] as const)("%s names a next step, and never in place of its own", (code) => {
+    const next = (hint?: string): string => {
+      const { printed, io: sink } = io()
+      printError(sink, new VouchsafeError(code, "x", { hint }), false)
+      return printed.err
+    }
+    expect(next()).toMatch(/\n {2}next: ./)
+    expect(next("do this")).toBe(`vouchsafe: ${code}: x\n  next: do this\n`)
   })
 
   test("what the system refuses is named", async () => {

@@ -20,7 +20,7 @@ export function parseSpec(text: string): Spec {
   } catch (cause) {
     if (!isVouchsafeError(cause)) throw cause
   }
-  throw new VouchsafeError("USAGE", `${shown(text)} is no exact package version, expected name@1.2.3 or @scope/name@1.2.3`)
+  throw new VouchsafeError("USAGE", `${shown(text)} is no exact package version, expected name@1.2.3 or @scope/name@1.2.3`, { hint: "name one version: `npm view NAME versions` lists them, a lockfile names those in use" })
 }
 
 /**
@@ -36,11 +36,12 @@ export async function registrySha512(registries: NpmRegistries, spec: Spec): Pro
       method: "GET", url, timeoutMs: TIMEOUT_MS, maxBytes: PACKUMENT_BYTES_MAX,
       headers: { accept: "application/vnd.npm.install-v1+json", ...(credentials === undefined ? {} : { authorization: credentials.header }) },
     })
-    if (answer.status === 404) throw new VouchsafeError("NOT_FOUND", `the registry has no package ${shown(spec.name)}`)
+    if (answer.status === 404) throw new VouchsafeError("NOT_FOUND", `the registry has no package ${shown(spec.name)}`, { hint: "check the spelling, and that your npm configuration names the right registry for it" })
     if (answer.status !== 200) throw new VouchsafeError("UPSTREAM_FAILED", `the registry answered ${answer.status} for ${shown(spec.name)}, expected 200`)
     const document = parseJson("PACKUMENT_MALFORMED", `packument of ${shown(spec.name)}`, utf8Decode(answer.body)) as { versions?: Record<string, { dist?: { integrity?: unknown } }> } | null
     const versions = document?.versions
-    const integrity = versions !== undefined && versions !== null && Object.hasOwn(versions, spec.version) ? versions[spec.version]?.dist?.integrity : undefined
+    if (versions === undefined || versions === null || !Object.hasOwn(versions, spec.version)) throw new VouchsafeError("NOT_FOUND", `the registry has no version ${shown(spec.version)} of ${shown(spec.name)}`, { hint: `\`npm view ${spec.name} versions\` lists those that there are` })
+    const integrity = versions[spec.version]?.dist?.integrity
     if (typeof integrity !== "string") throw new VouchsafeError("NOT_FOUND", `the registry has no integrity for ${shown(`${spec.name}@${spec.version}`)}`)
     parseSri(integrity)
     const sha512 = sha512OfSri(integrity)

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
+import { chosenFields, csvLines, pickFields, type Row } from "../logs/columns.ts"
 import { deedOf, fetchProofs, guiltyOf, witnessReports } from "../logs/proofs.ts"
 import { readReports } from "../logs/reports.ts"
 import { logSources, readAnywhere } from "../logs/sources.ts"
@@ -51,8 +52,9 @@ export const registerLog: Register = (program, io, done) => {
       const project = await openFreshProject(io, { dir: io.cwd, env: io.env })
       try {
         const { rows, failures } = await inspect(project, flags)
-        if (flags.format === "json" || flags.json === true) printJson(io, rows)
-        else printCsv(io, rows, flags)
+        const fields = chosenFields(rows, flags.fields)
+        if (flags.format === "json" || flags.json === true) printJson(io, pickFields(rows, fields))
+        else printLines(io, csvLines(rows, fields))
         for (const failure of failures) say(io, `vouchsafe: ${escapeForDisplay(failure)}`)
         done(failures.length === 0 ? EXIT.done : EXIT.world)
       } finally {
@@ -153,8 +155,6 @@ async function keepProof(io: CliIo, project: Project, vkey: string, document: st
   }
 }
 
-type Row = Readonly<Record<string, string | number | null>>
-
 /** Statements of the logs that could be read and verified, and why the others could not. */
 async function inspect(project: Project, flags: InspectFlags): Promise<{ rows: Row[]; failures: string[] }> {
   const transport = httpTransport()
@@ -228,17 +228,4 @@ function entryRow(entry: Entry): Row {
 function latest(rows: readonly Row[]): Row[] {
   const sort = ({ kind }: Row): string => (kind === "rebuild" || kind === "release" || kind === "lockset" ? kind : "")
   return [...new Map(rows.map((row) => [`${row["operator"] ?? ""} ${row["registry"] ?? ""} ${row["purl"] ?? row["root"] ?? ""} ${sort(row)}`, row])).values()]
-}
-
-function printCsv(io: CliIo, rows: readonly Row[], flags: InspectFlags): void {
-  const fields = flags.fields?.split(",") ?? ["operator", "index", "kind", "purl", "sha512", "time"]
-  const known = new Set(rows.flatMap((row) => Object.keys(row)))
-  const unknown = fields.find((field) => rows.length > 0 && !known.has(field))
-  if (unknown !== undefined) throw usage(`--fields names "${unknown}", expected some of ${[...known].join(", ")}`)
-  const cell = (value: string | number | null | undefined): string => {
-    // A leading = + - @ makes a spreadsheet run the text: quote it as text (CSV injection).
-    const text = escapeForDisplay(String(value ?? "")).replace(/^([=+\-@])/, "'$1")
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-  }
-  printLines(io, [fields.join(","), ...rows.map((row) => fields.map((field) => cell(row[field])).join(","))])
 }

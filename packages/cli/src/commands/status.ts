@@ -2,6 +2,7 @@ import { httpTransport } from "@vouchsafe/client/node"
 import { escapeForDisplay, isVouchsafeError, parseJson, utf8Decode } from "@vouchsafe/core"
 import type { HttpTransport } from "@vouchsafe/client"
 import { type CliIo, EXIT } from "../io.ts"
+import { placeOf } from "../nodes.ts"
 import { printJson, printLines, table } from "../output.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
 import type { Register } from "./types.ts"
@@ -25,7 +26,7 @@ export const registerStatus: Register = (program, io, done) => {
     .action(async (flags: { node?: string; json?: boolean }) => {
       const transport = httpTransport()
       try {
-        const nodes = flags.node === undefined ? await rosterNodes(io) : [{ operator: "-", url: flags.node.replace(/\/?$/, "/") }]
+        const nodes = flags.node === undefined ? await rosterNodes(io) : [{ operator: "-", url: placeOf(flags.node).url }]
         const states = await Promise.all(nodes.map((node) => ask(transport, node)))
         if (flags.json === true) printJson(io, { nodes: states })
         else printLines(io, table(states.map((state) => [state.operator, state.url, escapeForDisplay(state.reached ? brief(state.status) : `not reached: ${state.detail ?? ""}`)])))
