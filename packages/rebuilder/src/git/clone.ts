@@ -7,7 +7,7 @@
  *
  * @packageDocumentation
  */
-import { rm } from "node:fs/promises"
+import { lstat, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { failed, GIT_INSIDE, type GitPlace, type GitResult, type GitUrl, runGit } from "./git-command.ts"
 import { type CommitObject, isObjectId, type ObjectId, ObjectRefusal, parseCommitObject, parseTagObject, type TagObject } from "./objects.ts"
@@ -66,7 +66,10 @@ export async function cloneSource(place: GitPlace, question: CloneQuestion): Pro
  */
 export async function checkoutSource(place: GitPlace, source: Source): Promise<GitResult<string>> {
   const done = await runGit(place, { repository: SOURCE, args: ["checkout", "--quiet", "--force", "--detach", source.commit.id, "--"] })
-  return done.ok ? { ok: true, value: source.folder } : done
+  if (!done.ok) return done
+  // The sandbox could write beside it: a link in its place would lead builds, which may write there, anywhere on the host.
+  const isFolder = await lstat(source.folder).then((stats) => stats.isDirectory(), () => false)
+  return isFolder ? { ok: true, value: source.folder } : failed("CLONE_FAILED", "what was checked out is no folder")
 }
 
 /** Makes an empty repository that knows its origin. */

@@ -6,7 +6,7 @@
  */
 import { shown, VouchsafeError } from "@vouchsafe/core"
 import { type ChildProcess, execFile } from "node:child_process"
-import { accessSync, constants, existsSync, statSync } from "node:fs"
+import { accessSync, constants, existsSync, lstatSync, statSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { promisify } from "node:util"
 import { launchOf } from "./arguments.ts"
@@ -131,6 +131,9 @@ async function versionOf(program: string | undefined): Promise<string> {
 function missingOf({ mounts, forwards }: SandboxSpec): string | undefined {
   const mount = mounts.find(({ host }) => !existsSync(host))
   if (mount !== undefined) return `nothing to mount at ${shown(mount.host)}`
+  // Whoever wrote there in an earlier run may have left a link in a folder's place.
+  const link = mounts.find(({ host, writable }) => writable && readOrGone(() => lstatSync(host))?.isSymbolicLink() !== false)
+  if (link !== undefined) return `what is to be written to at ${shown(link.host)} is a link`
   const forward = forwards.find(({ socket }) => readOrGone(() => statSync(socket))?.isSocket() !== true)
   return forward === undefined ? undefined : `no socket to forward to at ${shown(forward.socket)}`
 }

@@ -248,6 +248,23 @@ describe("servers that lie", () => {
     expect(readFileSync(join(source.folder, "index.js"), "utf8")).toBe("good\n")
   })
 
+  test("a git that was taken over leaves no link where builds will write", async () => {
+    const elsewhere = join(folder, "of-the-host")
+    mkdirSync(elsewhere)
+    const tricking = {
+      ...executor,
+      run: async (...[spec, command, onOutput]: Parameters<typeof executor.run>) => {
+        const outcome = await executor.run(spec, command, onOutput)
+        if (command.argv.includes("checkout")) must("/bin/sh", ["-c", 'mv "$1" "$1.gone" && ln -s "$2" "$1"', "sh", join(spec.mounts[0]?.host ?? "", "source"), elsewhere])
+        return outcome
+      },
+    }
+    const here = place({ executor: tricking })
+    const source = valueOf(await clone(`file://${repository.bare}`, honest, { place: here }))
+    expect(lstatSync(source.folder).isDirectory()).toBe(true)
+    expect(await checkoutSource(here, source)).toEqual({ ok: false, failure: { code: "CLONE_FAILED", detail: "what was checked out is no folder" } })
+  })
+
   test("an answer that is no plain file is not read", async () => {
     const secret = join(folder, "secret")
     writeFileSync(secret, "secret of the host\n")

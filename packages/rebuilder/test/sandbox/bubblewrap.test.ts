@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -47,8 +47,10 @@ describe("no sandbox, no rebuild: unavailable, and nothing ran", () => {
     expect(outcome).toEqual({ status: "unavailable", detail: expect.stringContaining(says) })
   })
 
-  test("a mount or a socket that is not there", async () => {
+  test("a mount or a socket that is not there; a link in place of a folder that may be written to", async () => {
     const executor = createBubblewrap()
+    symlinkSync(folder, join(folder, "link"))
+    expect(await executor.run({ ...SPEC, mounts: [{ host: join(folder, "link"), inside: "/x", writable: true }] }, COMMAND, () => undefined)).toMatchObject({ status: "unavailable", detail: expect.stringContaining("is a link") })
     expect(await executor.run({ ...SPEC, mounts: [{ host: join(folder, "gone"), inside: "/x", writable: false }] }, COMMAND, () => undefined)).toMatchObject({ status: "unavailable", detail: expect.stringContaining("nothing to mount") })
     expect(await executor.run({ ...SPEC, forwards: [{ socket: join(folder, "gone"), port: 4000 }] }, COMMAND, () => undefined)).toMatchObject({ status: "unavailable", detail: expect.stringContaining("no socket") })
   })
