@@ -17,7 +17,7 @@ import type { Register } from "./types.ts"
 
 interface Flags {
   readonly wait?: boolean
-  readonly accept: readonly string[]
+  readonly accept?: readonly string[]
   readonly check?: boolean
   readonly json?: boolean
 }
@@ -32,18 +32,18 @@ export const registerLock: Register = (program, io, done) => {
   program.command("lock").description("write or refresh vouchsafe.lock: what lets `check` and every guarded install decide with no network")
     .argument("[lockfile]", "of npm, pnpm or Yarn (default: the project's own)")
     .option("--wait", "go on asking while nodes are still observing")
-    .option("--accept <spec>", "record that name@version may be by others than the locked version; may be given again", (spec: string, all: readonly string[]) => [...all, spec], [])
+    .option("--accept <spec>", "record that name@version may be by others than the locked version; may be given again", (spec: string, all: readonly string[] | undefined) => [...all ?? [], spec])
     .option("--check", "only say whether the lock is what the lockfile needs; asks nobody")
     .option("--json", "one JSON document on stdout")
     .action(async (file: string | undefined, flags: Flags) => {
       const path = file === undefined ? findLockfile(io.cwd) : resolve(io.cwd, file)
       if (path === undefined) throw usage("no lockfile here or above", "run this in a project, or name a lockfile")
-      if (flags.check === true && (flags.wait === true || flags.accept.length > 0)) throw usage("--check asks nobody and writes nothing: --wait and --accept have no meaning with it")
+      if (flags.check === true && (flags.wait === true || flags.accept !== undefined)) throw usage("--check asks nobody and writes nothing: --wait and --accept have no meaning with it")
       done(flags.check === true ? await check(io, path, flags.json === true) : await write(io, path, flags))
     })
 }
 
-async function write(io: CliIo, path: string, { accept, json, wait }: Flags): Promise<number> {
+async function write(io: CliIo, path: string, { accept = [], json, wait }: Flags): Promise<number> {
   const lockfile = readLockfile(path)
   const dir = dirname(path)
   const lockPath = join(dir, LOCK_NAME)
@@ -102,14 +102,14 @@ async function check(io: CliIo, path: string, json: boolean): Promise<number> {
 
 const NEXT = "  next  npx vouchsafe lock"
 
-function formatStanding({ ageSeconds, extra, isCurrent, missing, refused, stale }: Standing): string[] {
+function formatStanding({ ageSeconds, excepted, extra, isCurrent, missing, refused, stale }: Standing): string[] {
   const age = ageSeconds === undefined ? "" : `, made ${Math.floor(ageSeconds / DAY_SECONDS)} days ago`
-  if (isCurrent) return [`${LOCK_NAME} is what the lockfile needs${age}`, ...(stale.length === 0 ? [] : [`  warning LOCK_STALE: it is older than the policy wants`, NEXT])]
+  if (isCurrent) return [`${LOCK_NAME} is what the lockfile needs${age}`, ...(excepted.length === 0 ? [] : [`  ${excepted.length} pass by an exception alone and have no line: ${namesOf(excepted)}`]), ...(stale.length === 0 ? [] : [`  warning LOCK_STALE: it is older than the policy wants`, NEXT])]
   return [
     `LOCK_STALE: ${LOCK_NAME} is not what the lockfile needs${age}`,
-    ...(missing.length === 0 ? [] : [`  ${missing.length} entries have no line with their bytes: ${namesOf(missing)}`]),
-    ...(extra.length === 0 ? [] : [`  ${extra.length} lines are about packages that the lockfile does not have: ${namesOf(extra)}`]),
-    ...(refused.length === 0 ? [] : [`  ${refused.length} packages are not allowed by the lock alone: ${namesOf(refused.map(({ purl }) => purl))}`, ...reasons(refused)]),
+    ...(missing.length === 0 ? [] : [`  entries that have no line with their bytes, ${missing.length}: ${namesOf(missing)}`]),
+    ...(extra.length === 0 ? [] : [`  lines about packages that the lockfile does not have, ${extra.length}: ${namesOf(extra)}`]),
+    ...(refused.length === 0 ? [] : [`  packages that the lock alone does not allow, ${refused.length}: ${namesOf(refused.map(({ purl }) => purl))}`, ...reasons(refused)]),
     NEXT,
   ]
 }

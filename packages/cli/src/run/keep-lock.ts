@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 import { parseLockfile, toRequests } from "@vouchsafe/client/lockfile"
-import { openProject, type Project, writeLockFile } from "@vouchsafe/client/node"
+import { openProject, type Project, systemClock, writeLockFile } from "@vouchsafe/client/node"
 import { escapeForDisplay, isVouchsafeError } from "@vouchsafe/core"
 import { dirname } from "node:path"
 import { formatLockfileReport } from "../check/lockfile.ts"
 import { registriesOf } from "../check/registries.ts"
 import { EXIT, type CliIo } from "../io.ts"
-import { compareLines } from "../lock/current.ts"
+import { compareLines, exceptedAmong } from "../lock/current.ts"
 import { makeLock } from "../lock/make.ts"
 import { formatChanges, formatSum } from "../lock/report.ts"
 import { say } from "../output.ts"
@@ -36,7 +36,8 @@ export async function keepLock(io: CliIo, project: Project, lockfilePath: string
     const registries = await registriesOf(lockfile.format, dir, io.env)
     const requests = toRequests(lockfile, { registryFor: (name) => registries.registryFor(name) })
     const { extra, missing } = compareLines(lockFile.lock.lines.artifacts.map(({ facts }) => facts), requests)
-    if (extra.length + missing.length === 0) return false
+    const excepted = exceptedAmong(missing, project.policy, Math.floor(systemClock.nowMs() / 1_000))
+    if (extra.length + missing.length === excepted.length) return false
     // Opened anew: a lock that only pins vouches for nothing.
     const own = await openProject({ dir, env: io.env, registries, lockDir: dir, lockUse: "pins" })
     try {

@@ -1,10 +1,10 @@
 // What a lock is made of and compared with, without a network: lines, changes, coverage, and what `check` makes of what has no line.
 import type { CheckResult } from "@vouchsafe/client"
-import { type ArtifactFacts, type LockLine, lockLineOf, NO_UPSTREAM, npmPurl, type Observation, PLAIN_HISTORY, type Verdict } from "@vouchsafe/core"
+import { type ArtifactFacts, type LockLine, lockLineOf, NO_UPSTREAM, npmPurl, type Observation, PLAIN_HISTORY, type Verdict, type VerdictCode } from "@vouchsafe/core"
 import { describe, expect, test } from "vitest"
 import { requireLines } from "../../src/check/lock-lines.ts"
 import { changesBetween } from "../../src/lock/changes.ts"
-import { compareLines } from "../../src/lock/current.ts"
+import { compareLines, exceptedAmong } from "../../src/lock/current.ts"
 import { commonestRegistry, linesOf } from "../../src/lock/lines.ts"
 import { formatChanges } from "../../src/lock/report.ts"
 import type { Place, Statements } from "../../src/lock/statements.ts"
@@ -86,6 +86,12 @@ test("lines and entries are compared by purl, registry and bytes", () => {
   const ask = (name: string, byte?: number, registry = REGISTRY) => ({ purl: npmPurl(name, "1.0.0"), registry, ...(byte === undefined ? {} : { sha512: sha512(byte) }) })
   const lines = [facts("a", "1.0.0"), facts("b", "1.0.0"), facts("c", "1.0.0"), facts("d", "1.0.0")]
   expect(compareLines(lines, [ask("a", 1), ask("b", 2), ask("c"), ask("d", 1, "https://other.example/"), ask("e", 1)])).toEqual({ missing: ["b", "d", "e"].map((name) => npmPurl(name, "1.0.0")), extra: [npmPurl("d", "1.0.0")] })
+})
+
+test("what an exception lets pass with no statement can have no line, until the exception ends; others can", () => {
+  const exception = (name: string, code: VerdictCode, untilSeconds = 20) => ({ purl: npmPurl(name, "1.0.0"), code, owner: "a", reason: "b", until: "", untilSeconds })
+  const policy = { exceptions: [exception("a", "NOT_VOUCHED"), exception("b", "NOT_VOUCHED", 10), exception("c", "TOO_YOUNG"), exception("e", "UNREACHABLE")] }
+  expect(exceptedAmong(["a", "b", "c", "d", "e"].map((name) => npmPurl(name, "1.0.0")), policy, 10)).toEqual(["a", "e"].map((name) => npmPurl(name, "1.0.0")))
 })
 
 describe("what the lock has no line for", () => {
