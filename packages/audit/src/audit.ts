@@ -8,7 +8,7 @@ import { artifactKey, type Verdict } from "@vouchsafe/core"
 import { attestedOf } from "./attested.ts"
 import { compareFiles, compareHashes, type Comparison, type Held } from "./compare.ts"
 import { readTexts } from "./file-reader.ts"
-import { identifier, type Identified, type ProjectLockfile } from "./identify.ts"
+import { identifier, type Identified, linksInPlaceOfReleases, type ProjectLockfile } from "./identify.ts"
 import type { Manifest } from "./manifest.ts"
 import { filesOf, patchesFor, type ProjectPatch, readPatches, takeBackPatches } from "./patches.ts"
 import type { FolderReading } from "./reading.ts"
@@ -87,7 +87,8 @@ export async function auditFolder(options: AuditOptions): Promise<Audit> {
   }))
   await judge(work, found.filter((one) => !work.keys.has(one.place.path) && !within.has(one.place.path)))
   const packages = await compareAll(work, found, within)
-  return { discovery, lockfiles, patches, packages, results: work.results }
+  const strays = [...discovery.strays, ...linksInPlaceOfReleases(discovery.links, lockfiles).map(({ path }) => path)]
+  return { discovery: { ...discovery, strays }, lockfiles, patches, packages, results: work.results }
 }
 
 /** A folder that only holds other packages, or nothing. */

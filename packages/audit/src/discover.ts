@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs"
-import { join, relative, sep } from "node:path"
+import { basename, join, relative, sep } from "node:path"
 import { VouchsafeError } from "@vouchsafe/core"
 import { DEPTH_MAX, ENTRIES_MAX } from "./limits.ts"
 import type { Discovery, Layout, Link, Place } from "./types.ts"
@@ -21,6 +21,8 @@ interface Search {
   readonly strays: string[]
   readonly others: string[]
   readonly projects: Set<string>
+  /** Every node_modules and folder of archives that was listed, each once. */
+  readonly listed: Set<string>
   entries: number
 }
 
@@ -29,8 +31,9 @@ interface Search {
  * @throws VouchsafeError DISK for a folder that cannot be listed, or too many of them.
  */
 export function discover(root: string): Discovery {
-  const search: Search = { root, realRoot: realpathSync(root), places: new Map(), links: [], strays: [], others: [], projects: new Set(), entries: 0 }
-  walk(search, "", 0)
+  const search: Search = { root, realRoot: realpathSync(root), places: new Map(), links: [], strays: [], others: [], projects: new Set(), listed: new Set(), entries: 0 }
+  if (basename(search.realRoot) === MODULES) modules(search, "", 0, "hoisted")
+  else walk(search, "", 0)
   const links: Link[] = []
   // A link into a place where no package was looked for shows one more; it may have links of its own.
   for (let i = 0; i < search.links.length; i++) links.push(follow(search, search.links[i] as Search["links"][number]))
@@ -52,18 +55,41 @@ function below(path: string, name: string): string {
 /** A folder that is no package: of a project, or of a container's image. */
 function walk(search: Search, path: string, depth: number): void {
   for (const entry of list(search, path, depth)) {
-    if (!entry.isDirectory() || SKIPPED.has(entry.name)) continue
+    if (entry.isFile()) continue
     const inside = below(path, entry.name)
+    const holdsPackages = entry.name === MODULES || isCache(inside)
+    // Programs load through such a link as through a folder.
+    if (entry.isSymbolicLink() && holdsPackages) {
+      search.links.push({ path: inside, at: inside })
+      search.projects.add(isCache(inside) ? projectOf(inside) : path)
+    }
+    if (!entry.isDirectory() || SKIPPED.has(entry.name)) continue
     if (entry.name === MODULES) {
       search.projects.add(path)
       modules(search, inside, depth + 1, "hoisted")
-    } else if (path.endsWith(".yarn") && entry.name === "cache") archives(search, inside, depth + 1)
+    } else if (holdsPackages) archives(search, inside, depth + 1)
     else walk(search, inside, depth + 1)
   }
 }
 
+function isCache(path: string): boolean {
+  return path === ".yarn/cache" || path.endsWith("/.yarn/cache")
+}
+
+function projectOf(cache: string): string {
+  return cache.replace(/\/?\.yarn\/cache$/, "")
+}
+
+/** False where this folder was listed before. */
+function isFirst(search: Search, path: string): boolean {
+  if (search.listed.has(path)) return false
+  search.listed.add(path)
+  return true
+}
+
 function archives(search: Search, path: string, depth: number): void {
-  search.projects.add(path.replace(/\/?\.yarn\/cache$/, ""))
+  if (!isFirst(search, path)) return
+  search.projects.add(projectOf(path))
   for (const entry of list(search, path, depth)) {
     const inside = below(path, entry.name)
     if (entry.isFile() && entry.name.endsWith(".zip")) search.places.set(inside, { path: inside, layout: "archive", alias: "" })
@@ -74,6 +100,7 @@ function archives(search: Search, path: string, depth: number): void {
 
 /** A node_modules. `owner` is the package that it lies in. */
 function modules(search: Search, path: string, depth: number, layout: Layout, owner?: string): void {
+  if (!isFirst(search, path)) return
   for (const entry of list(search, path, depth)) {
     const inside = below(path, entry.name)
     if (entry.isSymbolicLink()) search.links.push({ path: inside, at: inside })
@@ -121,11 +148,20 @@ function follow(search: Search, { path }: Search["links"][number]): Link {
   const way = relative(search.realRoot, real)
   if (way === ".." || way.startsWith(`..${sep}`) || way === real) return { path, target: readlinkSync(absolute), leads: "outside" }
   const target = way.split(sep).join("/")
-  if (!target.split("/").includes(MODULES)) return { path, target, leads: "workspace" }
-  const alias = /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path)?.[1] ?? ""
+  if (path === MODULES || path.endsWith(`/${MODULES}`) || isCache(path)) {
+    if (isFolder(real)) (isCache(path) ? archives(search, target, 0) : modules(search, target, 0, "hoisted"))
+    return { path, target, leads: "package" }
+  }
+  if (basename(search.realRoot) !== MODULES && !target.split("/").includes(MODULES)) return { path, target, leads: "workspace" }
+  const alias = aliasOf(path)
   // Yarn's own isolated layout keeps packages in a folder of another name.
   if (!search.places.has(target) && isFolder(real)) found(search, { path: target, layout: "isolated", alias }, 0)
   return { path, target, leads: "package" }
+}
+
+/** The name that programs load what lies at a path by; empty where they cannot. */
+export function aliasOf(path: string): string {
+  return /(?:^|(?:^|\/)node_modules\/)((?:@[^/]+\/)?[^/]+)$/.exec(path)?.[1] ?? ""
 }
 
 function isFolder(path: string): boolean {

@@ -5,7 +5,8 @@
  */
 import type { Lockfile, LockfileEntry } from "@vouchsafe/client/lockfile"
 import { isVouchsafeError, npmPurl } from "@vouchsafe/core"
-import type { Contents, Place } from "./types.ts"
+import { aliasOf } from "./discover.ts"
+import type { Contents, Link, Place } from "./types.ts"
 
 /** A lockfile, and the folder that it lies in, relative to the audited one. */
 export interface ProjectLockfile {
@@ -32,18 +33,47 @@ export interface Identified {
   readonly isPatchedByYarn: boolean
 }
 
+type Known = ProjectLockfile & { readonly byName: ReadonlyMap<string, LockfileEntry[]>; readonly byPlace: ReadonlyMap<string, LockfileEntry> }
+
+function knownFrom(lockfiles: readonly ProjectLockfile[]): readonly Known[] {
+  return lockfiles.map((one) => ({ ...one, byName: groupedByName(one.lockfile), byPlace: new Map(one.lockfile.entries.map((entry) => [entry.where, entry])) }))
+}
+
+/** Those that rule a place, the nearest first. */
+function rulingOver(known: readonly Known[], path: string): readonly Known[] {
+  return known.filter(({ folder }) => folder === "" || path.startsWith(`${folder}/`)).sort((a, b) => b.folder.length - a.folder.length)
+}
+
+/** What a package-lock, which knows places, has for one. */
+function entryThere({ lockfile, folder, byPlace }: Known, path: string): LockfileEntry | undefined {
+  return lockfile.format === "package-lock" ? byPlace.get(folder === "" ? path : path.slice(folder.length + 1)) : undefined
+}
+
+/** Links to a folder of the project in whose place a lockfile has a release: what lies there is no workspace of anybody's. */
+export function linksInPlaceOfReleases(links: readonly Link[], lockfiles: readonly ProjectLockfile[]): readonly Link[] {
+  const workspaces = links.filter(({ leads }) => leads === "workspace")
+  const known = workspaces.length === 0 ? [] : knownFrom(lockfiles)
+  return workspaces.filter(({ path }) => {
+    const [nearest] = rulingOver(known, path)
+    if (nearest === undefined) return false
+    const there = entryThere(nearest, path)
+    const entries = there !== undefined ? [there] : nearest.lockfile.format === "package-lock" ? [] : nearest.byName.get(aliasOf(path)) ?? []
+    return entries.length > 0 && entries.every(isRelease)
+  })
+}
+
 /** Finds entries of lockfiles for places. */
 export function identifier(lockfiles: readonly ProjectLockfile[]): (place: Place, contents: Contents) => Identified {
-  const known = lockfiles.map((one) => ({ ...one, byName: groupedByName(one.lockfile), byPlace: new Map(one.lockfile.entries.map((entry) => [entry.where, entry])) }))
+  const known = knownFrom(lockfiles)
   return (place, contents) => {
-    const ruling = known.filter(({ folder }) => folder === "" || place.path.startsWith(`${folder}/`)).sort((a, b) => b.folder.length - a.folder.length)
+    const ruling = rulingOver(known, place.path)
     const name = contents.name ?? place.alias
     const version = contents.version ?? ""
     const common = {
       place, contents, name, version, isYarn: ruling.some(({ lockfile }) => lockfile.format.startsWith("yarn")),
       isPatchedByYarn: ruling.some(({ byName }) => byName.get(name)?.some(({ kind, resolved }) => kind === "patch" && resolved?.includes("builtin<") === true) === true),
     }
-    const there = ruling.flatMap((one) => (one.lockfile.format === "package-lock" ? one.byPlace.get(one.folder === "" ? place.path : place.path.slice(one.folder.length + 1)) ?? [] : []))[0]
+    const there = ruling.flatMap((one) => entryThere(one, place.path) ?? [])[0]
     const entry = there ?? ruling.flatMap(({ byName }) => byName.get(name) ?? []).sort((a, b) => rank(a) - rank(b)).find((candidate) => candidate.version === version || candidate.version === "")
     const problem = contents.problem === undefined ? problemOf(place, { name, version }, there, entry, ruling.length > 0) : `cannot be read: ${contents.problem}`
     const purl = entry !== undefined && !isRelease(entry) ? undefined : purlOf(name, version)

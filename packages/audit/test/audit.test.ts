@@ -1,5 +1,5 @@
 import { hash } from "node:crypto"
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import type { CheckResult } from "@vouchsafe/client"
@@ -101,6 +101,21 @@ describe("with a lockfile", () => {
     put("node_modules/b", files("evil"))
     expect(summary(await audit(releases, [npmLock({ "node_modules/b": { name: "evil", version: "1.0.0" } })]))).toEqual(["node_modules/b: ok equal"])
     expect(summary(await audit(releases, [lock]))).toEqual(["node_modules/b: ok equal (is evil@1.0.0, of which the lockfile knows nothing)"])
+  })
+
+  test.each<{ name: string; lockfile: ProjectLockfile; link: string; isStray: boolean }>([
+    { name: "a release, for its place", lockfile: npmLock({ "node_modules/a": { version: "1.0.0", resolved: `${REGISTRY}a/-/a-1.0.0.tgz` } }), link: "node_modules/a", isStray: true },
+    { name: "a link", lockfile: npmLock({ "node_modules/a": { resolved: "elsewhere", link: true }, elsewhere: { name: "a", version: "1.0.0" } }), link: "node_modules/a", isStray: false },
+    { name: "a release, for another place", lockfile: npmLock({ "node_modules/b/node_modules/a": { version: "1.0.0", resolved: `${REGISTRY}a/-/a-1.0.0.tgz` } }), link: "node_modules/a", isStray: false },
+    { name: "a release, for its name", lockfile: { folder: "", path: "yarn.lock", lockfile: parseLockfile("yarn.lock", `# yarn lockfile v1\n\n\n"@s/a@^1.0.0":\n  version "1.0.0"\n  resolved "${REGISTRY}@s/a/-/a-1.0.0.tgz#${"0".repeat(40)}"\n`) }, link: "node_modules/@s/a", isStray: true },
+    { name: "nothing", lockfile: npmLock({}), link: "node_modules/a", isStray: false },
+  ])("a link to a folder of the project, where the lockfile has $name", async ({ lockfile, link, isStray }) => {
+    put("elsewhere", manifestOf("a"))
+    mkdirSync(dirname(join(root, link)), { recursive: true })
+    symlinkSync(join(root, "elsewhere"), join(root, link))
+    const { discovery } = await audit({}, [lockfile])
+    expect(discovery.links).toMatchObject([{ path: link, leads: "workspace" }])
+    expect(discovery.strays).toEqual(isStray ? [link] : [])
   })
 
   test("what comes from git is no release, and what no lockfile has is noted", async () => {

@@ -72,6 +72,50 @@ test("links are followed nowhere: where they lead is said", () => {
   }
 })
 
+describe("a node_modules, or Yarn's cache, that is itself a link", () => {
+  test("out of the folder is said to lead there", () => {
+    const outside = mkdtempSync(join(tmpdir(), "vouchsafe-outside-"))
+    try {
+      link("node_modules", outside)
+      link("packages/one/node_modules", join(outside, "gone"))
+      link("two/.yarn/cache", outside)
+      const found = discover(root)
+      expect(found.links.map(({ path, leads }) => `${path} ${leads}`).sort()).toEqual(["node_modules outside", "packages/one/node_modules nowhere", "two/.yarn/cache outside"])
+      expect([...found.projects].sort()).toEqual(["", "packages/one", "two"])
+    } finally {
+      rmSync(outside, { recursive: true })
+    }
+  })
+
+  test("within the folder is looked through, once, wherever it leads", () => {
+    pack("elsewhere/a", "a")
+    pack(".git/hidden/b", "b")
+    pack("node_modules/c", "c")
+    put("zips/d-npm-1.0.0-abc-10c0.zip")
+    for (const path of ["one", "two"]) link(`${path}/node_modules`, "../elsewhere")
+    link("elsewhere/node_modules", "../elsewhere")
+    link("three/node_modules", "../.git/hidden")
+    link("four/node_modules", "../node_modules")
+    link(".yarn/cache", "../zips")
+    expect(paths()).toEqual([".git/hidden/b", "elsewhere/a", "node_modules/c", "zips/d-npm-1.0.0-abc-10c0.zip"])
+    expect(new Set(discover(root).links.map(({ leads }) => leads))).toEqual(new Set(["package"]))
+  })
+})
+
+test("a folder that is a node_modules is one", () => {
+  pack("node_modules/a", "a")
+  pack("node_modules/@s/b/node_modules/c", "c")
+  pack("node_modules/.pnpm/d@1.0.0/node_modules/d", "d")
+  link("node_modules/d", ".pnpm/d@1.0.0/node_modules/d")
+  link("node_modules/.store/linked", "../a")
+  link("node_modules/e", ".store/e")
+  pack("node_modules/.store/e", "e")
+  const { places, links, others } = discover(join(root, "node_modules"))
+  expect(places.map(({ path, alias }) => `${path} as ${alias}`).sort()).toEqual([".pnpm/d@1.0.0/node_modules/d as d", ".store/e as e", "@s/b as @s/b", "@s/b/node_modules/c as c", "a as a"])
+  expect(links.map(({ path, leads }) => `${path} ${leads}`)).toEqual(["d package", "e package"])
+  expect(others).toEqual([".store"])
+})
+
 test("a file that programs can load without a package is a stray; what tools keep is listed", () => {
   put("node_modules/evil.js")
   put("node_modules/@s/evil.js")
