@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import type { Crypto } from "@vouchsafe/core"
+import { type Crypto, isVouchsafeError } from "@vouchsafe/core"
 import type { Clock, HttpTransport, Log, SignedHead } from "@vouchsafe/ports"
 import { type CosignatureLine, type Cosigner, submitCheckpoint } from "./submit.ts"
 
@@ -21,6 +21,8 @@ export interface CosignersOptions {
   /** Whether cosignatures of these witnesses, by name, are enough to publish. Called with the empty set too. */
   readonly quorum: (names: ReadonlySet<string>) => boolean
   readonly timeoutMs?: number
+  /** Told when a witness claims to know more of this log than there is. It may lie; whoever is told asks for the log's own signature. */
+  readonly onAhead?: ((witness: string) => void) | undefined
 }
 
 /** What is known of one witness. */
@@ -145,6 +147,7 @@ export function collectCosignatures(options: CosignersOptions): Cosigners {
     } catch (error) {
       // Whatever is wrong with one witness is its status, never the others' problem.
       worker.failure = error instanceof Error ? error.message : String(error)
+      if (isVouchsafeError(error, "STATE_UNSAFE")) options.onAhead?.(witness.name)
       return undefined
     }
   }

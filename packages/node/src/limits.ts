@@ -140,6 +140,8 @@ export const NOTICES_STALE_MS = 10 * 60_000
 
 /** Time for requests in work to end after SIGTERM. */
 export const DRAIN_MS = 10_000
+/** From one look for what witnesses hold of a log of which one claims to hold more, to the next, in ms. */
+export const BEHIND_LOOK_MS = 30_000
 /** How often connections that have fallen idle since are closed, in ms. */
 export const DRAIN_SWEEP_MS = 50
 

@@ -4,17 +4,17 @@
  * @packageDocumentation
  */
 import { type Attester, createAttester, type HistoryPorts } from "@vouchsafe/attester"
-import { type Crypto, eligibleWitnesses, quorumSatisfied, VouchsafeError } from "@vouchsafe/core"
+import { type Crypto, eligibleWitnesses, isVouchsafeError, quorumSatisfied, VouchsafeError } from "@vouchsafe/core"
 import { collectCosignatures, type Cosigners, openLog, openSqliteStorage } from "@vouchsafe/log"
 import type { BlobStore, Clock, HttpTransport, Log, LogStorage, RegistrySource, StatementLog, Timers, WitnessStore } from "@vouchsafe/ports"
 import type { EdgeOwner, PublishedEdge } from "@vouchsafe/storage"
 import type { UpstreamVerifier } from "@vouchsafe/sigstore"
 import { openSqliteWitnessStore, openWitness, type Witness } from "@vouchsafe/witness"
-import { clearMark, requireCaughtUp, restoredMark } from "./backup/caught-up.ts"
+import { clearMark, refuseBehind, requireCaughtUp, restoredMark } from "./backup/caught-up.ts"
 import { RESTORED_NAME } from "./backup/format.ts"
 import type { Copied } from "./backup/take.ts"
 import { type Cosigner, createCosigner } from "./cosign/cosigner.ts"
-import { NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
+import { BEHIND_LOOK_MS, NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
 import type { Logger } from "./logger.ts"
 import type { Convictions } from "@vouchsafe/gossip"
 import { createPublisher } from "./storage/publisher.ts"
@@ -98,18 +98,22 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const witness = await openWitness({ store: memory, signer: keys.witness, logs: () => logKeysOf(options.own).filter(({ vkey }) => !options.convictions.has(vkey)), crypto, clock })
     const mark = restoredMark(folder.at(RESTORED_NAME))
     const copied = { witness: copiedOf(memory) } as Record<"log" | "notices" | "witness", Copied>
-    const open = async (role: "log" | "notices"): Promise<CosignedLog> => {
+    const { behind, look } = watchBehind(options)
+    const open = async (role: "log" | "notices"): Promise<Log> => {
       const storage = storages.take(role)
       copied[role] = copiedOf(storage)
       const log = await openLog({ directory: folder.at(role), origin: keys[role].verifier.name, signer: keys[role], crypto, storage })
       closers.push(() => log.close())
       // Before anybody can append, and before a witness is asked to cosign.
       if (mark !== undefined) await requireCaughtUp(log, mark, options)
+      return log
+    }
+    const keepCosigned = async (role: "log" | "notices", log: Log): Promise<CosignedLog> => {
       const edge = stores.openEdge?.(role, { verifier: keys[role].verifier, crypto })
       if (edge !== undefined) await requirePublished(log, edge, crypto)
       const publisher = edge === undefined ? undefined : createPublisher({ name: role, log, edge, clock, timers: options.timers, logger: options.logger })
       if (publisher !== undefined) closers.push(() => publisher.stop())
-      const witnesses = collectCosignatures({ log, ...witnessesFor(options.own, options.convictions), transport: withOwnWitness(options, witness), crypto, clock })
+      const witnesses = collectCosignatures({ log, ...witnessesFor(options.own, options.convictions), transport: withOwnWitness(options, witness), crypto, clock, onAhead: () => look(log) })
       const cosigner = createCosigner({
         name: role, log, witnesses, clock, timers: options.timers, logger: options.logger,
         // The observation log's inclusion proofs do not expire; only notices must be fresh.
@@ -122,8 +126,10 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       closers.push(() => cosigner.stop())
       return { log, cosigner, witnesses }
     }
-    const observations = await open("log")
-    const notices = await open("notices")
+    const logs = { log: await open("log"), notices: await open("notices") }
+    if (mark === undefined) await Promise.all([logs.log, logs.notices].map((log) => refuseBehind(log, options)))
+    const observations = await keepCosigned("log", logs.log)
+    const notices = await keepCosigned("notices", logs.notices)
     if (mark !== undefined) clearMark(folder.at(RESTORED_NAME))
     const blobs = stores.blobs ?? createBlobStore(folder.at("blobs"))
     const statements = announced(observations)
@@ -131,11 +137,28 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       source: options.source, log: statements, notices: announced(notices), blobs, clock, crypto, upstream: options.upstream, history: options.history,
       registries: options.registries, limits: { runningMax: OBSERVATIONS_CONCURRENT_MAX },
     })
-    return { observations, notices, witness, attester, statements, blobs, databases: copied, lost: stores.lost, close }
+    return { observations, notices, witness, attester, statements, blobs, databases: copied, lost: stores.lost === undefined ? behind : Promise.race([stores.lost, behind]), close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** Tells when a witness that was silent at the start shows that a log went back. Looks are rare: a witness may claim so for nothing, again and again. */
+function watchBehind(options: ServicesOptions) {
+  let tell: (error: VouchsafeError) => void = () => undefined
+  const behind = new Promise<VouchsafeError>((resolve) => { tell = resolve })
+  const lookedAtMs = new Map<Log, number>()
+  const look = (log: Log): void => {
+    const nowMs = options.clock.nowMs()
+    if (Math.abs(nowMs - (lookedAtMs.get(log) ?? Number.NEGATIVE_INFINITY)) < BEHIND_LOOK_MS) return
+    lookedAtMs.set(log, nowMs)
+    refuseBehind(log, options).catch((error: unknown) => {
+      if (isVouchsafeError(error)) tell(error)
+      else options.logger.error({ error: String(error) }, "witnesses could not be asked by a fault of this program")
+    })
+  }
+  return { behind, look }
 }
 
 /** Takes both logs, always in this order, so that two processes never hold one each for good. What nobody opened is closed at the end. */

@@ -1,11 +1,11 @@
-import { writeFileSync } from "node:fs"
+import { chmodSync, cpSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { nodeCrypto } from "@vouchsafe/client/node"
 import { checkConsistency, cosign, formatRoster, KEY_TYPE, openCheckpoint, parseRoster, parseVerifierKey, type RosterNode, signerFromSeed, type Signer, VouchsafeError } from "@vouchsafe/core"
 import { openLog } from "@vouchsafe/log"
 import type { HttpTransport } from "@vouchsafe/ports"
 import { describe, expect, test } from "vitest"
-import { requireCaughtUp } from "../src/backup/caught-up.ts"
+import { refuseBehind, requireCaughtUp } from "../src/backup/caught-up.ts"
 import type { RestoredMark } from "../src/backup/format.ts"
 import { main } from "../src/main.ts"
 import { evidence, layOut, place, registryOf, spawnDaemon, start } from "./network.ts"
@@ -73,6 +73,44 @@ test("a network of three: killed and restored from its newest backup a node goes
   await Promise.all([beta, gamma].map((node) => node?.stop()))
 }, 120_000)
 
+describe("a data folder that went back without a word", () => {
+  /** A network in which alpha's folder was copied after two observations, and two more were made. */
+  async function wentBack() {
+    const registry = await registryOf(6)
+    const { places: [alpha, ...others], roster } = await layOut(3, [registry.url])
+    if (alpha === undefined) throw new Error("no node was laid out")
+    const running = await Promise.all(others.map(start))
+    const url = roster.nodes[0]?.url as string
+    const observe = async (...numbers: number[]): Promise<void> => {
+      const node = await start(alpha)
+      await evidence(url, { artifacts: numbers.map((n) => ({ purl: `pkg:npm/zz-${n}@1.0.0`, registry: registry.url })) })
+      await node.stop()
+    }
+    await observe(0, 1)
+    const copy = join(tempFolder(), "copy")
+    cpSync(alpha.config.data, copy, { recursive: true })
+    await observe(2, 3)
+    rmSync(alpha.config.data, { recursive: true })
+    cpSync(copy, alpha.config.data, { recursive: true })
+    for (const folder of [alpha.config.data, join(alpha.config.data, "keys")]) chmodSync(folder, 0o700)
+    return { alpha, others, running, url, registry }
+  }
+  const behind = { code: "STATE_UNSAFE", message: expect.stringMatching(/witness (beta|gamma)\S* cosigned for alpha\S*\/log a head of 4 entries, more than the 2 .*fork/) as string }
+
+  test("does not start: its witnesses hold what it had signed", async () => {
+    const { alpha } = await wentBack()
+    await expect(start(alpha)).rejects.toMatchObject(behind)
+  }, 60_000)
+
+  test("starts while no witness answers, and ends when one comes back", async () => {
+    const { alpha, others: [beta], running } = await wentBack()
+    await Promise.all(running.map((node) => node.stop()))
+    const node = await start(alpha)
+    await start(beta as never)
+    expect(await node.failed).toMatchObject(behind)
+  }, 60_000)
+})
+
 describe("what witnesses say of a restored log", () => {
   const signerOf = (name: string, type: number, fill: number): Signer => signerFromSeed(name, type, new Uint8Array(32).fill(fill))
   const logSigner = signerOf("alpha.vouchsafe.local/log", KEY_TYPE.ed25519, 1)
@@ -121,6 +159,13 @@ describe("what witnesses say of a restored log", () => {
     { name: "one that is gone for good", replies: () => ({ beta: "silent" as const }), mark: gone("beta") },
   ])("goes on: $name", async ({ replies, mark = {} }) => {
     await expect(outcome(replies as never, mark)).resolves.toBeUndefined()
+  })
+  test("at any other start only what is proven counts: silence and nonsense are no reason not to start", async () => {
+    const log = await logOf(["a", "b", "c"])
+    const larger = (await logOf(["a", "b", "c", "d"])).checkpoint()
+    const ask = (replies: Readonly<Record<string, Reply>>) => refuseBehind(log, { own, transport: transportOf(replies), crypto: nodeCrypto })
+    await expect(ask({ beta: "silent", gamma: { status: 200, body: "hello\n" }, delta: { status: 200, body: larger } })).resolves.toBeUndefined()
+    await expect(ask({ beta: "silent", gamma: cosigned(larger, 2) })).rejects.toMatchObject({ code: "STATE_UNSAFE", message: expect.stringContaining("more than the 3") })
   })
   test.each([
     { name: "a larger head, of one witness alone", replies: (h: Record<string, string>) => ({ gamma: cosigned(h["larger"] as string, 2) }), code: "STATE_UNSAFE", says: "4 entries, more than the 3" },

@@ -11,6 +11,8 @@ import { parseRestored, type RestoredMark } from "./format.ts"
 
 /** Milliseconds for one witness to answer. */
 const TIMEOUT_MS = 10_000
+/** The same where nothing says that the folder went back: a start waits no longer for a witness that is gone. */
+const START_TIMEOUT_MS = 3_000
 const CHECKPOINT_BYTES_MAX = 65_536
 
 type CheckedLog = Pick<Log, "origin" | "verifier" | "size" | "proveConsistency" | "head">
@@ -20,6 +22,8 @@ export interface CaughtUpOptions {
   readonly own: OwnRoster
   readonly transport: HttpTransport
   readonly crypto: Crypto
+  /** For one witness to answer. */
+  readonly timeoutMs?: number
 }
 
 interface Asked {
@@ -66,6 +70,15 @@ export async function requireCaughtUp(log: CheckedLog, mark: RestoredMark, optio
   }
 }
 
+/**
+ * The same at any other start, and whenever a witness claims to know more than there is: a folder may also have gone back without `restore`, with a
+ * snapshot of its disk, and a second machine may sign with the same keys. Only what is proven counts: who is silent or talks nonsense stops nobody.
+ * @throws VouchsafeError STATE_UNSAFE as {@link requireCaughtUp}.
+ */
+export async function refuseBehind(log: CheckedLog, options: CaughtUpOptions): Promise<void> {
+  await Promise.all(witnessesOf(options.own).map((witness) => failureOf(compare(log, witness, { timeoutMs: START_TIMEOUT_MS, ...options }))))
+}
+
 /** All witnesses but the node's own, which went back with its log. */
 function witnessesOf({ roster, self }: OwnRoster): Asked[] {
   return roster.policy.witnesses.filter(({ key }) => key.vkey !== self.witness.vkey).map(({ name, key }) => ({ name, key, url: roster.nodes.find(({ witness }) => witness.vkey === key.vkey)?.url }))
@@ -82,10 +95,10 @@ async function failureOf(work: Promise<void>): Promise<string | undefined> {
   }
 }
 
-async function compare(log: CheckedLog, witness: Asked, { transport, crypto }: CaughtUpOptions): Promise<void> {
+async function compare(log: CheckedLog, witness: Asked, { transport, crypto, timeoutMs = TIMEOUT_MS }: CaughtUpOptions): Promise<void> {
   if (witness.url === undefined) throw new VouchsafeError("UNREACHABLE", `the roster has no address of witness ${witness.name}`)
   const hash = hexEncode(crypto.sha256(utf8Encode(log.origin)))
-  const { status, body } = await transport.request({ method: "GET", url: `${witness.url}witness/${hash}/checkpoint`, timeoutMs: TIMEOUT_MS, maxBytes: CHECKPOINT_BYTES_MAX })
+  const { status, body } = await transport.request({ method: "GET", url: `${witness.url}witness/${hash}/checkpoint`, timeoutMs, maxBytes: CHECKPOINT_BYTES_MAX })
   // tlog-witness: nothing was ever cosigned for this log.
   if (status === 404) return
   if (status !== 200) throw new VouchsafeError("UPSTREAM_FAILED", `it answered ${status}, expected 200 or 404`)
@@ -100,8 +113,8 @@ async function compare(log: CheckedLog, witness: Asked, { transport, crypto }: C
 }
 
 function behind(log: CheckedLog, witness: Asked, found: string): VouchsafeError {
-  return new VouchsafeError("STATE_UNSAFE", `witness ${witness.name} cosigned for ${log.origin} ${found}, expected nothing newer than this backup: going on would sign a fork`, {
+  return new VouchsafeError("STATE_UNSAFE", `witness ${witness.name} cosigned for ${log.origin} ${found}, expected nothing newer than what is here: going on would sign a fork`, {
     details: { witness: witness.name, origin: log.origin },
-    hint: "restore a newer backup or the disk itself; if there is none, this log has ended: begin a new one in a new data folder, with new keys, and have the roster name it",
+    hint: "restore a newer backup or the disk itself, or stop the other node that has the same keys; if there is neither, this log has ended: begin a new one in a new data folder, with new keys, and have the roster name it",
   })
 }
