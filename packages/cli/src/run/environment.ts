@@ -23,10 +23,24 @@ export interface EnvironmentOptions {
   readonly yarn: "plugin" | "shim" | undefined
   /** Path of Yarn's plugin, where that guards it. */
   readonly yarnPlugin: string | undefined
+  /** The person's `noproxy` of npm's configuration. */
+  readonly noProxy?: unknown
 }
 
 /** Variables of the person's environment that would outvote ours, in any spelling. */
-const OUTVOTES = /^(?:(?:npm|pnpm)_config_(?:registry|registries|@.+:registry|userconfig|npmrc_auth_file|replace[-_]registry[-_]host|prefer[-_]o(?:n|ff)line|offline|cache|cache[-_]dir|logs[-_]dir|\/\/.*)|bun_config_(?:registry|token))$/i
+const OUTVOTES = /^(?:(?:npm|pnpm)_config_(?:registry|registries|@.+:registry|userconfig|npmrc_auth_file|replace[-_]registry[-_]host|prefer[-_]o(?:n|ff)line|offline|cache|cache[-_]dir|logs[-_]dir|no[-_]?proxy|\/\/.*)|no_proxy|bun_config_(?:registry|token))$/i
+
+/** The shim's own addresses. */
+const LOOPBACK = ["127.0.0.1", "localhost", "::1"]
+
+/**
+ * Hosts that no proxy is asked for. A proxy, of a project's file or of the company, would stand between the client and the shim: it would see
+ * the token, and could answer in the shim's place.
+ */
+function withoutProxy(env: EnvironmentOptions["env"], configured: unknown): string {
+  const words = [...LOOPBACK, ...Array.isArray(configured) ? configured : [configured], env["NO_PROXY"], env["no_proxy"]]
+  return [...new Set(words.flatMap((text) => String(text ?? "").split(",")).map((host) => host.trim()).filter((host) => host !== ""))].join(",")
+}
 
 /** The person's environment, as `spawn` wants it. */
 export function inherited(env: EnvironmentOptions["env"]): Record<string, string> {
@@ -34,7 +48,7 @@ export function inherited(env: EnvironmentOptions["env"]): Record<string, string
 }
 
 /** The environment for the command. */
-export function runEnvironment({ env, command, shim, scopes, runDir, userConfig, logsDir, yarn, yarnPlugin }: EnvironmentOptions): Record<string, string> {
+export function runEnvironment({ env, command, shim, scopes, runDir, userConfig, logsDir, yarn, yarnPlugin, noProxy }: EnvironmentOptions): Record<string, string> {
   const result = Object.fromEntries(Object.entries(inherited(env)).filter(([name]) => !OUTVOTES.test(name)))
   const npm: Record<string, string> = {
     userconfig: userConfig, registry: shim.url, replace_registry_host: "always", prefer_online: "true",
@@ -45,6 +59,9 @@ export function runEnvironment({ env, command, shim, scopes, runDir, userConfig,
     ...(logsDir === undefined ? {} : { logs_dir: logsDir }),
   }
   for (const [key, value] of Object.entries(npm)) result[`npm_config_${key}`] = value
+  const direct = withoutProxy(env, noProxy)
+  // the first for npm and pnpm 10, the second for pnpm 12, the others for everybody else
+  for (const name of ["npm_config_noproxy", "PNPM_CONFIG_NO_PROXY", "NO_PROXY", "no_proxy"]) result[name] = direct
   for (const scope of scopes) result[`npm_config_${scope}:registry`] = shim.url
   Object.assign(result, { PNPM_CONFIG_REGISTRY: shim.url, PNPM_CONFIG_NPMRC_AUTH_FILE: userConfig, PNPM_CONFIG_CACHE_DIR: join(runDir, "pnpm-cache") })
   Object.assign(result, { BUN_CONFIG_REGISTRY: shim.url, BUN_CONFIG_TOKEN: shim.token })
@@ -65,6 +82,7 @@ export function runEnvironment({ env, command, shim, scopes, runDir, userConfig,
 
 /** The command's arguments, with those that no variable can stand for. */
 export function runArguments({ manager, args }: GuardedCommand, scopes: readonly string[], shim: ShimAddress): string[] {
-  // pnpm 11 and 12 take a scope's registry from the project's files before the environment
-  return manager === "pnpm" ? [...scopes.map((scope) => `--config.${scope}:registry=${shim.url}`), ...args] : [...args]
+  if (manager !== "pnpm") return [...args]
+  // pnpm 11 and 12 take a scope's registry from the project's files before the environment, pnpm 10 `noProxy`
+  return [...scopes.map((scope) => `--config.${scope}:registry=${shim.url}`), `--config.no-proxy=${LOOPBACK.join(",")}`, ...args]
 }

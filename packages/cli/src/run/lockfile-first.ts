@@ -6,9 +6,8 @@
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { GuardedCommand } from "./command.ts"
+import { CHANGES_LOCKFILE, type GuardedCommand } from "./command.ts"
 
-const CHANGES_LOCKFILE = new Set(["", "install", "i", "add", "update", "up", "upgrade", "remove", "rm", "uninstall", "un", "dedupe", "install-test", "it"])
 const IS_FROZEN = /^--frozen-lockfile(?:=true)?$/
 const LOCKFILE_ONLY = ["--lockfile-only", "--ignore-scripts"]
 const FILES = ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"]
@@ -21,10 +20,8 @@ const FILES = ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"]
 export function lockfileOnlyArguments(command: GuardedCommand, env: Readonly<Record<string, string | undefined>>, hasLockfile: boolean): string[] | undefined {
   if (command.manager !== "pnpm" || command.isElsewhere || command.isGlobal || !CHANGES_LOCKFILE.has(command.verb)) return undefined
   if (command.args.some((arg) => IS_FROZEN.test(arg))) return undefined
-  const installs = command.verb === "install" || command.verb === "i" || command.verb === ""
+  const installs = command.verb === "install" || command.verb === "i"
   if (installs && hasLockfile && isCi(env) && !command.args.some((arg) => /^--(?:no-frozen-lockfile|frozen-lockfile=false|fix-lockfile)$/.test(arg))) return undefined
-  // `pnpm` alone prints help
-  if (command.verb === "") return undefined
   return [...command.args, ...LOCKFILE_ONLY]
 }
 

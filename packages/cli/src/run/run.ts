@@ -111,7 +111,7 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
     writeFileSync(userConfig, runNpmrc(readIfThere(project.registries.userConfigPath), [project.registries.default, ...Object.values(project.registries.scopes)], scopes, shim), { mode: OWN_FILE_MODE })
     const cache = project.registries.raw("cache")
     const env = runEnvironment({
-      env: io.env, command, shim, scopes, runDir, userConfig, logsDir: typeof cache === "string" ? join(cache, "_logs") : undefined, yarn: yarn?.kind, yarnPlugin: yarn?.plugin,
+      env: io.env, command, shim, scopes, runDir, userConfig, logsDir: typeof cache === "string" ? join(cache, "_logs") : undefined, yarn: yarn?.kind, yarnPlugin: yarn?.plugin, noProxy: project.registries.raw("noproxy"),
     })
     const start: Start = hasOwnGuard(command, root) ? { env: inherited(io.env), args: (args) => args } : { env, args: (args) => [...elsewhereArguments(command, root), ...runArguments({ ...command, args }, scopes, shim)] }
     const refused = await judgeResolution(session, shim, start, root)

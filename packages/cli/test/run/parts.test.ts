@@ -29,8 +29,12 @@ describe("the command line", () => {
   test.each([
     "npm install --registry=https://evil.example/", "npm --registry https://evil.example/ ci", "npm ci --userconfig=x", "npm i --no-prefer-online x", "npm i --cache /warm x", "npm i --@s:registry=https://evil.example/ x",
     "pnpm add x --config.registry=https://evil.example/", "pnpm --store-dir=/warm add x", "pnpm i --config.@s:registry=x", "yarn add x --registry=x", "npx --registry=https://evil.example/ x", "npm i --replace-registry-host=never",
+    "npm i --reg https://evil.example/ x", "npm i -registry=https://evil.example/ x", "npm i ---registry=https://evil.example/ x", "npm i --no-no-registry x", "npm i --regis=https://evil.example/ x", "npm i --userco=x", "npm ci --nopro=x", "npm ci --noproxy=x", "pnpm i --config.no-proxy=x", "pnpm i --no-proxy=x",
   ])("refuses to be taken past the shim: %s", (line) => {
     expect(() => readCommand(line.split(" "), root)).toThrow(expect.objectContaining({ code: "USAGE", message: expect.stringContaining("past the shim") as string }))
+  })
+  test.each(["pnpm --modules-dir m add x", "pnpm --filter-prod list install", "pnpm --reporter=x --lockfile-dir .. i"])("refuses what can be read in two ways: %s", (line) => {
+    expect(() => readCommand(line.split(" "), root)).toThrow(expect.objectContaining({ code: "USAGE", message: expect.stringContaining("a flag and its value") as string }))
   })
   test("refuses nothing at all", () => expect(() => readCommand([], root)).toThrow(expect.objectContaining({ code: "USAGE" })))
   test.each([
@@ -43,6 +47,14 @@ describe("the command line", () => {
     { line: "npm exec -- tool --registry=its-own", is: { manager: "npm", verb: "exec", isElsewhere: true } },
     { line: "npm run build", is: { isHarmless: true } },
     { line: "npm publish", is: { isHarmless: true } },
+    { line: "yarn run build", is: { isHarmless: true } },
+    { line: "pnpm run build", is: { verb: "run", isHarmless: false } },
+    { line: "pnpm test", is: { isHarmless: false } },
+    { line: "pnpm -w add b", is: { verb: "add" } },
+    { line: "npm -w test install b", is: { verb: "install" } },
+    { line: "pnpm -r run install", is: { verb: "run" } },
+    { line: "pnpm --modules-dir=m add b", is: { verb: "add" } },
+    { line: "pnpm --modules-dir m build", is: { verb: "m", isHarmless: false } },
     { line: "pnpm --filter a add b", is: { manager: "pnpm", verb: "add", isHarmless: false } },
     { line: "pnpm dlx tool", is: { isElsewhere: true } },
     { line: "yarn", is: { manager: "yarn", verb: "", isElsewhere: false, isHarmless: false } },
@@ -91,10 +103,18 @@ describe("the environment", () => {
     })
     expect(runEnvironment(options("npm ci"))).not.toHaveProperty("npm_config_cache_dir")
   })
+  test("no proxy stands between the command and the shim, whoever names one", () => {
+    const given = { HTTP_PROXY: "http://proxy.example/", NO_PROXY: "one.example, 127.0.0.1", no_proxy: "two.example", No_Proxy: "ignored.example", NPM_CONFIG_NOPROXY: "evil.example", npm_config_no_proxy: "evil.example" }
+    const env = runEnvironment(options("npm ci", given, { noProxy: ["three.example"] }))
+    const direct = "127.0.0.1,localhost,::1,three.example,one.example,two.example"
+    expect(Object.entries(env).filter(([name]) => /no_?proxy/i.test(name))).toEqual(["npm_config_noproxy", "PNPM_CONFIG_NO_PROXY", "NO_PROXY", "no_proxy"].map((name) => [name, direct]))
+    expect(env["HTTP_PROXY"]).toBe("http://proxy.example/")
+    expect(runEnvironment(options("npm ci"))).toMatchObject({ npm_config_noproxy: "127.0.0.1,localhost,::1" })
+  })
   test("pnpm: a store of the run only where no lockfile was judged", () => {
     expect(runEnvironment(options("pnpm add x"))).not.toHaveProperty("PNPM_CONFIG_STORE_DIR")
     for (const line of ["pnpm dlx x", "pnpm add -g x"]) expect(runEnvironment(options(line))).toMatchObject({ PNPM_CONFIG_STORE_DIR: "/run/pnpm-store", npm_config_store_dir: "/run/pnpm-store" })
-    expect(runArguments(readCommand(["pnpm", "add", "x"], root), ["@s"], SHIM)).toEqual(["--config.@s:registry=http://127.0.0.1:40123/", "add", "x"])
+    expect(runArguments(readCommand(["pnpm", "add", "x"], root), ["@s"], SHIM)).toEqual(["--config.@s:registry=http://127.0.0.1:40123/", "--config.no-proxy=127.0.0.1,localhost,::1", "add", "x"])
     expect(runArguments(readCommand(["npm", "i", "x"], root), ["@s"], SHIM)).toEqual(["i", "x"])
   })
   test("Yarn: the plugin beside the person's own, or the shim", () => {

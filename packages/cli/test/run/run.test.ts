@@ -134,24 +134,25 @@ describe("A6: the lockfile is judged before anything starts", () => {
 })
 
 describe("pnpm: lockfile first", () => {
+  const DIRECT = "--config.no-proxy=127.0.0.1,localhost,::1"
   const EMPTY = "lockfileVersion: '9.0'\n"
   const EVIL = `lockfileVersion: '9.0'\nimporters:\n  .:\n    dependencies:\n      x:\n        specifier: 1.0.0\n        version: 1.0.0\npackages:\n  x@1.0.0:\n    resolution: {integrity: sha512-${createHash("sha512").update("x").digest("base64")}}\nsnapshots:\n  x@1.0.0: {}\n`
   test("what it resolves to is refused: the command is not run, and every file is as before", async () => {
     const { go, order, dir } = world({ act: (folder) => { writeFileSync(join(folder, "pnpm-lock.yaml"), EVIL); writeFileSync(join(folder, "package.json"), '{"dependencies":{"x":"1.0.0"}}') } })
     expect(await go("pnpm", "add", "x")).toMatchObject({ commandStatus: undefined, exit: 1 })
-    expect(order).toEqual(["shim", "run add x --lockfile-only --ignore-scripts", "stop"])
+    expect(order).toEqual(["shim", `run ${DIRECT} add x --lockfile-only --ignore-scripts`, "stop"])
     expect(existsSync(join(dir, "pnpm-lock.yaml"))).toBe(false)
     expect(readFileSync(join(dir, "package.json"), "utf8")).toBe("{}")
   })
   test("what it resolves to is allowed: the command is run", async () => {
     const { go, order } = world({ act: (folder) => writeFileSync(join(folder, "pnpm-lock.yaml"), EMPTY) })
     expect((await go("pnpm", "add", "x")).exit).toBe(0)
-    expect(order).toEqual(["shim", "run add x --lockfile-only --ignore-scripts", "run add x", "stop"])
+    expect(order).toEqual(["shim", `run ${DIRECT} add x --lockfile-only --ignore-scripts`, `run ${DIRECT} add x`, "stop"])
   })
   test("it cannot resolve: its status, and every file as before", async () => {
     const { go, order, dir } = world({ status: 5, act: (folder) => writeFileSync(join(folder, "package.json"), "half") })
     expect(await go("pnpm", "add", "x")).toMatchObject({ exit: 5 })
-    expect(order).toEqual(["shim", "run add x --lockfile-only --ignore-scripts", "stop"])
+    expect(order).toEqual(["shim", `run ${DIRECT} add x --lockfile-only --ignore-scripts`, "stop"])
     expect(readFileSync(join(dir, "package.json"), "utf8")).toBe("{}")
   })
   test("with our plugin in the project, pnpm keeps its registry", async () => {
