@@ -175,5 +175,5 @@ function leavesRoot(recorded: string): boolean {
 
 /** A URL without its credentials and query, for messages. */
 function redactUrl(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, "//").replace(/\?.*$/, "")
+  return url.replace(/\/\/[^/@]*@/, "//").replace(/\?.*$/s, "")
 }

@@ -31,6 +31,7 @@ function readPackages(packages: Members): LockfileEntry[] {
   if (places.length > LOCKFILE_ENTRIES_MAX) throw malformed("packages", `has ${places.length} entries, expected at most ${LOCKFILE_ENTRIES_MAX}`)
   return places.filter((place) => place !== "").map((place) => {
     const entry = membersOf(packages[place], place)
+    if (place.split(PLACE, LOCKFILE_DEPTH_MAX + 2).length > LOCKFILE_DEPTH_MAX + 1) throw malformed(place, `is nested deeper than ${LOCKFILE_DEPTH_MAX} levels`)
     const cut = place.lastIndexOf(PLACE)
     const devOptional = flagOf(entry, "devOptional", place)
     const recorded = {

@@ -56,6 +56,8 @@ function keyOf(snapshots: Members, name: string, reference: unknown): string | u
   return [`${name}@${reference}`, reference].find((key) => Object.hasOwn(snapshots, key))
 }
 
-function withoutPeers(key: string): string {
-  return key.replace(/\(.*\)$/, "")
+/** A key without the peers behind it: `x@1.0.0(y@2.0.0)`. */
+export function withoutPeers(key: string): string {
+  const open = key.endsWith(")") ? key.indexOf("(") : -1
+  return open < 0 ? key : key.slice(0, open)
 }

@@ -2,7 +2,7 @@ import { isVouchsafeError } from "@vouchsafe/core"
 import { posix } from "node:path"
 import { isScalar, parseAllDocuments, visit } from "yaml"
 import { LOCKFILE_ENTRIES_MAX } from "./limits.ts"
-import { DEPENDENCY_BY_FIELD, DEPENDENCY_FIELDS, pnpmKinds } from "./pnpm-kinds.ts"
+import { DEPENDENCY_BY_FIELD, DEPENDENCY_FIELDS, pnpmKinds, withoutPeers } from "./pnpm-kinds.ts"
 import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
 import type { Lockfile, LockfileEntry, LockfileKind } from "./types.ts"
 import { readYamlSubset } from "./yaml-subset.ts"
@@ -76,7 +76,7 @@ function optionalKeys(lock: Members): ReadonlySet<string> {
   const needed = new Set<string>()
   for (const [key, snapshot] of Object.entries(membersOf(lock["snapshots"] ?? {}, "snapshots"))) {
     const isOptional = membersOf(snapshot ?? {}, `snapshots: ${key}`)["optional"] === true
-    ;(isOptional ? optional : needed).add(key.replace(/\(.*\)$/, ""))
+    ;(isOptional ? optional : needed).add(withoutPeers(key))
   }
   return new Set([...optional].filter((key) => !needed.has(key)))
 }
@@ -99,7 +99,7 @@ function packageEntry(key: string, entry: Members, optional: ReadonlySet<string>
 
 /** `/name@1.0.0(peers)` (6), `name@1.0.0` (7 to 9), `name@https://…`, `name@file:…`, `name@git+…`. */
 function parseKey(key: string): { name: string; version: string; source?: string } {
-  const spec = key.replace(/^\//, "").replace(/\(.*\)$/, "")
+  const spec = withoutPeers(key.replace(/^\//, ""))
   const at = spec.indexOf("@", 1)
   const name = at < 0 ? spec : spec.slice(0, at)
   const version = at < 0 ? "" : spec.slice(at + 1)

@@ -34,7 +34,7 @@ export function flagOf(entry: Members, key: string, where: string): boolean {
 /** Sorts a source by its spelling, as lockfiles record it. `undefined` stands for the configured registry; what nobody knows is `url`. */
 export function kindOfSource(source: string | undefined): LockfileKind {
   if (source === undefined || source === "") return "registry"
-  if (/^(git\+|git:|git@|ssh:|github:|gitlab:|bitbucket:|gist:)/.test(source) || /^[a-z+]+:.*\.git(#.*)?$/.test(source)) return "git"
+  if (/^(git\+|git:|git@|ssh:|github:|gitlab:|bitbucket:|gist:)/.test(source) || (/^[a-z+]+:/.test(source) && /\.git(?:#|$)/.test(source))) return "git"
   if (source.startsWith("file:")) return isTarballPath(source) ? "file" : "link"
   if (source.startsWith("link:") || source.startsWith("portal:")) return "link"
   if (source.startsWith("workspace:")) return "workspace"
@@ -45,22 +45,32 @@ export function kindOfSource(source: string | undefined): LockfileKind {
 
 /** A local path is a tarball by its ending, as npm, pnpm and Yarn tell it; anything else is a folder. */
 function isTarballPath(path: string): boolean {
-  return /\.(tgz|tar|tar\.gz)(?:#.*)?$/i.test(path)
+  return /\.(?:tgz|tar|tar\.gz)(?:#|$)/i.test(path)
 }
 
-/** Tells whether a URL is the tarball of this name and version in some registry: `…/<name>/-/<file>.tgz`. */
+/** Tells whether a URL is the tarball of this name and version in some registry: `…/<name>/-/<file>.tgz`, or with the scope before the file. */
 export function isRegistryTarball(url: string, name: string, version: string): boolean {
-  const match = /^https?:\/\/[^?#]+?\/((?:@|%40)[^/]+(?:\/|%2f)[^/]+|[^/@]+)\/-\/(?:@[^/]+\/)?([^/?#]+)\.tgz(?:[?#].*)?$/i.exec(url)
-  if (match === null) return false
-  let spelled: string
+  if (/[\n\r\u2028\u2029]/.test(url)) return false
+  const [scheme = "", empty, host, ...path] = (url.split(/[?#]/, 1)[0] ?? "").split("/")
+  if (!/^https?:$/i.test(scheme) || empty !== "" || host === undefined || host === "") return false
+  const file = path.pop() ?? ""
+  if (path.at(-1) !== "-" && path.at(-1)?.startsWith("@") === true) path.pop()
+  if (path.pop() !== "-") return false
+  // The slash of a scoped name is often escaped.
+  const isNamed = [path.slice(-1), path.slice(-2)].some((segments) => segments.length > 0 && unescaped(segments.join("/")) === name)
+  const bare = name.slice(name.indexOf("/") + 1)
+  const isFile = /\.tgz$/i.test(file) && [version, version.replace(/\+.*$/, "")].includes(file.slice(bare.length + 1, -".tgz".length)) && file.startsWith(`${bare}-`)
+  return isNamed && isFile
+}
+
+/** undefined for escapes that spell no text. */
+function unescaped(text: string): string | undefined {
   try {
-    spelled = decodeURIComponent(match[1] ?? "")
+    return decodeURIComponent(text)
   } catch (error) {
-    if (error instanceof URIError) return false
+    if (error instanceof URIError) return undefined
     throw error
   }
-  const bare = name.slice(name.indexOf("/") + 1)
-  return spelled === name && (match[2] === `${bare}-${version}` || match[2] === `${bare}-${version.replace(/\+.*$/, "")}`)
 }
 
 /** An exact version, as registries have them. */

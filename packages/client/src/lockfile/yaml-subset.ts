@@ -15,8 +15,8 @@ const PLAIN_TEXT = /^[\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe]*$/
 const LINE = /^( *)(?:'((?:[^']|'')*)'|([A-Za-z0-9_./][A-Za-z0-9_./@+~()<>=^*|:-]*?)):(?: (.*))?$/
 const ITEM = /^( *)- (.*)$/
 const FLOW_MEMBER = /^(?:'((?:[^']|'')*)'|([A-Za-z0-9_.-]+)): (?:'((?:[^']|'')*)'|([^'"]*))$/
-/** Commas outside of quotes; a quote inside of an unquoted text makes the item unreadable. */
-const FLOW_ITEM = /\s*((?:'(?:[^']|'')*'|[^',])*)(?:,|$)/y
+/** Commas outside of quotes; a quote inside of an unquoted text makes the item unreadable. Quotes pair in one way: a doubled one ends a text and begins the next. */
+const FLOW_ITEM = /((?:'[^']*'|[^',])*)(?:,|$)/y
 /** Neither an indicator of YAML, nor one that YAML looks at inside of brackets. */
 const FLOW_PLAIN = /^[A-Za-z0-9^~/<=+.](?:[A-Za-z0-9 ^~/<>=+.|*@:_?&%()$-]*[A-Za-z0-9^~/<>=+.|*@_?&%()$-])?$/
 const BLOCK_PLAIN = /^[A-Za-z0-9^~/<=+.(](?:.*\S)?$/
@@ -130,8 +130,10 @@ function itemsOf(inner: string): string[] {
   FLOW_ITEM.lastIndex = 0
   for (let at = 0; at < inner.length; at = FLOW_ITEM.lastIndex) {
     const match = FLOW_ITEM.exec(inner)
-    if (match === null || match[1] === "" || (match[0].endsWith(",") && FLOW_ITEM.lastIndex === inner.length)) return giveUp()
-    items.push(match[1] as string)
+    // Spaces alone: to YAML other white space is text.
+    const item = match?.[1]?.replace(/^ +/, "") ?? ""
+    if (item === "" || (match?.[0].endsWith(",") === true && FLOW_ITEM.lastIndex === inner.length)) return giveUp()
+    items.push(item)
   }
   return items
 }

@@ -5,7 +5,7 @@ import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, pu
 import type { Lockfile, LockfileEntry } from "./types.ts"
 
 /** What names a member in a line of either spelling, without its indentation: `version: 1`, `version "1"`, `"@a/b" "^1"`. */
-const KEY = /^(?:"([^"]*)"|([^\s"#:?][^:]*?))(?::(?:[ \t].*)?|[ \t]+\S.*)$/
+const KEY = /^(?:"([^"]*)"|([^\s"#:?][^:]*?))(?::(?:[ \t].*)?|[ \t]+\S.*)$/s
 
 /**
  * Reads yarn.lock: classic (1) and Berry (4 to 10).
@@ -61,7 +61,7 @@ function refuseAmbiguous(text: string): void {
 /** Names of an entry: `a@^1, a@~1:`, `"@a/b@^1", "@a/b@~1":`, `"a@npm:^1, a@npm:~1":`, `? "…"`. */
 function rangesOf(line: string): string[] {
   if (line === ":" || line.startsWith("- ")) return []
-  return line.replace(/^\? /, "").replace(/:(?:[ \t].*)?$/, "").split(/, ?/).map((name) => name.replace(/^["']|["']$/g, ""))
+  return line.replace(/^\? /, "").replace(/:(?:[ \t].*)?$/s, "").split(/, ?/).map((name) => name.replace(/^["']|["']$/g, ""))
 }
 
 function memberOf(line: string): string[] {
@@ -93,7 +93,8 @@ function berryEntry(key: string, entry: Members): LockfileEntry {
   if (resolution === undefined) throw malformed(key, "has no resolution")
   const at = resolution.indexOf("@", 1)
   const name = at < 0 ? resolution : resolution.slice(0, at)
-  const [reference = "", bindings = ""] = (at < 0 ? "" : resolution.slice(at + 1)).split("::")
+  // Yarn takes all behind the first pair of colons for bindings, further pairs too.
+  const [, reference = "", bindings = ""] = /^((?:(?!::).)*)(?:::(.*))?$/s.exec(at < 0 ? "" : resolution.slice(at + 1)) ?? []
   const version = textOf(entry, "version", key) ?? ""
   const checksum = textOf(entry, "checksum", key)
   const common = { name, version, where: key, dev: false, optional: false, ...(checksum === undefined ? {} : { checksum }) }
@@ -110,7 +111,7 @@ function localOrRemote(reference: string, locator: string): Pick<LockfileEntry, 
   const kind = kindOfSource(reference)
   if (kind === "registry") return { kind: "url", resolved: reference }
   if (kind !== "link" && kind !== "file") return { kind, resolved: reference }
-  const path = reference.replace(/^[a-z]+:/, "").replace(/#.*$/, "")
-  const folder = /@workspace:(.*)$/.exec(locator)?.[1] ?? "."
+  const path = reference.replace(/^[a-z]+:/, "").replace(/#.*$/s, "")
+  const folder = /@workspace:(.*)$/s.exec(locator)?.[1] ?? "."
   return { kind, resolved: /^([a-zA-Z]:|[\\/~])/.test(path) ? path : posix.normalize(`${folder}/${path}`) }
 }
