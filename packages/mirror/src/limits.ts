@@ -25,6 +25,10 @@ export const FLUSH_FILES = 64
 export const FLUSH_BYTES = 8 * 1024 * 1024
 /** Entries of a log that is mirrored; one that claims more is refused. */
 export const MIRROR_ENTRIES_MAX = 100_000_000
+/**
+ * Bytes of the disk that copies leave free: a node's own logs stop where they find none, and whoever runs another log decides how fast it grows.
+ */
+export const DISK_RESERVE_BYTES = 512 * 1024 * 1024
 /** Verified full tiles above level 0 that are held while copying, 8 KiB each. */
 export const TILES_HELD_MAX = 64
 /** Memory of one mirror's reader for hash tiles, and for bundles, in bytes: a node has many mirrors. */

@@ -12,6 +12,7 @@ import type { AbortSignalLike, LogReader, ServedFile, SignedHead } from "@vouchs
 import { findFork } from "./compare.ts"
 import { copyFull, readEdge } from "./copy.ts"
 import { MIRROR_ENTRIES_MAX, READER_CACHE_BYTES, SOURCE_MS_MAX } from "./limits.ts"
+import { withRoom } from "./room.ts"
 import { readSource, type SourceReader } from "./source.ts"
 import { type MirroredHead, type MirrorStore, openMirrorStore } from "./store.ts"
 import type { Mirror, MirrorOptions, MirrorStatus, SourceFailure, SyncResult } from "./types.ts"
@@ -201,7 +202,7 @@ class LogMirror implements Mirror {
       const onStored = (bundles: number): void => {
         this.#bundlesStored += bundles
       }
-      await copyFull({ crypto, source, files: this.#store.files, onStored }, stored?.size ?? 0, target, edge)
+      await copyFull({ crypto, source, files: withRoom(this.#store.files, this.#options), onStored }, stored?.size ?? 0, target, edge)
       this.#store.commit(stored?.size, target, edge)
     }
     await this.#show()

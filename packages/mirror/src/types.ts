@@ -26,6 +26,8 @@ export interface MirrorOptions {
   readonly onProof?: (proof: MisbehaviorProof) => void
   readonly entriesMax?: number
   readonly disk?: Disk
+  /** Bytes that are free where the copy is kept; by default what the system says. */
+  readonly freeBytes?: (directory: string) => Promise<number>
 }
 
 /** What one round did. */
