@@ -261,3 +261,13 @@ test("check --json: verdicts as the schema has them", async () => {
   const validate = new Ajv2020({ strict: true, strictRequired: false }).compile(verdictSchema)
   for (const verdict of document["verdicts"] as Verdict[]) expect(validate(verdict), JSON.stringify(validate.errors)).toBe(true)
 })
+
+test("check --offline that refuses says that nobody was asked, and what asks", async () => {
+  const dir = join(base, "offline")
+  mkdirSync(dir)
+  writeFileSync(join(dir, "vouchsafe.json"), JSON.stringify({ format: "vouchsafe-policy/v1", roster: "./vouchsafe.roster.json" }))
+  writeFileSync(join(dir, "vouchsafe.roster.json"), servers.rosterText)
+  writeFileSync(join(dir, "package-lock.json"), JSON.stringify({ lockfileVersion: 3, packages: x() }))
+  const { err, status } = await vouchsafe(dir, ["check", "--offline"])
+  expect([status, err]).toEqual([EXIT.refused, expect.stringMatching(/nobody was asked \(--offline\).*\n {2}next: `npx vouchsafe check`/)])
+})

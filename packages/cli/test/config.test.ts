@@ -19,6 +19,8 @@ test("config: refusals have status 2 and say why; what is set is shown with its 
     const { status, out, err } = await vouchsafe(dir, argv)
     expect([argv, status, out]).toEqual([argv, EXIT.usage, ""])
     expect(err).toContain(says)
+    const { error } = documentIn((await vouchsafe(dir, [...argv, "--json"])).out) as { error: { code: string; message: string } }
+    expect([argv, error.code, error.message.includes(says)]).toEqual([argv, expect.stringMatching(/^(?:USAGE|CONFIG_MALFORMED)$/), true])
   }
   expect((await vouchsafe(dir, ["config", "set", "logLevel", "warn", "--data", data])).status).toBe(EXIT.done)
   expect(JSON.parse(readFileSync(join(data, "node.json"), "utf8"))).toEqual({ logLevel: "warn" })

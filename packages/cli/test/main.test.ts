@@ -94,6 +94,7 @@ describe("wrong usage ends with 2, says what is wrong, and shows the way", () =>
     { argv: ["network", "up", "--nodes", "2", "--threshold", "3"], says: '--threshold is "3", expected a number from 1 to 2' },
     { argv: ["network", "up", "--registry", "registry.example"], says: "registry URL is not of the form" },
     { argv: ["run"], says: "missing required argument" },
+    { argv: ["run", "--jsn", "npm", "ci"], says: 'run has no option "--jsn"' },
     { argv: ["shim", "--manager", "cargo"], says: '--manager is "cargo", expected npm, pnpm or yarn' },
     ...["4873", "0.0.0.0:0", "127.0.0.1:", "registry.example:80"].map((listen) => ({ argv: ["shim", "--listen", listen], says: `--listen is "${listen}", expected a port on loopback` })),
     { argv: ["status", "--node", "node.example"], says: '"node.example" is no URL of a node' },

@@ -151,4 +151,5 @@ function printReport(io: CliIo, spec: Spec, { upstream, details }: VerifiedUpstr
   if (publish !== null) rows.push(["published", `by the registry, key ${publish.keyid}`])
   printLines(io, [`${displayName(spec.purl)}: ${refused.length === 0 ? "verified" : `refused: ${refused.join(", ")}`}`, ...table(rows).map((line) => `  ${line}`)])
   for (const detail of details) say(io, `vouchsafe: ${detail}`)
+  if (refused.length > 0) say(io, `  next: do not rely on them; \`npx vouchsafe explain ${displayName(spec.purl)}\` tells what the roster's operators verified`)
 }

@@ -4,12 +4,14 @@ import { dirname, resolve } from "node:path"
 import { findLockfile, formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { registriesOf } from "../check/registries.ts"
 import { type CliIo, EXIT } from "../io.ts"
-import { printJson, printLines } from "../output.ts"
+import { printJson, printLines, say } from "../output.ts"
 import { progressOn } from "../progress.ts"
 import { openFreshProject } from "../roster/up-to-date.ts"
 import { usage } from "../usage.ts"
 import { readLockfile } from "./lockfile.ts"
 import type { Register } from "./types.ts"
+
+const OFFLINE = "vouchsafe: nobody was asked (--offline), so what nodes are said not to have is only not at hand\n  next: `npx vouchsafe check` asks them; `npx vouchsafe lock` keeps what they say for later"
 
 /** `check [LOCKFILE]`: verdicts for a lockfile, without installing. */
 export const registerCheck: Register = (program, io, done) => {
@@ -22,6 +24,7 @@ export const registerCheck: Register = (program, io, done) => {
       const report = await check(io, path, { onProgress: progressOn(io), offline: options.offline === true })
       if (options.json === true) printJson(io, documentOf(path, report))
       else printLines(io, formatLockfileReport(report))
+      if (options.offline === true && report.result.verdicts.some(({ ok }) => !ok)) say(io, OFFLINE)
       done(report.exit)
     })
 }

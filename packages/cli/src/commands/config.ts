@@ -1,6 +1,6 @@
 import { exitStatus, spawnNode } from "../binaries.ts"
-import type { CliIo } from "../io.ts"
-import { printLines, say } from "../output.ts"
+import { type CliIo, EXIT } from "../io.ts"
+import { printJson, printLines, say } from "../output.ts"
 import type { Register } from "./types.ts"
 
 interface ConfigFlags {
@@ -31,7 +31,14 @@ async function ask(io: CliIo, words: readonly string[], { data, json }: ConfigFl
   child.stdout?.on("data", (chunk: Buffer) => { printed.out += chunk.toString() })
   child.stderr?.on("data", (chunk: Buffer) => { printed.err += chunk.toString() })
   const status = await exitStatus(child)
+  if (json === true && status !== EXIT.done && printed.out === "") printJson(io, { error: complaintOf(printed.err) })
   if (printed.out !== "") printLines(io, [printed.out.trimEnd()])
   if (printed.err !== "") say(io, `vouchsafe: ${printed.err.trimEnd()}`)
   return status
+}
+
+/** What the daemon says on stderr: a code, a message, and perhaps the next step on a line of its own. */
+function complaintOf(text: string): { readonly code: string; readonly message: string; readonly hint?: string } {
+  const [, code = "UPSTREAM_FAILED", message = text.trimEnd(), hint] = /^([A-Z_]+): (.*)\n(?: {2}(.*)\n)?$/.exec(text) ?? []
+  return { code, message, ...(hint === undefined ? {} : { hint }) }
 }
