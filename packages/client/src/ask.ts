@@ -97,11 +97,15 @@ function whyNotAnAnswerTo(request: EvidenceRequest, answer: EvidenceAnswer): str
   const { log, artifacts } = answer
   if (artifacts.length !== request.artifacts.length) return `${artifacts.length} artifacts, expected ${request.artifacts.length}`
   const indices = new Set(log.indices)
+  const named = new Set(artifacts.flatMap((artifact) => artifact.indices))
   for (const [i, asked] of request.artifacts.entries()) {
     const answered = artifacts[i]
     if (answered?.purl !== asked.purl || answered.registry !== asked.registry) return `artifact ${i} is another one`
     if (!answered.indices.every((index) => indices.has(index))) return `artifact ${i} refers to entries that are not there`
   }
+  // What nobody asked for costs as much to check, and there may be any amount of it.
+  if (named.size < indices.size) return `${indices.size - named.size} entries that are about none of the artifacts`
+  if (log.bodies.length > log.entries.length) return `${log.bodies.length} bodies beside ${log.entries.length} entries`
   // Core hashes these as UTF-8, which has no form for half a surrogate pair.
   const texts = [...log.entries, ...log.bodies, ...answer.notices.entries]
   return texts.every(isWellFormed) ? undefined : "text that is no Unicode"

@@ -48,6 +48,8 @@ const ROWS: readonly Row[] = [
   { name: "answers about another artifact", spoil: edit((answer) => ({ ...answer, artifacts: answer.artifacts.map((artifact) => ({ ...artifact, purl: "pkg:npm/other@1.0.0" })) })), code: "PROOF_INVALID", says: "artifact 0 is another one" },
   { name: "answers about fewer artifacts", spoil: edit((answer) => ({ ...answer, artifacts: [] })), code: "PROOF_INVALID", says: "0 artifacts, expected 1" },
   { name: "refers to entries that are not there", spoil: edit((answer) => ({ ...answer, artifacts: answer.artifacts.map((artifact) => ({ ...artifact, indices: [99] })) })), code: "PROOF_INVALID", says: "refers to entries that are not there" },
+  { name: "sends entries that are about nothing that was asked", spoil: edit((answer) => ({ ...answer, artifacts: answer.artifacts.map((artifact) => ({ ...artifact, indices: [] })) })), code: "PROOF_INVALID", says: "1 entries that are about none of the artifacts" },
+  { name: "sends bodies that no entry can name", spoil: log(() => ({ bodies: ["a", "b"] })), code: "PROOF_INVALID", says: "2 bodies beside 1 entries" },
   { name: "says observed and shows nothing", spoil: edit((answer) => ({ ...answer, log: { ...answer.log, indices: [], entries: [], proof: [] }, artifacts: answer.artifacts.map((artifact) => ({ ...artifact, indices: [] })) })), code: "NOT_VOUCHED", says: "has no statement about it" },
   { name: "observed other bytes", spoil: (node) => { node.lies = new Map([["https://registry.example/\npkg:npm/victim@1.0.0", sha512Of("evil")]]) }, code: "DIGEST_CONFLICT", says: "different bytes" },
   {

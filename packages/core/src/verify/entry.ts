@@ -91,7 +91,7 @@ export function observationIn(crypto: Crypto, text: string, bodies: readonly str
 
 /** The same of an entry that was read already. @throws as {@link resolveObservation}. */
 export function observationOfEntry(crypto: Crypto, entry: OwnEntry, bodies: readonly string[]): Observation {
-  return entry.kind === "observation" ? entry.observation : resolveObservation(entry, bodiesByDigest(crypto, bodies))
+  return entry.kind === "observation" ? entry.observation : observationResolver(crypto, bodies)(entry)
 }
 
 /** A full statement that lies beside entries. */
@@ -121,13 +121,22 @@ function attempt(text: string): { readonly observation: Observation } | { readon
   }
 }
 
+type Resolve = (entry: OwnEntry) => Observation
+
+/** By the list itself, which nobody changes. */
+const resolvers = new WeakMap<readonly string[], Resolve>()
+
 /**
- * Resolves the entries of one batch, each as {@link resolveObservation} does. A body is read once, however many entries name it: megabytes of
- * it may stand behind thousands of short ones.
+ * Resolves the entries that came with a list of bodies, each as {@link resolveObservation} does. A body is hashed and read once, however many
+ * entries name it: megabytes of it may stand behind thousands of short ones.
  */
-export function observationResolver(crypto: Crypto, bodies: readonly string[]): (entry: OwnEntry) => Observation {
+export function observationResolver(crypto: Crypto, bodies: readonly string[]): Resolve {
+  const known = resolvers.get(bodies)
+  if (known !== undefined) return known
   const read = new Map([...bodiesByDigest(crypto, bodies)].map(([digest, text]) => [digest, bodyOf(text)]))
-  return (entry) => (entry.kind === "observation" ? entry.observation : resolved(entry, read.get(entry.sha256)))
+  const resolve: Resolve = (entry) => (entry.kind === "observation" ? entry.observation : resolved(entry, read.get(entry.sha256)))
+  resolvers.set(bodies, resolve)
+  return resolve
 }
 
 /** Resolves an entry to its observation, taking a by-digest entry's body from `bodies` (hex SHA-256 → text). */

@@ -1,6 +1,6 @@
 /** Attacks on a decision that somebody thought of, each with what stops it. */
 import { describe, expect, test, vi } from "vitest"
-import { formatByDigest, formatObservation, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
+import { formatByDigest, formatObservation, observationIn, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
 import { crypto, GOOD, judge, makeWorld, observation, policy, PURL, REQUEST } from "./world.ts"
 
 const world = makeWorld()
@@ -29,6 +29,10 @@ describe("one operator alone", () => {
     const verdict = judge(world, { alpha: { entries: Array.from({ length: 300 }, () => entry), bodies: [body] } })
     expect(parse.mock.calls.filter(([text]) => text === body)).toHaveLength(1)
     expect(outcome(verdict)).toBe("allowed")
+    const bodies = [body]
+    const hash = vi.fn(crypto.sha256)
+    for (let i = 0; i < 10; i++) observationIn({ ...crypto, sha256: hash }, entry, bodies)
+    expect(hash).toHaveBeenCalledTimes(1)
     parse.mockRestore()
   })
 })
