@@ -150,12 +150,12 @@ async function compareAll(work: Work, found: readonly Identified[], within: Read
 
 /** A place's files with those of what its tarball bundles. */
 function heldAt(one: Identified, parts: ReadonlyMap<string, readonly Identified[]>): Held {
-  const { place, contents, isYarn, isPatchedByYarn } = one
+  const { place, contents, isYarn, patchedByYarn } = one
   const inside = (parts.get(place.path) ?? []).map((part) => ({ prefix: `${part.place.path.slice(place.path.length + 1)}/`, contents: part.contents }))
-  if (inside.length === 0) return { get files() { return contents.files }, hashes: contents.summary.hashes, specials: contents.specials, taken: [], isYarn, isPatchedByYarn }
+  if (inside.length === 0) return { get files() { return contents.files }, hashes: contents.summary.hashes, specials: contents.specials, taken: [], isYarn, patchedByYarn }
   const files = [...contents.files, ...inside.flatMap(({ prefix, contents: { files: own } }) => own.map((file) => ({ ...file, path: `${prefix}${file.path}` })))]
   const specials = [...contents.specials, ...inside.flatMap(({ prefix, contents: { specials: own } }) => own.map((path) => `${prefix}${path}`))]
-  return { files, hashes: hashesOf(files), specials, taken: [], isYarn, isPatchedByYarn }
+  return { files, hashes: hashesOf(files), specials, taken: [], isYarn, patchedByYarn }
 }
 
 /** The same, with what the project's patches did to it. */

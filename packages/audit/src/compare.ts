@@ -17,9 +17,10 @@ export interface Held {
   readonly specials: readonly string[]
   /** Files as they were before the project's patches. */
   readonly taken: readonly TakenBack[]
-  /** Yarn leaves out what is bundled, and patches some packages itself. */
+  /** Yarn leaves out what is bundled. */
   readonly isYarn: boolean
-  readonly isPatchedByYarn: boolean
+  /** Paths of this package that Yarn patches itself. */
+  readonly patchedByYarn?: RegExp | undefined
 }
 
 export interface Comparison {
@@ -113,7 +114,7 @@ function whyOther(file: DiskFile, expected: DiskFile | undefined, { held, attest
     const by = copies.get(file.sha256)
     if (by !== undefined) return { path, reason: "copy", by }
   }
-  return held.isPatchedByYarn ? { path, reason: "yarn" } : undefined
+  return held.patchedByYarn?.test(path) === true ? { path, reason: "yarn" } : undefined
 }
 
 function whyMissing({ path, sha256 }: DiskFile, { held, manifest, onDisk, taken }: Reasons & { readonly onDisk: ReadonlyMap<string, DiskFile> }): Known | undefined {
@@ -121,6 +122,5 @@ function whyMissing({ path, sha256 }: DiskFile, { held, manifest, onDisk, taken 
   if (back?.before?.sha256 === sha256) return { path, reason: "patch", by: back.by }
   const ignore = path.replace(/(^|\/)\.gitignore$/, "$1.npmignore")
   if (ignore !== path && (manifest.has(ignore) || onDisk.get(ignore)?.sha256 === sha256)) return { path, reason: "renamed" }
-  if (held.isYarn && path.startsWith("node_modules/")) return { path, reason: "bundled" }
-  return held.isPatchedByYarn ? { path, reason: "yarn" } : undefined
+  return held.isYarn && path.startsWith("node_modules/") ? { path, reason: "bundled" } : undefined
 }

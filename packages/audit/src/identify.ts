@@ -30,8 +30,16 @@ export interface Identified {
   /** Why it cannot be what is looked up by its name. */
   readonly problem?: string
   readonly isYarn: boolean
-  readonly isPatchedByYarn: boolean
+  /** Paths that Yarn patches itself in this package; absent where it does not. */
+  readonly patchedByYarn?: RegExp
 }
+
+/** What the patches that come with Yarn 4 change. A lockfile can ask for one of any package: of others there is none, and Yarn goes on. */
+const YARN_PATCHES: ReadonlyMap<string, RegExp> = new Map([
+  ["fsevents", /^(?:fsevents|vfs)\.js$/],
+  ["resolve", /^lib\/normalize-options\.js$/],
+  ["typescript", /^lib\/(?:_?tsc|_?tsserver|tsserverlibrary|typescript|typescriptServices|typingsInstaller)\.(?:js|d\.ts)$/],
+])
 
 type Known = ProjectLockfile & { readonly byName: ReadonlyMap<string, LockfileEntry[]>; readonly byPlace: ReadonlyMap<string, LockfileEntry> }
 
@@ -71,13 +79,13 @@ export function identifier(lockfiles: readonly ProjectLockfile[]): (place: Place
     const version = contents.version ?? ""
     const common = {
       place, contents, name, version, isYarn: ruling.some(({ lockfile }) => lockfile.format.startsWith("yarn")),
-      isPatchedByYarn: ruling.some(({ byName }) => byName.get(name)?.some(({ kind, resolved }) => kind === "patch" && resolved?.includes("builtin<") === true) === true),
     }
+    const patchedByYarn = ruling.some(({ byName }) => byName.get(name)?.some(({ kind, resolved }) => kind === "patch" && resolved?.includes("builtin<") === true) === true) ? YARN_PATCHES.get(name) : undefined
     const there = ruling.flatMap((one) => entryThere(one, place.path) ?? [])[0]
     const entry = there ?? ruling.flatMap(({ byName }) => byName.get(name) ?? []).sort((a, b) => rank(a) - rank(b)).find((candidate) => candidate.version === version || candidate.version === "")
     const problem = contents.problem === undefined ? problemOf(place, { name, version }, there, entry, ruling.length > 0) : `cannot be read: ${contents.problem}`
     const purl = entry !== undefined && !isRelease(entry) ? undefined : purlOf(name, version)
-    return { ...common, isExtraneous: ruling.length > 0 && entry === undefined, ...(purl === undefined ? {} : { purl }), ...(entry === undefined ? {} : { entry }), ...(problem === undefined ? {} : { problem }) }
+    return { ...common, isExtraneous: ruling.length > 0 && entry === undefined, ...(purl === undefined ? {} : { purl }), ...(entry === undefined ? {} : { entry }), ...(patchedByYarn === undefined ? {} : { patchedByYarn }), ...(problem === undefined ? {} : { problem }) }
   }
 }
 

@@ -118,6 +118,18 @@ describe("with a lockfile", () => {
     expect(discovery.strays).toEqual(isStray ? [link] : [])
   })
 
+  test.each([
+    { name: "typescript", path: "lib/_tsc.js", is: true }, { name: "typescript", path: "lib/lib.dom.d.ts", is: false }, { name: "typescript", path: "bin/tsc", is: false },
+    { name: "resolve", path: "lib/normalize-options.js", is: true }, { name: "resolve", path: "index.js", is: false },
+    { name: "fsevents", path: "vfs.js", is: true }, { name: "left-pad", path: "index.js", is: false },
+  ])("a patch of Yarn's own explains $path of $name: $is", async ({ name, path, is }) => {
+    const text = `__metadata:\n  version: 8\n\n"${name}@patch:${name}@npm%3A^1.0.0#optional!builtin<compat/${name}>":\n  version: 1.0.0\n  resolution: "${name}@patch:${name}@npm%3A1.0.0#optional!builtin<compat/${name}>::version=1.0.0&hash=abcdef"\n  checksum: 10c0/${"0".repeat(128)}\n  languageName: node\n  linkType: hard\n`
+    put(`node_modules/${name}`, manifestOf(name))
+    const { packages } = await audit({}, [{ folder: "", path: "yarn.lock", lockfile: parseLockfile("yarn.lock", text) }])
+    expect(packages).toMatchObject([{ entry: { kind: "patch" } }])
+    expect(packages[0]?.patchedByYarn?.test(path) ?? false).toBe(is)
+  })
+
   test("what comes from git is no release, and what no lockfile has is noted", async () => {
     put("node_modules/g", files("a"))
     put("node_modules/a", files("a"))

@@ -11,7 +11,7 @@ const executables = (files: readonly DiskFile[]): NonNullable<Attested["executab
   return { count: paths.length, sha256: hash("sha256", paths.map((path) => `${path}\n`).join(""), "hex") }
 }
 const attested = (files: readonly DiskFile[] = RELEASE, more: Partial<Attested> = {}): Attested => ({ h1: h1(nodeCrypto, files), executables: executables(files), manifest: "00".repeat(32), bundled: [], runsScripts: false, ...more })
-const held = (files: readonly DiskFile[], more: Partial<Held> = {}): Held => ({ files, hashes: hashesOf(files), specials: [], taken: [], isYarn: false, isPatchedByYarn: false, ...more })
+const held = (files: readonly DiskFile[], more: Partial<Held> = {}): Held => ({ files, hashes: hashesOf(files), specials: [], taken: [], isYarn: false, ...more })
 const manifest = (files: readonly DiskFile[] = RELEASE): Manifest => new Map(files.map((one) => [one.path, one]))
 const without = (path: string): DiskFile[] => RELEASE.filter((one) => one.path !== path)
 const other = (path: string, content: string, executable = false): DiskFile[] => [...without(path), file(path, content, executable)]
@@ -92,7 +92,8 @@ describe("file by file", () => {
     expect(compare(RELEASE, { manifest: bundling })).toMatchObject(differences({ missing: ["node_modules/a/index.js"] }))
   })
 
-  test("what Yarn patches itself is said, and not compared", () => {
-    expect(compare(other("index.js", "X"), { held: { isYarn: true, isPatchedByYarn: true } })).toEqual({ equality: "explained", known: [{ path: "index.js", reason: "yarn" }] })
+  test("what Yarn patches itself is said, and not compared; other files of the package are", () => {
+    expect(compare(other("index.js", "X"), { held: { isYarn: true, patchedByYarn: /^index\.js$/ } })).toEqual({ equality: "explained", known: [{ path: "index.js", reason: "yarn" }] })
+    expect(compare(other("index.js", "X"), { held: { isYarn: true, patchedByYarn: /^lib\/index\.js$/ } })).toMatchObject({ equality: "differs", differences: { changed: ["index.js"] } })
   })
 })

@@ -12,7 +12,7 @@ const refused = (code: "WITHDRAWN" | "CLOCK_BEHIND"): Verdict => ({ ...common, o
 const EQUAL: Comparison = { equality: "equal", known: [] }
 const differs = (part: Partial<NonNullable<Comparison["differences"]>>): Comparison => ({ equality: "differs", known: [], differences: { changed: [], added: [], missing: [], mode: [], ...part } })
 const one = (more: Partial<AuditedPackage> = {}): AuditedPackage => ({
-  place: { path: "node_modules/x", layout: "hoisted", alias: "x" }, contents: { name: "x", version: "1.0.0", files: [], summary: { count: 0 }, specials: [] }, name: "x", version: "1.0.0", purl: PURL, isExtraneous: false, isYarn: false, isPatchedByYarn: false,
+  place: { path: "node_modules/x", layout: "hoisted", alias: "x" }, contents: { name: "x", version: "1.0.0", files: [], summary: { count: 0 }, specials: [] }, name: "x", version: "1.0.0", purl: PURL, isExtraneous: false, isYarn: false,
   verdict: ALLOWED, comparison: EQUAL, ...more,
 })
 const local = (): AuditedPackage => {
