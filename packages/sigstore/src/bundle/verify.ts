@@ -70,7 +70,7 @@ function unverified(detail: string): VerifiedBundle {
 /** The library asks this of promises only: an entry that has just a proof could be of a key that was given up. */
 function wereLogsValid({ verificationMaterial: { tlogEntries } }: Bundle, { tlogs }: TrustMaterial, signedAt: number): boolean {
   const ms = signedAt * 1000
-  return tlogEntries.every(({ logId }) => tlogs.some(({ logID, validFor: { start, end } }) => logID.equals(logId.keyId) && start.getTime() <= ms && ms <= end.getTime()))
+  return tlogEntries.every(({ logId }) => tlogs.some(({ logID, validFor: { start, end } }) => logId !== undefined && logID.equals(logId.keyId) && start.getTime() <= ms && ms <= end.getTime()))
 }
 
 /** Only times that the verifier has just verified: those of entries with a promise, and those of timestamp authorities. */
