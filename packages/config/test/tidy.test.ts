@@ -96,7 +96,7 @@ const PLANTED: readonly Planted[] = [
   arrow("the command line requiring the node", "packages/cli/src/planted.ts", 'export const a = require("@vouchsafe/node")\n', "cli starts node as a process"),
   arrow("a type from the node", "packages/cli/src/planted.ts", 'export type A = import("@vouchsafe/node").A\n', "cli starts node as a process"),
   arrow("the command line importing a service", "packages/cli/src/planted.ts", 'import "@vouchsafe/log"\n', "found log"),
-  arrow("a service importing the client", "packages/log/src/planted.ts", 'import "@vouchsafe/client"\n', "log may import core, ports, found client"),
+  arrow("a service importing the client", "packages/log/src/planted.ts", 'import "@vouchsafe/client"\n', "log may import core, ports, sqlite, found client"),
   arrow("an escape by a relative path", "packages/log/src/deep/planted.ts", 'import "../../../client/src/read.ts"\n', "leaves the package"),
   arrow("an escape by a reference", "packages/log/src/planted.ts", '/// <reference path="../../client/src/read.ts" />\n', "leaves the package"),
   arrow("an absolute path", "packages/log/src/planted.ts", 'import "/tmp/a.ts"\n', "leaves the package"),

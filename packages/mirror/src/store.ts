@@ -5,10 +5,11 @@
  * @packageDocumentation
  */
 import { dirname, join } from "node:path"
-import { DatabaseSync, type SQLOutputValue } from "node:sqlite"
-import { type Bytes, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
+import type { DatabaseSync } from "node:sqlite"
+import { type Bytes, VouchsafeError } from "@vouchsafe/core"
 import { type Disk, nodeDisk, openTileFiles } from "@vouchsafe/log"
 import type { LogFiles, LogSnapshots, SignedHead } from "@vouchsafe/ports"
+import { asDiskError, bytesIn as anyBytesIn, inTransaction, openDatabase, type Row, runOnDisk, type Tables } from "@vouchsafe/sqlite"
 
 /** A head that counts, with the time at which a quorum had cosigned it. */
 export interface MirroredHead extends SignedHead {
@@ -44,64 +45,23 @@ export interface MirrorStore {
 }
 
 const DATABASE_NAME = "mirror.sqlite"
-const SCHEMA_VERSION = 1
-const TABLES = `
+/** Its pages are few: what is large lies in files. */
+const CACHE_KIB = 256
+const TABLES: Tables = {
+  version: 1, hint: "it was written by another version of this program",
+  sql: `
 CREATE TABLE heads (kind TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, text TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE tail (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE edge (level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) WITHOUT ROWID;
 CREATE TABLE proof (id INTEGER PRIMARY KEY CHECK (id = 1), document TEXT NOT NULL);
-`
-/** SQLite's result code for a file that another process has. */
-const SQLITE_BUSY = 5
-
-type Row = Record<string, SQLOutputValue>
-
-function inTransaction(database: DatabaseSync, work: () => void): void {
-  database.exec("BEGIN IMMEDIATE")
-  try {
-    work()
-    database.exec("COMMIT")
-  } catch (error) {
-    // After some failures SQLite has rolled back by itself.
-    if (database.isTransaction) database.exec("ROLLBACK")
-    throw error
-  }
-}
-
-function openDatabase(file: string): DatabaseSync {
-  const database = new DatabaseSync(file)
-  try {
-    database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON; PRAGMA cache_size=-256")
-    inTransaction(database, () => {
-      const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"])
-      if (version === 0) database.exec(`${TABLES} PRAGMA user_version=${SCHEMA_VERSION}`)
-      else if (version !== SCHEMA_VERSION) throw new VouchsafeError("STATE_UNSAFE", `${file} has tables of version ${version}, expected ${SCHEMA_VERSION}`, { hint: "it was written by another version of this program" })
-    })
-    return database
-  } catch (error) {
-    database.close()
-    throw error
-  }
-}
-
-/** Typed errors pass; what SQLite or the disk threw becomes one. */
-function asStoreError(what: string, error: unknown): Error {
-  if (isVouchsafeError(error) || error instanceof RangeError || error instanceof TypeError) return error as Error
-  const busy = error instanceof Error && "errcode" in error && typeof error.errcode === "number" && error.errcode % 256 === SQLITE_BUSY
-  const reason = error instanceof Error ? error.message : String(error)
-  if (busy) return new VouchsafeError("STATE_UNSAFE", `${what}: it is open in another process`, { hint: "stop the other process first", cause: error })
-  return new VouchsafeError("DISK", `${what}: ${reason}`, { cause: error })
+`,
 }
 
 function broken(why: string): VouchsafeError {
   return new VouchsafeError("LOG_BROKEN", `mirror database: ${why}`, { hint: "remove the mirror's folder; it is copied again" })
 }
 
-function bytesIn(row: Row, column: string): Bytes {
-  const value = row[column]
-  if (!(value instanceof Uint8Array)) throw broken(`column ${column} holds ${typeof value}, expected bytes`)
-  return value
-}
+const bytesIn = (row: Row, column: string): Bytes => anyBytesIn(row, column, broken)
 
 function headIn(row: Row | undefined): MirroredHead | undefined {
   if (row === undefined) return undefined
@@ -170,28 +130,23 @@ export async function openMirrorStore(directory: string, disk: Disk = nodeDisk):
   const file = join(directory, DATABASE_NAME)
   let database: DatabaseSync
   let files: LogFiles
+  let statements: Statements
   try {
     await disk.makeDirectory(directory)
     await disk.syncDirectory(dirname(directory))
     // The lock first: files left by an interrupted write may be another holder's.
-    database = openDatabase(file)
+    database = openDatabase(file, { tables: TABLES, keeps: "commits", cacheKiB: CACHE_KIB })
   } catch (error) {
-    throw asStoreError(`cannot open ${file}`, error)
+    throw asDiskError(`cannot open ${file}`, error)
   }
   try {
     files = await openTileFiles(directory, disk)
+    statements = prepareAll(database)
   } catch (error) {
     database.close()
-    throw asStoreError(`cannot open the mirror in ${directory}`, error)
+    throw asDiskError(`cannot open the mirror in ${directory}`, error)
   }
-  const statements = prepareAll(database)
-  const run = <T>(what: string, work: () => T): T => {
-    try {
-      return work()
-    } catch (error) {
-      throw asStoreError(`cannot ${what} ${file}`, error)
-    }
-  }
+  const run = <T>(what: string, work: () => T): T => runOnDisk(`cannot ${what} ${file}`, work)
   const write = (work: () => void): void => run("write", () => inTransaction(database, work))
   return {
     files,

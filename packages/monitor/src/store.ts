@@ -3,13 +3,17 @@
  *
  * @packageDocumentation
  */
-import { DatabaseSync, type SQLOutputValue } from "node:sqlite"
-import { type Bytes, type Crypto, formatMisbehavior, hexDecode, hexEncode, isVouchsafeError, utf8Encode, VouchsafeError } from "@vouchsafe/core"
+import type { DatabaseSync } from "node:sqlite"
+import { type Bytes, type Crypto, formatMisbehavior, hexDecode, hexEncode, utf8Encode } from "@vouchsafe/core"
+import { inTransaction, openStore, type Row, runOnDisk, type Tables } from "@vouchsafe/sqlite"
 import { DETAIL_LENGTH_MAX, REPORT_ENTRIES_MAX, REPORTS_PER_KIND_MAX } from "./limits.ts"
 import { type EntryPlace, type Finding, type MonitorStore, type PageResult, type Report, REPORT_KINDS, type ReportKind, type Seen } from "./types.ts"
 
-const SCHEMA_VERSION = 1
-const TABLES = `
+/** For the index of what was seen first, which is asked with every entry. */
+const CACHE_KIB = 16_000
+const TABLES: Tables = {
+  version: 1, hint: "remove it; the logs are read again",
+  sql: `
 CREATE TABLE logs (id INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE, operator TEXT NOT NULL, read INTEGER NOT NULL, newest INTEGER NOT NULL);
 CREATE TABLE artifacts (key BLOB NOT NULL, log INTEGER NOT NULL, idx INTEGER NOT NULL, sha512 BLOB NOT NULL, PRIMARY KEY (key, log)) WITHOUT ROWID;
 CREATE TABLE tokens (key BLOB NOT NULL, log INTEGER NOT NULL, idx INTEGER NOT NULL, sha512 BLOB NOT NULL, PRIMARY KEY (key, log)) WITHOUT ROWID;
@@ -18,36 +22,7 @@ CREATE TABLE reports (kind TEXT NOT NULL, origin TEXT NOT NULL, subject TEXT NOT
   active INTEGER NOT NULL, entries TEXT NOT NULL, detail TEXT NOT NULL, proof TEXT, PRIMARY KEY (kind, origin, subject)) WITHOUT ROWID;
 CREATE TABLE proofs (digest TEXT PRIMARY KEY, origin TEXT NOT NULL, document TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE dropped (kind TEXT NOT NULL, origin TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, origin)) WITHOUT ROWID;
-`
-
-type Row = Record<string, SQLOutputValue>
-
-function inTransaction(database: DatabaseSync, work: () => void): void {
-  database.exec("BEGIN IMMEDIATE")
-  try {
-    work()
-    database.exec("COMMIT")
-  } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK")
-    throw error
-  }
-}
-
-function openDatabase(file: string): DatabaseSync {
-  const database = new DatabaseSync(file)
-  try {
-    // What is lost with a power cut is read again: the file is whole, and that is enough.
-    database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000")
-    inTransaction(database, () => {
-      const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"])
-      if (version === 0) database.exec(`${TABLES} PRAGMA user_version=${SCHEMA_VERSION}`)
-      else if (version !== SCHEMA_VERSION) throw new VouchsafeError("STATE_UNSAFE", `${file} has tables of version ${version}, expected ${SCHEMA_VERSION}`, { hint: "remove it; the logs are read again" })
-    })
-    return database
-  } catch (error) {
-    database.close()
-    throw error
-  }
+`,
 }
 
 function prepareAll(database: DatabaseSync) {
@@ -129,16 +104,9 @@ function addPage(crypto: Crypto, statements: Statements, page: PageResult, nowSe
  * @throws VouchsafeError STATE_UNSAFE, DISK.
  */
 export function openMonitorStore(file: string, crypto: Crypto): MonitorStore {
-  const run = <T>(what: string, work: () => T): T => {
-    try {
-      return work()
-    } catch (error) {
-      if (isVouchsafeError(error) || error instanceof TypeError) throw error
-      throw new VouchsafeError("DISK", `cannot ${what} ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error, hint: "it may be removed; the logs are read again" })
-    }
-  }
-  const database = run("open", () => openDatabase(file))
-  const statements = prepareAll(database)
+  const run = <T>(what: string, work: () => T): T => runOnDisk(`cannot ${what} ${file}`, work, { hint: "it may be removed; the logs are read again" })
+  // What is lost with a power cut is read again: the file is whole, and that is enough.
+  const { database, statements } = run("open", () => openStore(file, { tables: TABLES, keeps: "file", cacheKiB: CACHE_KIB }, (opened) => ({ database: opened, statements: prepareAll(opened) })))
   const write = (work: () => void): void => run("write", () => inTransaction(database, work))
   return {
     place: (origin) => run("read", () => {

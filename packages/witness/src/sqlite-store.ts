@@ -5,41 +5,23 @@
  */
 import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs"
 import { dirname } from "node:path"
-import { DatabaseSync, type SQLOutputValue } from "node:sqlite"
-import { type Bytes, concatBytes, HASH_BYTES, isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
+import type { DatabaseSync } from "node:sqlite"
+import { concatBytes, HASH_BYTES } from "@vouchsafe/core"
 import type { WitnessedHead, WitnessedMisbehavior, WitnessStore } from "@vouchsafe/ports"
+import { asDiskError, bytesIn, numberIn, openDatabase, type Row, runOnDisk, type Tables, textIn } from "@vouchsafe/sqlite"
 
 /** Milliseconds to wait for another process that writes. */
 const BUSY_TIMEOUT_MS = 1000
-/** Version of the tables below, kept in the file. */
-const SCHEMA_VERSION = 1
 const DIRECTORY_MODE = 0o700
 
-const TABLES = `
+const TABLES: Tables = {
+  version: 1, hint: "it was written by another version of this program",
+  sql: `
 CREATE TABLE heads (originHash TEXT PRIMARY KEY, origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, text TEXT NOT NULL,
   timeSeconds INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE misbehavior (number INTEGER PRIMARY KEY, originHash TEXT NOT NULL, origin TEXT NOT NULL, older TEXT NOT NULL, newer TEXT NOT NULL,
   consistency BLOB NOT NULL, seenAtSeconds INTEGER NOT NULL, UNIQUE (originHash, older, newer));
-`
-
-type Row = Record<string, SQLOutputValue>
-
-function textIn(row: Row, column: string): string {
-  const value = row[column]
-  if (typeof value !== "string") throw new VouchsafeError("DISK", `witness database: column ${column} holds ${typeof value}, expected text`)
-  return value
-}
-
-function numberIn(row: Row, column: string): number {
-  const value = row[column]
-  if (typeof value !== "number") throw new VouchsafeError("DISK", `witness database: column ${column} holds ${typeof value}, expected a number`)
-  return value
-}
-
-function bytesIn(row: Row, column: string): Bytes {
-  const value = row[column]
-  if (!(value instanceof Uint8Array)) throw new VouchsafeError("DISK", `witness database: column ${column} holds ${typeof value}, expected bytes`)
-  return value
+`,
 }
 
 function headIn(row: Row): WitnessedHead {
@@ -57,11 +39,6 @@ function evidenceIn(row: Row): WitnessedMisbehavior {
   }
 }
 
-function asDiskError(what: string, error: unknown): Error {
-  if (isVouchsafeError(error)) return error
-  return new VouchsafeError("DISK", `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-}
-
 /** The name of a new file is durable only once its directory is; Windows opens no directories and journals names. */
 function syncDirectory(directory: string): void {
   if (process.platform === "win32") return
@@ -71,24 +48,6 @@ function syncDirectory(directory: string): void {
   } finally {
     closeSync(descriptor)
   }
-}
-
-function prepareTables(database: DatabaseSync, file: string): void {
-  database.exec(`PRAGMA busy_timeout=${BUSY_TIMEOUT_MS}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON`)
-  database.exec("BEGIN IMMEDIATE")
-  try {
-    const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"])
-    if (version === 0) database.exec(`${TABLES} PRAGMA user_version=${SCHEMA_VERSION}`)
-    else if (version !== SCHEMA_VERSION) {
-      throw new VouchsafeError("STATE_UNSAFE", `${file} has tables of version ${version}, expected ${SCHEMA_VERSION}`, {
-        hint: "it was written by another version of this program",
-      })
-    }
-  } catch (error) {
-    database.exec("ROLLBACK")
-    throw error
-  }
-  database.exec("COMMIT")
 }
 
 function prepareAll(database: DatabaseSync) {
@@ -111,13 +70,7 @@ export interface SqliteWitnessStore extends WitnessStore {
 
 function storeOver(database: DatabaseSync, file: string): SqliteWitnessStore {
   const statements = prepareAll(database)
-  const run = async <T>(what: string, work: () => T): Promise<T> => {
-    try {
-      return work()
-    } catch (error) {
-      throw asDiskError(`cannot ${what} ${file}`, error)
-    }
-  }
+  const run = async <T>(what: string, work: () => T): Promise<T> => runOnDisk(`cannot ${what} ${file}`, work, { isShared: true })
   return {
     read: (originHash) => run("read", () => {
       const row = statements.head.get(originHash)
@@ -148,12 +101,11 @@ export async function openSqliteWitnessStore(file: string): Promise<SqliteWitnes
   let database: DatabaseSync | undefined
   try {
     mkdirSync(dirname(file), { recursive: true, mode: DIRECTORY_MODE })
-    database = new DatabaseSync(file)
-    prepareTables(database, file)
+    database = openDatabase(file, { tables: TABLES, keeps: "commits", sharedWaitMs: BUSY_TIMEOUT_MS })
     syncDirectory(dirname(file))
     return storeOver(database, file)
   } catch (error) {
     database?.close()
-    throw asDiskError(`cannot open the witness's memory ${file}`, error)
+    throw asDiskError(`cannot open the witness's memory ${file}`, error, { isShared: true })
   }
 }

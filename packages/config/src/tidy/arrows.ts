@@ -25,8 +25,9 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "core": row({ pure: true, thirdParty: ["@noble/ed25519", "@noble/hashes"] }),
   "ports": row({ pure: true, workspace: ["core"] }),
   "client": row({ workspace: ["core", "ports"], thirdParty: ["ssri", "@npmcli/config", "yaml", "@yarnpkg/parsers", "jsonc-parser"] }),
-  "log": row({ workspace: ["core", "ports"] }),
-  "witness": row({ workspace: ["core", "ports"] }),
+  "sqlite": row({ workspace: ["core"] }),
+  "log": row({ workspace: ["core", "ports", "sqlite"] }),
+  "witness": row({ workspace: ["core", "ports", "sqlite"] }),
   "storage": row({ workspace: ["core", "ports", "log"], thirdParty: ["pg", "aws4fetch"] }),
   "roster": row({ workspace: ["core", "ports"], thirdParty: ["tuf-js", "@tufjs/models"] }),
   "p2p": row({
@@ -38,8 +39,8 @@ export const ARROWS: Readonly<Record<string, Row>> = {
     ],
   }),
   "gossip": row({ workspace: ["core", "ports"] }),
-  "mirror": row({ workspace: ["core", "ports", "log"] }),
-  "monitor": row({ workspace: ["core", "ports"] }),
+  "mirror": row({ workspace: ["core", "ports", "sqlite", "log"] }),
+  "monitor": row({ workspace: ["core", "ports", "sqlite"] }),
   "artifacts": row({ workspace: ["core", "ports"] }),
   "names": row({ pure: true, workspace: ["core"] }),
   "audit": row({ workspace: ["core", "ports", "client"], thirdParty: ["yauzl"] }),
@@ -52,7 +53,7 @@ export const ARROWS: Readonly<Record<string, Row>> = {
   "attester": row({ workspace: ["core", "ports", "names", "sigstore", "tarball"], thirdParty: ["semver", "ssri"] }),
   "rebuilder": row({ workspace: ["core", "ports", "registry-view", "tarball"], thirdParty: ["diff"] }),
   "node": row({
-    workspace: ["core", "ports", "client", "log", "witness", "storage", "roster", "p2p", "gossip", "mirror", "monitor", "artifacts", "names", "sigstore", "attester", "rebuilder"],
+    workspace: ["core", "ports", "client", "sqlite", "log", "witness", "storage", "roster", "p2p", "gossip", "mirror", "monitor", "artifacts", "names", "sigstore", "attester", "rebuilder"],
     thirdParty: ["@npmcli/config", "pino", "prom-client", "tar"],
   }),
   "yarn-plugin": row({

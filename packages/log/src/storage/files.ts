@@ -9,7 +9,7 @@ import { type Bytes, equalBytes, isVouchsafeError, parseTilePath, TILE_WIDTH, Vo
 import type { LogFile, LogFiles } from "@vouchsafe/ports"
 import { PARALLEL_WRITES_MAX } from "../limits.ts"
 import { type Disk, nodeDisk } from "./disk.ts"
-import { asDiskError, isMissing } from "./errors.ts"
+import { asLogDiskError, isMissing } from "./errors.ts"
 import { createLender, type LendFile } from "./lent.ts"
 
 const TILES = "tile"
@@ -34,7 +34,7 @@ export async function lendTileFile<T>(lend: LendFile, directory: string, path: s
     lent = await lend(file, use)
   } catch (error) {
     if (isMissing(error)) return undefined
-    throw isVouchsafeError(error) ? error : asDiskError(`cannot read ${file}`, error)
+    throw isVouchsafeError(error) ? error : asLogDiskError(`cannot read ${file}`, error)
   }
   if (lent !== "large") return lent
   const bytes = await readIfThere(file)
@@ -57,7 +57,7 @@ async function readIfThere(file: string): Promise<Bytes | undefined> {
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
   } catch (error) {
     if (isMissing(error)) return undefined
-    throw asDiskError(`cannot read ${file}`, error)
+    throw asLogDiskError(`cannot read ${file}`, error)
   }
 }
 
@@ -106,7 +106,7 @@ export async function openTileFiles(directory: string, disk: Disk = nodeDisk): P
         }
         await allOf([...touched].map((path) => disk.syncDirectory(path)))
       } catch (error) {
-        throw asDiskError(`cannot store tiles in ${directory}`, error)
+        throw asLogDiskError(`cannot store tiles in ${directory}`, error)
       }
     },
     readFile: async (path) => readTileFile(directory, path),

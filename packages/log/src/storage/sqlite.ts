@@ -5,35 +5,35 @@
  */
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import { type Bytes, VouchsafeError } from "@vouchsafe/core"
 import type { LogEntry, LogFiles, LogState, LogStorage, SignedHead, StagedBatch, TreeHead } from "@vouchsafe/ports"
-import { inTransaction, openDatabase } from "./database.ts"
+import { bytesIn as anyBytesIn, inTransaction, numberIn as anyNumberIn, openDatabase, type Row, type Tables } from "@vouchsafe/sqlite"
 import { type Disk, nodeDisk } from "./disk.ts"
-import { asDiskError } from "./errors.ts"
+import { asLogDiskError } from "./errors.ts"
 import { openTileFiles } from "./files.ts"
 
 /** The database file inside a log's directory. */
 export const DATABASE_NAME = "log.sqlite"
 
-type Row = Record<string, SQLOutputValue>
+const TABLES: Tables = {
+  version: 1, hint: "it was written by another version of this program",
+  sql: `
+CREATE TABLE heads (kind TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, text TEXT, keyCount INTEGER) WITHOUT ROWID;
+CREATE TABLE entries (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE hashes (level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, idx)) WITHOUT ROWID;
+CREATE TABLE keys (key TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (key, idx)) WITHOUT ROWID;
+`,
+}
+
 type Kind = "staged" | "signed" | "cosigned"
 
 function broken(why: string): VouchsafeError {
   return new VouchsafeError("LOG_BROKEN", `log database: ${why}`, { hint: "run `vouchsafe-node fsck`" })
 }
 
-function numberIn(row: Row | undefined, column: string): number {
-  const value = row?.[column]
-  if (typeof value !== "number") throw broken(`column ${column} holds ${typeof value}, expected a number`)
-  return value
-}
-
-function bytesIn(row: Row | undefined, column: string): Bytes {
-  const value = row?.[column]
-  if (!(value instanceof Uint8Array)) throw broken(`column ${column} holds ${typeof value}, expected bytes`)
-  return value
-}
+const numberIn = (row: Row | undefined, column: string): number => anyNumberIn(row, column, broken)
+const bytesIn = (row: Row | undefined, column: string): Bytes => anyBytesIn(row, column, broken)
 
 function headIn(row: Row): TreeHead {
   return { size: numberIn(row, "size"), root: bytesIn(row, "root") }
@@ -146,7 +146,7 @@ function storageOf(database: DatabaseSync, files: LogFiles, directory: string): 
     try {
       return work()
     } catch (error) {
-      throw asDiskError(`cannot ${what} ${join(directory, DATABASE_NAME)}`, error)
+      throw asLogDiskError(`cannot ${what} ${join(directory, DATABASE_NAME)}`, error)
     }
   }
   const read = <T>(work: () => T): Promise<T> => run("read", work)
@@ -208,11 +208,11 @@ export async function openSqliteStorage(options: SqliteStorageOptions): Promise<
     await disk.makeDirectory(directory)
     await disk.syncDirectory(dirname(directory))
     // The lock first: files left by an interrupted write may be another holder's.
-    database = openDatabase(file)
+    database = openDatabase(file, { tables: TABLES, keeps: "commits" })
     const files = await openTileFiles(directory, disk)
     return storageOf(database, files, directory)
   } catch (error) {
     database?.close()
-    throw asDiskError(`cannot open the log in ${directory}`, error)
+    throw asLogDiskError(`cannot open the log in ${directory}`, error)
   }
 }

@@ -3,12 +3,12 @@
  *
  * @packageDocumentation
  */
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
-import { onDisk, openTables, type Tables } from "../state/database.ts"
+import type { DatabaseSync } from "node:sqlite"
+import { openStore, type Row, runOnDisk, type Tables } from "@vouchsafe/sqlite"
 import type { BuildRequest, BuildSource } from "./request.ts"
 
 const TABLES: Tables = {
-  version: 1, durable: true, hint: "it was written by another version of this program",
+  version: 1, hint: "it was written by another version of this program",
   sql: `
 CREATE TABLE builds (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, purl TEXT NOT NULL, registry TEXT NOT NULL, source TEXT NOT NULL,
   requester TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, queuedAt INTEGER NOT NULL, startedAt INTEGER, finishedAt INTEGER,
@@ -76,7 +76,7 @@ export interface BuildStore {
 
 /** Opens the file, making it where there is none. @throws VouchsafeError DISK, STATE_UNSAFE for tables of another version. */
 export function openBuildStore(path: string): BuildStore {
-  return onDisk(path, () => openTables(path, TABLES, (database) => storeOver(database, path)))
+  return runOnDisk(`cannot open ${path}`, () => openStore(path, { tables: TABLES, keeps: "commits" }, (database) => storeOver(database, path)))
 }
 
 function storeOver(database: DatabaseSync, path: string): BuildStore {
@@ -96,8 +96,8 @@ function storeOver(database: DatabaseSync, path: string): BuildStore {
     old: sql("SELECT id FROM builds WHERE state IN ('done', 'failed') AND (finishedAt < ? OR number NOT IN (SELECT number FROM builds WHERE state IN ('done', 'failed') ORDER BY number DESC LIMIT ?))"),
     remove: sql("DELETE FROM builds WHERE id = ?"),
   }
-  const run = <T>(work: () => T): T => onDisk(path, work)
-  const one = (row: Record<string, SQLOutputValue> | undefined): Build | undefined => (row === undefined ? undefined : buildIn(row))
+  const run = <T>(work: () => T): T => runOnDisk(path, work)
+  const one = (row: Row | undefined): Build | undefined => (row === undefined ? undefined : buildIn(row))
   return {
     add: ({ id, purl, registry, source, requester, queuedAt }) => run(() => void statements.add.run(id, purl, registry, sourceText(source), requester, queuedAt)),
     get: (id) => run(() => one(statements.get.get(id))),
@@ -130,7 +130,7 @@ function sourceText(source: BuildSource | null): string {
 }
 
 /** A row as it was written by this file; nobody else writes it. */
-function buildIn(row: Record<string, SQLOutputValue>): Build {
+function buildIn(row: Row): Build {
   const number = (column: string): number | null => (row[column] === null ? null : Number(row[column]))
   const source = String(row["source"])
   const [repository = "", commit = "", directory = ""] = source === "" ? [] : JSON.parse(source) as string[]

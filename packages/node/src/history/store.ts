@@ -5,12 +5,11 @@
  */
 import type { HistoryStore, ListedVersion } from "@vouchsafe/ports"
 import type { DatabaseSync } from "node:sqlite"
-import { onDisk, openTables, type Tables } from "../state/database.ts"
+import { inTransaction, openStore, runOnDisk, type Tables } from "@vouchsafe/sqlite"
 import { FORGOTTEN_SHARE, PACKAGES_REMEMBERED_MAX, RELEASES_PER_PACKAGE_MAX, RELEASES_REMEMBERED_MAX } from "./limits.ts"
 
-// A crash may lose the last readings and nothing else.
 const TABLES: Tables = {
-  version: 1, durable: false, hint: "remove it: the node goes on without what it remembers",
+  version: 1, hint: "remove it: the node goes on without what it remembers",
   sql: `
 CREATE TABLE packages (number INTEGER PRIMARY KEY, registry TEXT NOT NULL, name TEXT NOT NULL, readAt INTEGER NOT NULL, versions TEXT NOT NULL, UNIQUE (registry, name));
 CREATE INDEX packagesByReading ON packages (readAt);
@@ -33,7 +32,8 @@ const BOUNDS: HistoryBounds = { packages: PACKAGES_REMEMBERED_MAX, releases: REL
 
 /** Opens the file, making it where there is none. @throws VouchsafeError DISK, STATE_UNSAFE for tables of another version. */
 export function openHistoryStore(path: string, bounds: HistoryBounds = BOUNDS): HistoryStore & { close(): void } {
-  return onDisk(`history ${path}`, () => openTables(path, TABLES, (database) => storeOver(database, path, bounds)))
+  // A crash may lose the last readings and nothing else.
+  return runOnDisk(`history ${path}`, () => openStore(path, { tables: TABLES, keeps: "file" }, (database) => storeOver(database, path, bounds)))
 }
 
 function storeOver(database: DatabaseSync, path: string, bounds: HistoryBounds): HistoryStore & { close(): void } {
@@ -103,18 +103,6 @@ function sinceWhen(versions: Remembered): ReadonlyMap<string, number> {
   return new Map(versions.filter(([, notBefore]) => notBefore > 0))
 }
 
-function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec("BEGIN IMMEDIATE")
-  try {
-    const result = work()
-    database.exec("COMMIT")
-    return result
-  } catch (error) {
-    database.exec("ROLLBACK")
-    throw error
-  }
-}
-
 async function settled<T>(path: string, work: () => T): Promise<T> {
-  return onDisk(`history ${path}`, work)
+  return runOnDisk(`history ${path}`, work)
 }
