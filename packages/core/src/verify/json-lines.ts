@@ -1,5 +1,5 @@
 /**
- * Where in a JSON text a member stands, for errors that point to a line. Runs only once something is wrong.
+ * Where in a JSON text a member stands, for errors that point to a line, and whether one stands twice.
  *
  * @packageDocumentation
  */
@@ -11,6 +11,7 @@ const SCALAR = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|
 interface Scan {
   readonly text: string
   readonly members: Map<string, number>
+  repeated: string | undefined
   at: number
 }
 
@@ -33,19 +34,28 @@ export function memberLine(text: string, member: string): number {
   return lineOf(text, members.get("") ?? 0)
 }
 
+/**
+ * The first member, such as `rules.TOO_YOUNG`, that one object has twice; undefined for text that is no JSON. Of two, programs take the last
+ * one and people read the first.
+ */
+export function repeatedMember(text: string): string | undefined {
+  const { stop, repeated } = scan(text)
+  return stop === undefined ? repeated : undefined
+}
+
 function lineOf(text: string, offset: number): number {
   return text.slice(0, offset).split("\n").length
 }
 
-function scan(text: string): { readonly members: ReadonlyMap<string, number>; readonly stop: number | undefined } {
-  const state: Scan = { text, members: new Map(), at: 0 }
+function scan(text: string): Pick<Scan, "members" | "repeated"> & { readonly stop: number | undefined } {
+  const state: Scan = { text, members: new Map(), repeated: undefined, at: 0 }
   try {
     value(state, "", 0)
     space(state)
-    return { members: state.members, stop: state.at === text.length ? undefined : state.at }
+    return { members: state.members, repeated: state.repeated, stop: state.at === text.length ? undefined : state.at }
   } catch (error) {
     if (error !== STOP) throw error
-    return { members: state.members, stop: state.at }
+    return { members: state.members, repeated: state.repeated, stop: state.at }
   }
 }
 
@@ -74,6 +84,7 @@ function items(state: Scan, path: string, depth: number, isObject: boolean): voi
       const start = state.at
       const key = string(state)
       inner = path === "" ? key : `${path}.${key}`
+      if (state.members.has(inner)) state.repeated ??= inner
       state.members.set(inner, start)
       space(state)
       expect(state, ":")
@@ -94,7 +105,17 @@ function string(state: Scan): string {
     if (character === "\\") state.at += 1
   }
   state.at += 1
-  return state.text.slice(start + 1, state.at - 1)
+  const raw = state.text.slice(start, state.at)
+  return raw.includes("\\") ? unescaped(raw) : raw.slice(1, -1)
+}
+
+function unescaped(raw: string): string {
+  try {
+    return String(JSON.parse(raw))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw STOP
+    throw error
+  }
 }
 
 function expect(state: Scan, character: string): void {

@@ -1,7 +1,7 @@
 import { DAY_SECONDS, dayMember } from "./calendar.ts"
 import { isVouchsafeError, unlessRefused, VouchsafeError } from "../errors.ts"
 import { ageMember, durationMember } from "./duration.ts"
-import { brokenLine, memberLine } from "./json-lines.ts"
+import { brokenLine, memberLine, repeatedMember } from "./json-lines.ts"
 import { sha512Member } from "./members.ts"
 import { type LevelRule, levelsMember, type PublisherRule, publishersMember, type SignerRule, signersMember } from "./policy-names.ts"
 import { AGE_SECONDS_MAX, agesOf, type Preset, PRESETS, type RuleCode, rulesMember, type RuleSeverity, rulesOf } from "./policy-rules.ts"
@@ -112,8 +112,10 @@ export function parsePolicy(text: string): Policy {
 }
 
 function policyOf(text: string): Policy {
-  const document = read.object(read.json(text, POLICY_LENGTH_MAX), "document", ["format", "roster"],
-    MEMBERS)
+  const value = read.json(text, POLICY_LENGTH_MAX)
+  const repeated = repeatedMember(text)
+  if (repeated !== undefined) read.fail(repeated, "it once", "there twice")
+  const document = read.object(value, "document", ["format", "roster"], MEMBERS)
   read.oneOf(document["format"], "format", [POLICY_FORMAT])
   if (document["$schema"] !== undefined) read.string(document["$schema"], "$schema", PATH_LENGTH_MAX)
   const preset = document["preset"] === undefined ? "recommended" : read.oneOf(document["preset"], "preset", PRESETS)

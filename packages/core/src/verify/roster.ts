@@ -4,6 +4,7 @@ import type { Crypto } from "../crypto.ts"
 import { isVouchsafeError, shown, VouchsafeError } from "../errors.ts"
 import { parseTlogPolicy, quorumSatisfied, type TlogPolicy } from "../policy-text.ts"
 import { KEY_TYPE, parseVerifierKey, type VerifierKey } from "../vkey.ts"
+import { repeatedMember } from "./json-lines.ts"
 import { quorumsIntersect } from "./quorum.ts"
 import { shapeReader } from "./shape.ts"
 import { registryMember } from "./statement-text.ts"
@@ -76,7 +77,10 @@ const read = shapeReader("ROSTER_MALFORMED", "roster")
  * @throws VouchsafeError ROSTER_MALFORMED.
  */
 export function parseRoster(crypto: Crypto, text: string): Roster {
-  const document = read.object(read.json(text, ROSTER_LENGTH_MAX), "document", ["format", "version", "nodes", "policy", "registries"], ["threshold"])
+  const value = read.json(text, ROSTER_LENGTH_MAX)
+  const repeated = repeatedMember(text)
+  if (repeated !== undefined) read.fail(repeated, "it once", "there twice")
+  const document = read.object(value, "document", ["format", "version", "nodes", "policy", "registries"], ["threshold"])
   read.oneOf(document["format"], "format", [ROSTER_FORMAT])
   const version = read.integer(document["version"], "version", 1, Number.MAX_SAFE_INTEGER)
   const nodes = read.array(document["nodes"], "nodes", ROSTER_NODES_MAX).map((node, i) => parseNode(crypto, node, `nodes[${i}]`))

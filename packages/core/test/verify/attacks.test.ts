@@ -1,6 +1,6 @@
 /** Attacks on a decision that somebody thought of, each with what stops it. */
 import { describe, expect, test, vi } from "vitest"
-import { formatByDigest, formatObservation, observationIn, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
+import { formatByDigest, formatObservation, observationIn, parsePolicy, parseRoster, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
 import { crypto, GOOD, judge, makeWorld, observation, policy, PURL, REQUEST } from "./world.ts"
 
 const world = makeWorld()
@@ -60,3 +60,23 @@ describe("an exception for bytes that nobody vouches for", () => {
   })
 })
 
+
+describe("a document that a person reviews as one thing and the program reads as another", () => {
+  const POLICY = '{\n "format": "vouchsafe-policy/v1",\n "roster": "./roster.json",\n'
+  test.each([
+    ["a member twice", `${POLICY} "preset": "strict",\n "exceptions": [],\n "preset": "observe"\n}`, "vouchsafe.json:6: preset is \"there twice\""],
+    ["a member twice, once in escapes", `${POLICY} "preset": "strict",\n "pr\\u0065set": "observe"\n}`, "vouchsafe.json:5: preset is \"there twice\""],
+    ["a member of an item twice", `${POLICY} "levels": [{"match": ["*"],\n "level": "rebuilt",\n "level": "provenance"}]\n}`, "vouchsafe.json:6: levels[0].level is \"there twice\""],
+    ["a rule twice", `${POLICY} "rules": {"TOO_YOUNG": "deny",\n "TOO_YOUNG": "off"}\n}`, "vouchsafe.json:5: rules.TOO_YOUNG is \"there twice\""],
+  ])("policy: %s", (_, text, says) => {
+    expect(() => parsePolicy(text)).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED", message: expect.stringContaining(says) }))
+  })
+  test("policy: equal names in different objects are no repetition", () => {
+    expect(parsePolicy(`${POLICY} "levels": [{"match": ["a"], "level": "rebuilt"}, {"match": ["a"], "level": "rebuilt"}], "signers": []\n}`).levels).toHaveLength(2)
+  })
+  test("roster: a member twice", () => {
+    const { rosterText } = world
+    expect(() => parseRoster(crypto, rosterText.replace('"nodes"', '"threshold": 4,\n  "threshold": 1,\n  "nodes"'))).toThrow(expect.objectContaining({ code: "ROSTER_MALFORMED", message: expect.stringContaining('threshold is "there twice"') }))
+    expect(parseRoster(crypto, rosterText.replace('"nodes"', '"threshold": 4,\n  "nodes"')).threshold).toBe(4)
+  })
+})
