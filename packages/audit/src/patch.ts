@@ -91,11 +91,11 @@ function endWithoutNewline(sign: string | undefined, before: string[], after: st
 
 /** The text before the patch, from the one after it; undefined where the patch does not fit. */
 export function takeBack(patch: FilePatch, after: string): string | undefined {
-  const lines = after === "" ? [] : after.split(/(?<=\n)/)
+  let lines = after === "" ? [] : after.split(/(?<=\n)/)
   for (const hunk of [...patch.hunks].reverse()) {
     const at = placeOf(lines, hunk)
     if (at === undefined) return undefined
-    lines.splice(at, hunk.after.length, ...hunk.before)
+    lines = lines.slice(0, at).concat(hunk.before, lines.slice(at + hunk.after.length))
   }
   return lines.join("")
 }

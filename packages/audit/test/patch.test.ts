@@ -23,6 +23,12 @@ describe("takes back", () => {
   })
 })
 
+test("takes back a hunk of more lines than a call takes arguments", () => {
+  const lines = 200_000
+  const removed = Array.from({ length: lines }, (_, i) => `-${i}\n`).join("")
+  expect(undo(diff(`@@ -1,${lines} +0,0 @@\n${removed}`), "")).toBe(removed.replaceAll("-", ""))
+})
+
 describe("does not fit", () => {
   const body = "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
   test.each([
