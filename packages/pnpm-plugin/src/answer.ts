@@ -10,7 +10,7 @@ const HINT_BROKEN = "run `npx vouchsafe doctor`; nothing was installed"
 const CONFIG_ERRORS: readonly string[] = ["CONFIG_MALFORMED", "ROSTER_MALFORMED", "POLICY_TEXT_MALFORMED", "VKEY_MALFORMED"]
 
 /** What a person can do about a version that the lockfile holds, since every other command is refused with it. */
-const WAY_OUT = "  to leave a refused version: `pnpm update NAME --lockfile-only --config.ignore-pnpmfile=true` (or `remove`), then `pnpm install`"
+const WAY_OUT = "  to leave a refused version: `pnpm update NAME@VERSION --lockfile-only --config.ignore-pnpmfile=true` (or `pnpm remove NAME` with the same two flags), then `pnpm install`"
 
 /**
  * pnpm 12 shows the text and nothing else, so the code, that of the gravest refusal, comes first in it.

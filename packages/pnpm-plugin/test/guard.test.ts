@@ -107,7 +107,7 @@ describe("refuses", () => {
   test("what the network refuses, with the code first and the way out of a lockfile", async () => {
     const answer = await world({ deny: ["b"] }).guard.preResolution({ ...CONTEXT_OF, wantedLockfile: lockfile("a", "b") })
     expect(answer).toMatchObject({ ok: false, code: "NOT_VOUCHED", hint: expect.stringContaining("b@1.0.0") as string })
-    expect(answer).toMatchObject({ text: expect.stringMatching(/^NOT_VOUCHED: .*1 of 2.*b@1\.0\.0.*--lockfile-only/s) as string })
+    expect(answer).toMatchObject({ text: expect.stringMatching(/^NOT_VOUCHED: .*1 of 2.*b@1\.0\.0.*pnpm update NAME@VERSION --lockfile-only/s) as string })
   })
 
   test.each([
