@@ -1,7 +1,7 @@
 /** Attacks on a decision that somebody thought of, each with what stops it. */
 import { describe, expect, test, vi } from "vitest"
-import { formatByDigest, formatObservation, observationIn, parsePolicy, parseRoster, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
-import { crypto, GOOD, judge, makeWorld, observation, policy, PURL, REQUEST } from "./world.ts"
+import { formatByDigest, formatNotice, formatObservation, observationIn, parsePolicy, parseRoster, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
+import { crypto, evidenceOf, GOOD, judge, makeWorld, notice, observation, policy, PURL, REQUEST } from "./world.ts"
 
 const world = makeWorld()
 const log = (operator: string): string => `${operator}.example/log`
@@ -35,6 +35,23 @@ describe("one operator alone", () => {
     expect(hash).toHaveBeenCalledTimes(1)
     parse.mockRestore()
   })
+})
+
+test("a notices log that grew for years is hashed and read once, however often a check judges", () => {
+  const entries = Array.from({ length: 300 }, (_, i) => formatNotice(notice("alpha", { purl: `pkg:npm/x-${i}@1.0.0` })))
+  const alpha = evidenceOf(world, "alpha", { noticeEntries: entries })
+  const parse = vi.spyOn(JSON, "parse")
+  const hash = vi.fn(crypto.sha256)
+  const judged = (): Verdict => judge(world, { alpha }, { crypto: { ...crypto, sha256: hash } })
+  expect(outcome(judged())).toBe("allowed")
+  const [parses, hashes] = [parse.mock.calls.length, hash.mock.calls.length]
+  expect(outcome(judged())).toBe("allowed")
+  expect(parse.mock.calls.length - parses).toBeLessThan(parses - 290)
+  expect(hash.mock.calls.length - hashes).toBeLessThan(hashes - 590)
+  // Another list of the same length is another list.
+  const forged = { ...alpha, notices: { checkpoint: alpha.notices?.checkpoint ?? "", entries: [...entries.slice(1), entries[1] as string] } }
+  expect(judge(world, { alpha: forged }).claims.map(({ operator }) => operator)).not.toContain("alpha")
+  parse.mockRestore()
 })
 
 describe("an exception for bytes that nobody vouches for", () => {

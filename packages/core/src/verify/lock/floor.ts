@@ -1,8 +1,8 @@
 import { equalBytes } from "../../bytes.ts"
 import type { Crypto } from "../../crypto.ts"
-import { leafHashOfText, rootOfLeaves } from "../../merkle.ts"
 import type { LogEvidence } from "../input.ts"
 import type { LogView } from "../log-view.ts"
+import { rootOfNotices } from "../notices-view.ts"
 import type { NoticesFloor } from "./open.ts"
 
 /**
@@ -16,7 +16,7 @@ export function aboveFloor(crypto: Crypto, view: LogView, evidence: LogEvidence 
   const isShort = entries.length < floor.size
   // A mirror from before the lock may be shorter.
   if (isShort && notices.timeSeconds <= floor.timeSeconds) return view
-  if (!isShort && equalBytes(rootOfLeaves(crypto, entries.slice(0, floor.size).map((entry) => leafHashOfText(crypto, entry))), floor.root)) return view
+  if (!isShort && equalBytes(rootOfNotices(crypto, entries, floor.size), floor.root)) return view
   const message = `the notices of ${view.node.operator} are not those that the lock's attesters knew: ${entries.length} now, ${floor.size} then`
   return { ...rest, problems: [...view.problems, message] }
 }
