@@ -15,7 +15,7 @@ import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../che
 import { weighFindings } from "../check/rules.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { say } from "../output.ts"
-import { progressOn } from "../progress.ts"
+import { clearProgress, progressOn } from "../progress.ts"
 import { type RunChild, runChild } from "./child.ts"
 import { type GuardedCommand, readCommand } from "./command.ts"
 import { inherited, runArguments, runEnvironment } from "./environment.ts"
@@ -81,7 +81,6 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
     if (readsLockfile(command)) {
       const exit = await judgeLockfiles(session, "was refused before anything was installed")
       if (exit !== EXIT.done) {
-        // Whatever the command would change about the lockfile, it is refused: how it gets better is said.
         const way = wayOut(command.manager, [...session.denied.values()].map(({ code }) => code))
         if (way !== undefined) say(io, way)
         return result(session, undefined, exit)
@@ -116,6 +115,7 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
     const start: Start = hasOwnGuard(command, root) ? { env: inherited(io.env), args: (args) => args } : { env, args: (args) => [...elsewhereArguments(command, root), ...runArguments({ ...command, args }, scopes, shim)] }
     const refused = await judgeResolution(session, shim, start, root)
     if (refused !== undefined) return result(session, refused.status, refused.exit)
+    clearProgress(io)
     const status = await parts.runChild(command.program, start.args(command.args), { cwd: io.cwd, env: start.env, stdio: ["inherit", stdout === "inherit" ? "inherit" : 2, "inherit"] })
     await shim.stop()
     restore(session, shim, [root, command.dir])

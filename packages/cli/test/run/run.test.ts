@@ -21,7 +21,7 @@ function rosterText(): string {
 
 interface Started { readonly program: string; readonly args: readonly string[]; readonly env: Record<string, string>; readonly npmrc: string; readonly mode: number }
 
-function world(options: { status?: number; lines?: ShimLine[]; act?: (dir: string, started: Started) => void } = {}) {
+function world(options: { status?: number; lines?: ShimLine[]; isTty?: boolean; act?: (dir: string, started: Started) => void } = {}) {
   const home = join(base, String(worlds++))
   const dir = join(home, "project")
   mkdirSync(dir, { recursive: true })
@@ -50,7 +50,7 @@ function world(options: { status?: number; lines?: ShimLine[]; act?: (dir: strin
       return Promise.resolve(options.status ?? 0)
     },
   }
-  const go = (...argv: string[]): Promise<RunResult> => run(argv, { stdout: { write: () => undefined }, stderr: { write: (text) => { printed.err += text } }, env: environment(home), cwd: dir, isTty: false }, { stdout: "inherit" }, parts)
+  const go = (...argv: string[]): Promise<RunResult> => run(argv, { stdout: { write: () => undefined }, stderr: { write: (text) => { printed.err += text } }, env: environment(home), cwd: dir, isTty: options.isTty ?? false }, { stdout: "inherit" }, parts)
   const leftovers = (): string[] => readdirSync(home, { recursive: true, encoding: "utf8" }).filter((file) => file.includes("run-"))
   return { dir, home, order, children, printed, go, leftovers }
 }
@@ -77,6 +77,15 @@ describe("a run", () => {
     expect(await go("npm", "install")).toMatchObject({ commandStatus: 0, exit: 1, allowed: 2, denied: [{ purl: "pkg:npm/x@1.0.0", code: "NOT_VOUCHED" }] })
     expect(printed.err).toContain("refused NOT_VOUCHED: x@1.0.0")
     expect(printed.err).not.toContain("\u202e")
+  })
+  test("takes its line of progress back before the command prints", async () => {
+    let before = ""
+    const made = world({ isTty: true, act: () => { before = made.printed.err } })
+    writeFileSync(join(made.dir, "vouchsafe.json"), JSON.stringify({ format: "vouchsafe-policy/v1", preset: "observe", roster: "./vouchsafe.roster.json", budget: "1s" }))
+    writeFileSync(join(made.dir, "package-lock.json"), LOCK("https://registry.example/x/-/x-1.0.0.tgz"))
+    expect((await made.go("npm", "ci")).exit).toBe(0)
+    expect(before).toMatch(/packages vouched for/)
+    expect(before.split("\u001b[K").at(-1)).toBe("")
   })
   test("exits 4 if a log was proven to have lied", async () => {
     const { go } = world({ lines: [{ event: "misbehavior", origin: "beta/log", path: "/proof" }, { event: "denied", purl: "pkg:npm/x@1.0.0", code: "LOG_MISBEHAVED", reason: "x" }] })
