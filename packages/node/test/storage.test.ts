@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { nodeCrypto } from "@vouchsafe/client/node"
-import { entriesPath, equalBytes, leafHash, openCheckpoint, parseEntryBundle, rootOfLeaves, TILE_WIDTH, type VerifierKey } from "@vouchsafe/core"
+import {
+  entriesPath, equalBytes, formatLocksetRequest, leafHash, type LockLine, lockLineOf, lockLines, openCheckpoint, parseEntry, parseEntryBundle, parseLocksetAnswer, rootOfLeaves, TILE_WIDTH, type VerifierKey,
+} from "@vouchsafe/core"
 import { openPostgresRecords, parsePostgresAddress } from "@vouchsafe/storage"
 import { beforeAll, describe, expect, test } from "vitest"
 import { startNode, type NodeConfig, type RunningNode } from "../src/index.ts"
@@ -44,11 +46,13 @@ const TRIES_MAX = 20
 /** A reader of the bucket alone, with nothing but GET. @returns the size. */
 async function verifyBucket(name: string, role: "log" | "notices", key: VerifierKey): Promise<number> {
   const get = async (path: string): Promise<Uint8Array> => {
-    let answer = await fetch(`${world.bucketUrl}${name}/${role}/${path}`)
+    // A connection of its own: one that is kept may be closed just as it is used again.
+    const read = () => ask(world.bucketUrl, { path: `${new URL(world.bucketUrl).pathname}${name}/${role}/${path}` })
+    let answer = await read()
     // The server of the tests answers 500 for an object that is being replaced.
-    for (let i = 0; i < TRIES_MAX && answer.status >= 500; i++) answer = await fetch(`${world.bucketUrl}${name}/${role}/${path}`)
+    for (let i = 0; i < TRIES_MAX && answer.status >= 500; i++) answer = await read()
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`)
-    return new Uint8Array(await answer.arrayBuffer())
+    return new Uint8Array(answer.bytes)
   }
   const { size, root } = openCheckpoint(nodeCrypto, new TextDecoder().decode(await get("checkpoint")), key).checkpoint
   const bundles = await Promise.all(Array.from({ length: Math.ceil(size / TILE_WIDTH) }, async (_, i) => parseEntryBundle(await get(entriesPath(i, Math.min(TILE_WIDTH, size - i * TILE_WIDTH))))))
@@ -104,27 +108,43 @@ describe("two processes with one node's keys", () => {
       }
     }
     expect((await ask(front.listenUrl, { path: "/-/healthz" })).body).toBe("ok\n")
+    // What only the node may append it appends, through the front end too: the roster's URL, or the addresses that were given, one of which only stands by.
+    const lines = known.log.entries.flatMap((text): LockLine[] => {
+      const entry = parseEntry(text)
+      return entry.kind === "observation" ? [lockLineOf(entry.observation)] : []
+    })
+    const lockset = (to: string) => ask(to, { method: "POST", path: "/v1/lockset", headers: JSON_TYPE, body: formatLocksetRequest({ registry: registry.url, lines: lockLines(nodeCrypto, lines, registry.url).texts }) })
+    const made = await lockset(front.listenUrl)
+    expect([made.status, made.body]).toEqual([200, expect.stringContaining('"index":2')])
+    expect(await sizeOf(acting.listenUrl)).toBe(3)
+    const inside = await startFront(place(join(folder, "g"), { roster: acting.rosterPath, storage: world.storage(name), objects: world.objectsAt(name), nodeUrls: [at, acting.listenUrl] }).config, { env: world.env, writeLog: (line) => second.lines.push(line) })
+    cleanup(() => inside.stop())
+    expect(parseLocksetAnswer((await lockset(inside.listenUrl)).body).index).toBe(2)
 
     await until(async () => (await fetch(`${world.bucketUrl}${name}/log/checkpoint`)).status === 200)
     const held = await run(["fsck", "--data", withKeysOf(first.config.data, join(folder, "c")), "--storage", world.storage(name), "--objects", world.objectsAt(name)])
     expect([held.status, held.err]).toEqual([3, expect.stringContaining("the log is held by")])
 
     await acting.stop()
+    const nobody = await lockset(front.listenUrl)
+    expect([nobody.status, nobody.headers["retry-after"], nobody.body]).toEqual([503, "2", expect.stringContaining(`ask ${acting.listenUrl}`)])
     await starting
     if (standby === undefined) throw new Error("no standby")
     expect(second.lines.some((line) => line.includes('"the log was taken over"'))).toBe(true)
     expect((await ask(at, { path: "/-/healthz" })).body).toBe("ok\n")
     // What the first one left was whole: it published when it ended.
-    expect(await verifyBucket(name, "log", keys.log.verifier)).toBe(2)
+    expect(await verifyBucket(name, "log", keys.log.verifier)).toBe(3)
     const after = await evidence(at, { artifacts: [artifact(0), artifact(2)], knownSize: 2 })
-    expect(after.artifacts.map(({ status, indices }) => [status, indices])).toEqual([["observed", known.artifacts[0]?.indices], ["observed", [2]]])
-    await until(async () => (await sizeOf(front.listenUrl)) === 3)
+    expect(after.artifacts.map(({ status, indices }) => [status, indices])).toEqual([["observed", known.artifacts[0]?.indices], ["observed", [3]]])
+    await until(async () => (await sizeOf(front.listenUrl)) === 4)
+    // The one that took over is asked as the one before was.
+    expect(parseLocksetAnswer((await lockset(inside.listenUrl)).body).index).toBe(2)
     expect((await evidence(front.listenUrl, { artifacts: [artifact(2)] })).artifacts).toMatchObject([{ status: "observed" }])
 
     const [node] = [standby]
     const texts = [...first.lines, ...second.lines, (await ask(at, { path: "/v1/status" })).body, (await ask(front.listenUrl, { path: "/v1/status" })).body, (await ask(at, { path: "/metrics" })).body]
     await node.stop()
-    expect(await verifyBucket(name, "log", keys.log.verifier)).toBe(3)
+    expect(await verifyBucket(name, "log", keys.log.verifier)).toBe(4)
     expect(await verifyBucket(name, "notices", keys.notices.verifier)).toBe(0)
     const argv = ["--data", second.config.data, "--storage", world.storage(name), "--objects", world.objectsAt(name)]
     const clean = await run(["fsck", ...argv])

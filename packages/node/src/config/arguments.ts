@@ -66,6 +66,8 @@ export interface NodeConfig {
   readonly storage?: string | undefined
   /** `s3://…`: where tiles and documents are then. */
   readonly objects?: string | undefined
+  /** Of a front end: where the node is reached from there, the process that acts and those that stand by; its URL in the roster by default. */
+  readonly nodeUrls?: readonly string[] | undefined
   /** Verifier keys (text form) of those who may send signed admin requests. */
   readonly adminKeys?: readonly string[] | undefined
   /** File with the bearer tokens of those who may send admin requests. */
@@ -238,6 +240,7 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     p2pRelay: said.p2pRelay,
     storage: said.storage === undefined ? undefined : checkStorage(said.storage),
     objects: said.objects === undefined ? undefined : checkObjects(said.objects),
+    nodeUrls: said.nodeUrl === undefined ? undefined : [...new Set(said.nodeUrl.map((url) => parsePublicUrl(url, "node URL")))],
     adminKeys: said.adminKey === undefined ? undefined : checkAdminKeys(said.adminKey),
     adminTokenFile: said.adminTokenFile,
   }

@@ -44,6 +44,7 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --p2p-relay                 pass on the traffic of peers that nobody can dial
   --storage ADDRESS           postgres://USER@HOST/DATABASE for logs and the witness's memory; password in PGPASSWORD or password_file=; default: the data folder
   --objects ADDRESS           s3://BUCKET/PREFIX for tiles and documents, with --storage; credentials in AWS_… or AWS_SHARED_CREDENTIALS_FILE
+  --node-url URL              of front: where the node is reached from there, may be repeated for the process that stands by; default: its URL in the roster
   --admin-key VKEY            who may send signed admin requests to the public listener, may be repeated; default: nobody
   --admin-token-file FILE     or with a bearer token: one a line, perhaps "name token"; mode 0600
   --log-level LEVEL           silent, error, warn, info or debug; default info

@@ -18,7 +18,7 @@ export const MEMBERS = {
   p2pListen: "list", p2pAnnounce: "list", p2pBootstrap: "list", p2pRelay: "flag",
   rosterGenesis: "path", rosterSource: "list",
   mirror: "text", monitor: "flag",
-  storage: "text", objects: "text", adminKey: "list", adminTokenFile: "path",
+  storage: "text", objects: "text", nodeUrl: "list", adminKey: "list", adminTokenFile: "path",
   historyLookups: "text", dnsServer: "list",
   artifacts: "text", artifactQuota: "text", artifactBandwidth: "text",
 } as const satisfies Readonly<Record<string, MemberKind>>

@@ -1,5 +1,5 @@
 /**
- * The routes of a front end: all that reads, and where to go for the rest (spec/log-storage.md, [S21]).
+ * The routes of a front end: all that reads, what is passed on, and where to go for the rest (spec/log-storage.md, [S21]).
  *
  * @packageDocumentation
  */
@@ -11,6 +11,8 @@ import { type ReadingOptions, readingRoutes } from "./reading.ts"
 export interface FrontOptions extends ReadingOptions {
   /** Where the node is that takes what a front end does not. */
   readonly nodeUrl: string
+  /** What is passed on to it. */
+  readonly forwarded: readonly Route[]
 }
 
 /** What a node serves and a front end does not. */
@@ -19,5 +21,5 @@ const ELSEWHERE = ["/witness/", "/v1/releases", "/v1/builds", "/v1/builds/", "/v
 /** @returns the routes of both listeners: there is nothing that an admin could do here. */
 export function frontRoutes(options: FrontOptions): Route[] {
   const refuse = (): Answer => refusal("NOT_ALLOWED", "this front end only reads", `ask ${options.nodeUrl}`)
-  return [...readingRoutes(options), ...ELSEWHERE.map((path): Route => ({ path, get: refuse, post: refuse }))]
+  return [...readingRoutes(options), ...options.forwarded, ...ELSEWHERE.map((path): Route => ({ path, get: refuse, post: refuse }))]
 }

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { findObservation } from "@vouchsafe/attester"
-import { nodeCrypto, systemClock, systemTimers } from "@vouchsafe/client/node"
+import { httpTransport, nodeCrypto, systemClock, systemTimers } from "@vouchsafe/client/node"
 import { isVouchsafeError, parseEntry, parseRoster, type Roster, type RosterNode, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import { openLogReader } from "@vouchsafe/log"
 import type { Clock, LogReader, StatementLog } from "@vouchsafe/ports"
@@ -21,6 +21,7 @@ import type { NodeWorld, RunningNode } from "../node.ts"
 import { frontRoutes } from "../routes/front.ts"
 import { holdFolder } from "../state/folder.ts"
 import { VERSION } from "../version.ts"
+import { locksetForward } from "./forward.ts"
 import { FRONT_ENTRIES_MAX, FRONT_REFRESH_MS, FRONT_STALE_MS } from "./limits.ts"
 import { prepareStorage } from "./stores.ts"
 
@@ -73,7 +74,10 @@ export async function startFront(config: NodeConfig, world: NodeWorld): Promise<
       ...Object.fromEntries(([["log", log], ["notices", notices]] as const).map(([name, reader]) => [name, { origin: reader.origin, size: reader.size, cosignedSize: reader.cosigned()?.size ?? null, checkpoint: (reader.cosigned() ?? reader.head()).text }])),
     })
     const unhealthy = (): string | undefined => (stopping.signal.aborted ? "the front end is stopping" : refreshing.ageMs() > FRONT_STALE_MS ? `the logs could not be read for ${Math.floor(refreshing.ageMs() / 1000)} s` : undefined)
-    const router = createRouter(frontRoutes({ log, notices, evidence, blobs, metrics, rosterText: text, status, unhealthy, nodeUrl: node.url }))
+    const transport = httpTransport({ userAgent: `vouchsafe-front/${VERSION} (+${node.operator})` })
+    closers.push(() => transport.close())
+    const forwarded = [locksetForward({ nodeUrl: node.url, reachedAt: config.nodeUrls ?? [node.url], transport, clock, logger })]
+    const router = createRouter(frontRoutes({ log, notices, evidence, blobs, metrics, rosterText: text, status, unhealthy, nodeUrl: node.url, forwarded }))
     listeners.serve({ publicUrl: config.url ?? node.url, publicRouter: router, adminRouter: router, logger, onAnswer: metrics.answered })
     closers.push(() => listeners.drain(), () => stopping.abort())
     logger.info({ operator: node.operator, url: listeners.url, node: node.url, version: VERSION, storage: storage.shown, size: log.size }, "ready")

@@ -16,3 +16,5 @@ export const FRONT_REFRESH_MS = 1_000
 export const FRONT_STALE_MS = 30_000
 /** New entries that a front end looks through at a time. */
 export const FRONT_ENTRIES_MAX = 1_024
+/** Time for the way to the node and back, beside what it takes itself. */
+export const FORWARD_GRACE_MS = 5_000
