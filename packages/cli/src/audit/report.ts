@@ -94,7 +94,7 @@ export function formatAudit(report: AuditReport): string[] {
   for (const one of audit.packages) if (one.isExtraneous && one.within === undefined) lines.push(`  note: ${at(one)} is in no lockfile`)
   for (const { path, target, leads } of audit.discovery.links) if (leads === "workspace") lines.push(`  note: ${shown(path)} is linked to ${shown(target)}, a folder of the project`)
   const verdicts = [...new Set(audit.packages.flatMap(({ verdict, within }) => (verdict === undefined || within !== undefined ? [] : [verdict])))]
-  for (const text of [formatRefusal(verdicts), formatWarnings(verdicts.filter(({ ok }) => ok))]) if (text !== "") lines.push(text)
+  for (const text of [formatRefusal(verdicts, { installs: false }), formatWarnings(verdicts.filter(({ ok }) => ok))]) if (text !== "") lines.push(text)
   return [...lines, sum(audit)]
 }
 

@@ -79,7 +79,7 @@ export function formatLockfileReport(report: LockfileReport): string[] {
   }
   if (denied.length > FINDINGS_SHOWN_MAX) lines.push(`  and ${denied.length - FINDINGS_SHOWN_MAX} more like these`)
   for (const finding of findings) if (finding.severity === "warn") lines.push(`  warning ${finding.code}: ${escapeForDisplay(finding.message)}`)
-  for (const text of [formatRefusal(result.verdicts), formatWarnings(result.verdicts.filter((verdict) => verdict.ok))]) if (text !== "") lines.push(text)
+  for (const text of [formatRefusal(result.verdicts, { installs: false }), formatWarnings(result.verdicts.filter((verdict) => verdict.ok))]) if (text !== "") lines.push(text)
   for (const { operator, origin, path, proof } of result.misbehavior) {
     const accused = "witness" in proof ? "witness" : "log"
     lines.push(`  LOG_MISBEHAVED: the ${accused} ${escapeForDisplay(origin)} of ${operator} ${deedOf(proof)}${path === undefined ? "" : `; the proof is kept in ${path}`}`)

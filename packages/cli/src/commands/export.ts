@@ -73,7 +73,7 @@ function refuseIntegrity(): never {
 async function exportAs(io: CliIo, project: Project, kind: Kind, verdict: Verdict, evidence: readonly LogEvidence[], flags: Flags): Promise<number> {
   if (kind === "summary") {
     write(io, await summarize(io, project, verdict, flags), flags)
-    if (!verdict.ok && flags.json !== true) say(io, formatRefusal([verdict]))
+    if (!verdict.ok && flags.json !== true) say(io, formatRefusal([verdict], { installs: false }))
     return verdict.ok ? EXIT.done : verdictsExit([verdict])
   }
   const places = kind === "statement" ? claimed(verdict) : agreeing(verdict)
@@ -100,12 +100,12 @@ interface Place { readonly origin: string; readonly index: number }
 
 /** The statements behind an allowing verdict: those of the quorum. */
 function claimed(verdict: Verdict): readonly Place[] | string {
-  return verdict.ok ? verdict.claims : formatRefusal([verdict])
+  return verdict.ok ? verdict.claims : formatRefusal([verdict], { installs: false })
 }
 
 /** The rebuilds that agree, where they are enough; one rebuilder's word alone is not exported as the network's. */
 function agreeing(verdict: Verdict): readonly Place[] | string {
-  if (!verdict.ok) return formatRefusal([verdict])
+  if (!verdict.ok) return formatRefusal([verdict], { installs: false })
   if (verdict.level !== "rebuilt") return "vouchsafe: NOT_REBUILT: too few operators agree on a rebuild of these bytes\n  next: vouchsafe explain shows who rebuilt it, vouchsafe build asks a node to"
   return (verdict.rebuilds ?? []).filter(({ agrees }) => agrees)
 }

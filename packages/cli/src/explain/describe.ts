@@ -5,7 +5,7 @@ import type { Said, SaidObservation, SaidRebuild, SaidRelease } from "./said.ts"
 /** Everything for a person: the verdict, who says what, where it comes from. */
 export function describe(verdict: Verdict, said: Said): string[] {
   const lines = [`${displayName(verdict.purl)} from ${verdict.registry}`, `sha512 ${verdict.sha512 ?? "(none)"}`, ""]
-  lines.push(verdict.ok ? describeAllowed(verdict) : formatRefusal([verdict]))
+  lines.push(verdict.ok ? describeAllowed(verdict) : formatRefusal([verdict], { installs: false }))
   const warnings = verdict.ok ? formatWarnings([verdict]) : ""
   if (warnings !== "") lines.push(warnings)
   for (const section of [observations(said.observations), provenance(verdict, said.observations), rebuilds(said.rebuilds), releases(said.releases)]) {

@@ -72,6 +72,12 @@ test("what a person reads: each difference with its kind, names escaped, the sum
   expect(lines.at(-1)).toBe("2 packages, 0 files: 1 as attested, 1 with other files, 0 refused")
 })
 
+test("what is refused lies there: nothing says that it was not installed", () => {
+  const text = formatAudit(report({ packages: [one({ verdict: refused("WITHDRAWN") })] })).join("\n")
+  expect(text).toContain("vouchsafe refused 1 of 1 package\n")
+  expect(text).not.toContain("was installed")
+})
+
 test("long lists are counted", () => {
   const lines = formatAudit(report({ packages: Array.from({ length: 25 }, () => one({ comparison: differs({ added: Array.from({ length: 20 }, (_, i) => `f${i}`) }) })) }))
   expect(lines.filter((line) => line.includes("and 12 more added"))).toHaveLength(20)

@@ -19,12 +19,16 @@ export function displayName(purl: string): string {
   }
 }
 
-/** The refusals among `verdicts` as a text for a person: what, why, who says so, what to do. Empty when there is none. */
-export function formatRefusal(verdicts: readonly Verdict[], options: { readonly max?: number } = {}): string {
+/**
+ * The refusals among `verdicts` as a text for a person: what, why, who says so, what to do. Empty when there is none.
+ * @param options - `installs`: whether an install was stopped, which is said then; an audit, say, is about what lies there already
+ */
+export function formatRefusal(verdicts: readonly Verdict[], options: { readonly max?: number, readonly installs?: boolean } = {}): string {
   const refused = verdicts.filter((verdict) => !verdict.ok)
   if (refused.length === 0) return ""
   const max = options.max ?? REFUSALS_SHOWN_MAX
-  const lines = [`vouchsafe refused ${refused.length} of ${verdicts.length} ${verdicts.length === 1 ? "package" : "packages"}; nothing of ${refused.length === 1 ? "it" : "them"} was installed`]
+  const effect = options.installs === false ? "" : `; nothing of ${refused.length === 1 ? "it" : "them"} was installed`
+  const lines = [`vouchsafe refused ${refused.length} of ${verdicts.length} ${verdicts.length === 1 ? "package" : "packages"}${effect}`]
   for (const verdict of refused.slice(0, max)) {
     lines.push("", `  ${displayName(verdict.purl)}`)
     const denies = verdict.findings.filter((finding) => finding.severity === "deny")

@@ -166,3 +166,8 @@ test("a refusal reads as one screen: what, expected, found, next", () => {
   expect(text).toContain(`expected  3 of 4 operators that vouch for sha512 ${GOOD}`)
   expect(text).toContain("next      do not install it")
 })
+
+test("a refusal claims to have stopped an install only where there was one", () => {
+  const verdict = judge(world, Object.fromEntries(world.nodes.map(({ operator }) => [operator, lies(operator)])))
+  expect([formatRefusal([verdict]), formatRefusal([verdict], { installs: false })].map((text) => text.split("\n")[0])).toEqual(["vouchsafe refused 1 of 1 package; nothing of it was installed", "vouchsafe refused 1 of 1 package"])
+})
