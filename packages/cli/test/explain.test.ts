@@ -65,10 +65,10 @@ describe("explain", () => {
   })
   test("what strangers wrote cannot move a terminal, nor break the print", () => {
     const evil = signEnvelope(ann, { payloadType: INTOTO_PAYLOAD_TYPE, payload: utf8Encode(formatRelease({ purl: PURL, sha512: SHA512 })), keyId: "\u001b[2J\u202ekey" })
-    const entries = [formatObservation({ ...parseObservation(observed("alpha.example/log")), observedAt: Number.MAX_SAFE_INTEGER }), formatForeignEntry("alpha.example/log", evil)]
+    const entries = [formatObservation({ ...parseObservation(observed("alpha.example/log")), observedAt: 8_640_000_000_000 }), formatForeignEntry("alpha.example/log", evil)]
     const text = describeVerdict(VERDICT, saidAbout([log("alpha", entries)], VERDICT)).join("\n")
     expect(text).not.toMatch(/[\u001b\u202e]/)
     expect(text).toContain("\\u{1b}[2J\\u{202e}key")
-    expect(text).toMatch(/^alpha +0 +yes +9007199254740991 /m)
+    expect(text).toMatch(/^alpha +0 +yes +\+275760-09-13/m)
   })
 })
