@@ -155,8 +155,10 @@ describe("ages", () => {
   })
   test("a version after a withdrawn one is only warned about", () => {
     const young = scripts({ publishedAt: TIME - HOUR })
-    const withdrawn = (purl: string) => ({ ...young, alpha: { ...young["alpha"], notices: [notice("alpha", { purl })] } })
+    const withdrawn = (purl: string, by: readonly Operator[] = ["alpha", "beta", "gamma"]) => ({ ...young, ...Object.fromEntries(by.map((operator) => [operator, { ...young[operator], notices: [notice(operator, { purl })] }])) })
     expect(judge(world, withdrawn("pkg:npm/left-pad@1.2.0"))).toMatchObject({ ok: true, findings: [{ code: "TOO_YOUNG", severity: "warn", message: expect.stringContaining("1.2.0 was withdrawn") }] })
+    // Fewer than the threshold carry nothing past a rule.
+    expect(outcome(judge(world, withdrawn("pkg:npm/left-pad@1.2.0", ["alpha", "beta"])))).toBe("TOO_YOUNG")
     expect(outcome(judge(world, withdrawn("pkg:npm/left-pad@1.1.0")))).toBe("TOO_YOUNG")
     expect(outcome(judge(world, withdrawn("pkg:npm/right-pad@1.2.0")))).toBe("TOO_YOUNG")
     const lists = [{ name: "osv", find: (name: string, version: string) => (name === "left-pad" && version === "1.2.0" ? { id: "MAL-1" } : undefined) }]

@@ -65,7 +65,10 @@ export function withdrawalFindings(context: DecisionContext, request: ArtifactRe
   return findings
 }
 
-/** Tells whether a version of the package that a request is about was withdrawn, by whoever may. */
+/**
+ * Tells whether a version of the package that a request is about was withdrawn so that a rule may go easier on the one after it: by a list of the
+ * policy, or by as many operators as the threshold. One is enough to refuse a version, and must not be enough to let another pass.
+ */
 export function isVersionWithdrawn(context: DecisionContext, request: ArtifactRequest, version: string): boolean {
   const other = unlessRefused(() => {
     const { name } = npmNameOf(request.purl)
@@ -73,7 +76,7 @@ export function isVersionWithdrawn(context: DecisionContext, request: ArtifactRe
   })
   if (other === undefined) return false
   const notices = noticesOf(context.notices, { purl: other.purl, registry: request.registry }).filter(({ notice }) => notice === "withdrawal")
-  return isWithdrawnBy(notices) || context.lists.some((list) => list.problem === undefined && list.find(other.name, version) !== undefined)
+  return new Set(notices.map(({ operator }) => operator)).size >= context.threshold || context.lists.some((list) => list.problem === undefined && list.find(other.name, version) !== undefined)
 }
 
 /** One operator's withdrawal is enough; of one that floods, a second's is needed (THREATS A3). */
