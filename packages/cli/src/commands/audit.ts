@@ -54,7 +54,7 @@ async function auditOf(reading: FolderReading, io: CliIo, offline: boolean): Pro
   const project = offline ? await openProject(options) : await openFreshProject(io, options)
   try {
     const found = await auditFolder(auditHost({ reading, lockfiles, project, check: offline ? { budgetMs: 0 } : {}, openWithoutLock: () => openProject({ ...options, lockUse: "pins" }) }))
-    if (isNothing(found)) throw usage(`${root} has no lockfile and nothing installed, so nothing was audited`, "name the folder of a project, or of a container image: vouchsafe audit DIR")
+    if (own === undefined && isNothing(found)) throw usage(`${root} has no lockfile and nothing installed, so nothing was audited`, "name the folder of a project, or of a container image: vouchsafe audit DIR")
     return { root, audit: found, findings: await findingsOf(project, found) }
   } finally {
     project.close()
@@ -62,8 +62,8 @@ async function auditOf(reading: FolderReading, io: CliIo, offline: boolean): Pro
 }
 
 /** A folder below the project's, say, or one where nothing was installed yet: what finds nothing there must not pass. */
-function isNothing({ discovery: { links, others, strays }, lockfiles, packages }: AuditReport["audit"]): boolean {
-  return packages.length + lockfiles.length + links.length + others.length + strays.length === 0
+function isNothing({ discovery: { links, others, strays }, packages }: AuditReport["audit"]): boolean {
+  return packages.length + links.length + others.length + strays.length === 0
 }
 
 /** What `check` says of the lockfiles themselves. What is bundled needs no word of theirs: its files are compared. */
