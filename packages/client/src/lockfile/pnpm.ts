@@ -7,8 +7,8 @@ import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, pu
 import type { Lockfile, LockfileEntry, LockfileKind } from "./types.ts"
 import { readYamlSubset } from "./yaml-subset.ts"
 
-/** pnpm merges what stands under this key into the map around it; this reader would take it for a member. */
-const MERGE_KEY = /<<["']?\s*:/
+/** pnpm merges what stands under this key into the map around it, however the key is written; this reader would take it for a member. */
+const MERGE_KEY = "<<"
 const LINK = "link:"
 
 /**
@@ -38,7 +38,6 @@ export function readPnpmLock(text: string): Lockfile {
 }
 
 function parseYaml(text: string): unknown[] {
-  if (MERGE_KEY.test(text)) throw malformed("pnpm-lock.yaml", "has a merge key, which pnpm never writes")
   const known = readYamlSubset(text)
   if (known !== undefined) return known
   try {
@@ -59,7 +58,9 @@ function refuseEqualKeys(keys: readonly unknown[]): void {
   const seen = new Set<string>()
   for (const key of keys) {
     if (!isScalar(key)) throw malformed("pnpm-lock.yaml", "has a key that is no text")
-    const text = String(key.value)
+    // Under a %YAML 1.1 directive the parser has a symbol for it.
+    const text = typeof key.value === "symbol" ? key.value.description ?? "" : String(key.value)
+    if (text === MERGE_KEY) throw malformed("pnpm-lock.yaml", "has a merge key, which pnpm never writes")
     if (seen.has(text)) throw malformed(text, "stands twice in one map")
     seen.add(text)
   }
