@@ -5,7 +5,7 @@
  */
 import { isVouchsafeError, parsePolicy, type Policy, POLICY_LENGTH_MAX, stricterPolicy, VouchsafeError } from "@vouchsafe/core"
 import { statSync } from "node:fs"
-import { dirname, isAbsolute, join, relative } from "node:path"
+import { dirname, isAbsolute, join, relative, sep } from "node:path"
 import { diskError, readTextIfPresent } from "./files.ts"
 import type { ConfigLocation } from "./find-config.ts"
 import { placeLists } from "./lists.ts"
@@ -46,7 +46,7 @@ function floorsOf(dir: string, env: Env, systemFloor: string): string[] {
   if (named === undefined || named === "") return system
   if (!isAbsolute(named) || !isThere(named)) throw new VouchsafeError("CONFIG_MALFORMED", `${FLOOR_VARIABLE} names no file, expected the absolute path of a policy`, { details: { path: named } })
   const inside = relative(dir, named)
-  if (!isAbsolute(inside) && !inside.startsWith("..")) throw new VouchsafeError("CONFIG_MALFORMED", `${FLOOR_VARIABLE} names ${named} inside the project, where a change of the project changes it too`, { hint: "keep the floor outside of the checkout" })
+  if (!isAbsolute(inside) && inside !== ".." && !inside.startsWith(`..${sep}`)) throw new VouchsafeError("CONFIG_MALFORMED", `${FLOOR_VARIABLE} names ${named} inside the project, where a change of the project changes it too`, { hint: "keep the floor outside of the checkout" })
   return [named, ...system]
 }
 

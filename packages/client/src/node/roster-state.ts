@@ -71,18 +71,23 @@ export function rosterOf({ policy, floor, configPath, env, nowMs, graceSeconds }
   const path = join(rosterFolder(env, genesis), "current.json")
   const text = readTextIfPresent(path)
   if (text === undefined) throw new VouchsafeError("ROSTER_EXPIRED", "no verified roster is at hand", { hint: HINT })
-  let kept: { readonly genesis: unknown; readonly expires: unknown; readonly roster: unknown }
-  try {
-    kept = JSON.parse(text) as typeof kept
-  } catch {
-    throw damaged(path)
-  }
-  const { expires, roster: rosterText } = kept
-  if (kept.genesis !== genesis || typeof expires !== "number" || typeof rosterText !== "string") throw damaged(path)
+  const { genesis: followed, expires, roster: rosterText } = membersOf(text) ?? {}
+  if (followed !== genesis || typeof expires !== "number" || typeof rosterText !== "string") throw damaged(path)
   // Written so that a time that is no number is over, too.
   const isOver = !(nowMs < expires * 1000)
   if (isOver && !(nowMs < (expires + graceSeconds) * 1000)) throw new VouchsafeError("ROSTER_EXPIRED", "verified roster is over", { hint: HINT })
   const roster = parseRoster(nodeCrypto, rosterText)
   if (roster.version < floor.version) throw new VouchsafeError("ROSTER_REFUSED", `verified roster has version ${roster.version}, expected the committed ${floor.version} or higher`, { hint: HINT })
   return { roster, isOver }
+}
+
+/** undefined for what is no JSON object. */
+function membersOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }

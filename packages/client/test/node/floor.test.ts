@@ -52,11 +52,13 @@ describe("a floor that cannot be used refuses everything", () => {
     { name: "a relative path", floor: () => "floor.json", says: "names no file" },
     { name: "no such file", floor: (root: string) => join(root, "nowhere.json"), says: "names no file" },
     { name: "a file of the project", floor: (root: string) => join(root, "project/vouchsafe.json"), says: "inside the project" },
+    { name: "a file of the project that looks as if it were above", floor: (root: string) => join(root, "project/..floor.json"), says: "inside the project" },
     { name: "no JSON", floor: (root: string) => join(root, "broken.json"), says: "broken.json:1: not JSON" },
     { name: "an unknown member", floor: (root: string) => join(root, "unknown.json"), says: "unknown.json:1: document.presett is" },
   ])("$name", ({ floor, says }) => {
     const { root, read, put } = setUp()
     put("broken.json", "{")
+    put("project/..floor.json", document())
     put("unknown.json", document({ presett: "strict" }))
     expect(() => read(floor(root))).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED", message: expect.stringContaining(says) as string }))
   })

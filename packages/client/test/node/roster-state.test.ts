@@ -45,6 +45,7 @@ test.each<[string, (setting: Setting) => void, string, string]>([
   ["its end is no time", ({ keep }) => keep({ expires: null }), "STATE_UNSAFE", "damaged"],
   ["another genesis inside", ({ keep }) => keep({ genesis: "00".repeat(32) }), "STATE_UNSAFE", "damaged"],
   ["no JSON", ({ folder }) => writeFileSync(join(folder, "current.json"), "{"), "STATE_UNSAFE", "damaged"],
+  ["JSON that is no object", ({ folder }) => writeFileSync(join(folder, "current.json"), "null"), "STATE_UNSAFE", "damaged"],
   ["no roster inside", ({ keep }) => keep({ roster: "{}" }), "ROSTER_MALFORMED", "roster"],
   ["older than the committed one", ({ root, keep, world }) => { keep(); writeFileSync(join(root, "project/vouchsafe.roster.json"), world.network.rosterText.replace('"version": 1', '"version": 5')) }, "ROSTER_REFUSED", "expected the committed 5 or higher"],
   ["the project followed another genesis", ({ keep, pin }) => { keep(); pin("cd".repeat(32)) }, "ROSTER_REFUSED", "which this project followed"],
