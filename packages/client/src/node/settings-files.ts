@@ -47,8 +47,8 @@ async function readYaml(text: string, file: string): Promise<Readonly<Record<str
   try {
     return members(parse(text, { maxAliasCount: ALIASES_MAX }))
   } catch (cause) {
-    // By name: a bundle may hold another copy of the class. The parser is recursive, and has no other word for nesting without end than RangeError.
-    if (!(cause instanceof Error) || !["YAMLParseError", "ReferenceError", "RangeError"].includes(cause.name)) throw cause
+    // By name: a bundle may hold another copy of the class.
+    if (!(cause instanceof Error) || (cause.name !== "YAMLParseError" && cause.name !== "ReferenceError")) throw cause
     throw new VouchsafeError("CONFIG_MALFORMED", `${file} is not valid YAML`, { cause })
   }
 }

@@ -31,7 +31,6 @@ describe("refuses", () => {
     { name: "no YAML", text: "a: [", says: "is not valid YAML" },
     { name: "a registry that is a list", text: "registry: [x]\nnpmRegistryServer: [x]\n", says: "is no text" },
     { name: "credentials", text: "registry: https://u:canary@registry.example/\nnpmRegistryServer: https://u:canary@registry.example/\n", says: "without credentials" },
-    { name: "nesting without end", text: `a: ${"[".repeat(20_000)}`, says: "is not valid YAML" },
     { name: "too long", text: "#".repeat(1_048_577), says: "expected at most 1048576" },
     { name: "aliases without end", text: `a: &a [x]\n${Array.from({ length: 20 }, (_, i) => `b${i}: &b${i} [*${i === 0 ? "a" : `b${i - 1}`}, *${i === 0 ? "a" : `b${i - 1}`}]`).join("\n")}\n`, says: "is not valid YAML" },
   ])("$name", async ({ text, says }) => {
