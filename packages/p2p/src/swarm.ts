@@ -66,7 +66,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       transports: [
         // The type lacks `lookup`, which goes on to node:net: what was looked up and checked is what is connected.
         tcp({ maxConnections: limit.CONNECTIONS_MAX, dialOpts: { lookup: rules.lookup } as object }),
-        webSockets(),
+        pinnedWebSockets(rules),
         relays.transport,
       ],
       connectionEncrypters: [noise()],
@@ -120,6 +120,16 @@ function relayOptions(limits: limit.PeerLimits): Parameters<typeof circuitRelayS
   }
 }
 
+/** The library's WebSockets, which have no way to be told whom a name leads to: they get the address itself. */
+export function pinnedWebSockets(rules: Pick<AddressRules, "pinned">): ReturnType<typeof webSockets> {
+  const create = webSockets()
+  return (components) => {
+    const transport = create(components)
+    const dial = transport.dial.bind(transport)
+    return Object.assign(transport, { dial: async (...[address, options]: Parameters<typeof dial>) => await dial(await rules.pinned(address), options) })
+  }
+}
+
 /** Nobody who is denied, no address that is not allowed: neither dialled, nor taken in, nor remembered. */
 function createGater({ rules, isDenied }: SwarmOptions): ConnectionGater {
   const denied = (peer: PeerId): boolean => isDenied(peer.toString())
@@ -166,7 +176,7 @@ function relayClient() {
 }
 
 /** The library's own log goes to nobody: it names addresses, and the node says itself what matters. */
-const SILENT: ComponentLogger = { forComponent: (name) => silentLogger(name) }
+export const SILENT: ComponentLogger = { forComponent: (name) => silentLogger(name) }
 
 function silentLogger(name: string): ReturnType<ComponentLogger["forComponent"]> {
   const nothing = (): void => undefined
