@@ -9,6 +9,8 @@ import { readYamlSubset } from "./yaml-subset.ts"
 
 /** pnpm merges what stands under this key into the map around it, however the key is written; this reader would take it for a member. */
 const MERGE_KEY = "<<"
+/** It chooses another YAML, which pnpm's reader knows and this one does not, or the other way round. */
+const DIRECTIVE = /^%/m
 const LINK = "link:"
 
 /**
@@ -38,6 +40,7 @@ export function readPnpmLock(text: string): Lockfile {
 }
 
 function parseYaml(text: string): unknown[] {
+  if (DIRECTIVE.test(text)) throw malformed("pnpm-lock.yaml", "has a YAML directive, which pnpm never writes")
   const known = readYamlSubset(text)
   if (known !== undefined) return known
   try {
@@ -58,8 +61,7 @@ function refuseEqualKeys(keys: readonly unknown[]): void {
   const seen = new Set<string>()
   for (const key of keys) {
     if (!isScalar(key)) throw malformed("pnpm-lock.yaml", "has a key that is no text")
-    // Under a %YAML 1.1 directive the parser has a symbol for it.
-    const text = typeof key.value === "symbol" ? key.value.description ?? "" : String(key.value)
+    const text = String(key.value)
     if (text === MERGE_KEY) throw malformed("pnpm-lock.yaml", "has a merge key, which pnpm never writes")
     if (seen.has(text)) throw malformed(text, "stands twice in one map")
     seen.add(text)

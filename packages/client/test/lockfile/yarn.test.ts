@@ -84,6 +84,7 @@ describe("refuses", () => {
   const goodClassic = classic(`x@1.0.0:\n  version "1.0.0"\n  resolved "${tarball("x")}"\n`)
   test.each([
     { name: "a list", text: "- a\n", says: "cannot be read" },
+    { name: "a line behind a comment and a carriage return", text: berry(entry("x@npm:1.0.0", "  # \r  linkType: soft\n")), says: "has a carriage return without a line feed in line 10" },
     { name: "a merge conflict", text: good.replace("__metadata:", "<<<<<<< ours\n__metadata:"), says: "has a merge conflict in line" },
     { name: "a merge conflict, classic", text: goodClassic.replace("x@1.0.0:", "<<<<<<< ours\nx@1.0.0:"), says: "has a merge conflict in line" },
     { name: "version 3", text: berry("", "3"), says: "is 3, expected 4 to 10" },
