@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 import {
-  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, type Entry, hexEncode, isWellFormed, type KnownHead, leafHash, openHead, parseEntry, unlessRefused, utf8Encode, type VerifierKey,
+  artifactKey, type ArtifactName, type Bytes, checkInclusion, type Crypto, hexEncode, isWellFormed, type KnownHead, leafHash, openHead, parseEntry, unlessRefused, utf8Encode, type VerifierKey,
 } from "@vouchsafe/core"
 import type { CachedStatement, EvidenceCache } from "@vouchsafe/ports"
 import { type AcceptedAnswer, isUsable, type KeptStatement, type LogBook, pathsOf } from "./book.ts"
 import { type Context, failureOf } from "./context.ts"
 import { groupByHead } from "./evidence.ts"
-import { CACHED_HEADS_MAX, CACHED_REBUILDS_MAX, CACHED_RELEASES_LENGTH_MAX } from "./limits.ts"
+import { CACHED_HEADS_MAX, CACHED_OBSERVATIONS_MAX, CACHED_REBUILDS_MAX, CACHED_RELEASES_LENGTH_MAX } from "./limits.ts"
 
 /** Reads what is cached about artifacts into the books of the logs that said it. */
 export function readCache(cache: EvidenceCache, books: readonly LogBook[], artifacts: readonly ArtifactName[]): void {
@@ -97,7 +97,7 @@ export function writeCache(context: Context, books: readonly LogBook[]): void {
   try {
     for (const list of fresh.values()) {
       const { artifact } = list[0] as KeptStatement
-      context.options.cache.write(artifact.purl, artifact.registry, worthKeeping(list.map(({ statement }) => statement)))
+      context.options.cache.write(artifact.purl, artifact.registry, worthKeeping(artifact, list.map(({ statement }) => statement)))
     }
   } catch (error) {
     const { code, message } = failureOf(error)
@@ -106,31 +106,54 @@ export function writeCache(context: Context, books: readonly LogBook[]): void {
 }
 
 /**
- * What of an artifact's statements the cache keeps: every observation, the newest rebuilds of each log, and releases as long as they are short.
- * Others write releases, so they must not be able to push the rest out of the file.
+ * What of an artifact's statements the cache keeps: of each log its observation, or two that contradict each other, and its newest rebuilds; and
+ * releases as long as they are short. Others write releases, and a node may send anything, so neither must be able to push the rest out of the file.
  */
-function worthKeeping(statements: readonly CachedStatement[]): CachedStatement[] {
+function worthKeeping({ purl }: ArtifactName, statements: readonly CachedStatement[]): CachedStatement[] {
   // One statement a log is the rule: nothing to look at then.
   if (new Set(statements.map(({ origin }) => origin)).size === statements.length) return [...statements]
-  const kinds = new Map(statements.map((statement) => [statement, kindOf(statement.entry)]))
-  const superseded = new Set<CachedStatement>()
-  const rebuilds = new Map<string, number>()
-  for (const statement of statements.filter((one) => kinds.get(one) === "rebuild").sort((a, b) => b.index - a.index)) {
-    const count = (rebuilds.get(statement.origin) ?? 0) + 1
-    rebuilds.set(statement.origin, count)
-    if (count > CACHED_REBUILDS_MAX) superseded.add(statement)
+  const subjects = new Map(statements.map((statement) => [statement, subjectOf(statement.entry)]))
+  const of = (kind: Subject["kind"]): CachedStatement[] => statements.filter((statement) => subjects.get(statement)?.kind === kind && subjects.get(statement)?.purl === purl)
+  const said = new Set<string>()
+  const isNew = (statement: CachedStatement): boolean => {
+    const key = `${statement.origin}\n${subjects.get(statement)?.sha512 ?? ""}`
+    return !said.has(key) && said.add(key).size > 0
   }
   let length = 0
-  for (const statement of statements.filter((one) => kinds.get(one) === "foreign").sort((a, b) => a.entry.length - b.entry.length)) {
-    length += statement.entry.length
-    if (length > CACHED_RELEASES_LENGTH_MAX) superseded.add(statement)
-  }
-  return statements.filter((statement) => !superseded.has(statement))
+  const kept = new Set([
+    ...firstOfEach(of("observation").sort((a, b) => a.index - b.index).filter(isNew), CACHED_OBSERVATIONS_MAX),
+    ...firstOfEach(of("rebuild").sort((a, b) => b.index - a.index), CACHED_REBUILDS_MAX),
+    ...of("foreign").sort((a, b) => a.entry.length - b.entry.length).filter(({ entry }) => (length += entry.length) <= CACHED_RELEASES_LENGTH_MAX),
+  ])
+  return statements.filter((statement) => kept.has(statement))
 }
 
-/** Kind of an entry; undefined for what core would not read either. */
-function kindOf(entry: string): Entry["kind"] | undefined {
-  return unlessRefused(() => parseEntry(entry).kind)
+/** The first so many of each log. */
+function firstOfEach(statements: readonly CachedStatement[], max: number): CachedStatement[] {
+  const counts = new Map<string, number>()
+  return statements.filter(({ origin }) => {
+    const count = (counts.get(origin) ?? 0) + 1
+    counts.set(origin, count)
+    return count <= max
+  })
+}
+
+interface Subject {
+  readonly kind: "observation" | "rebuild" | "foreign"
+  readonly purl: string
+  readonly sha512: string
+}
+
+/** What an entry is about; undefined for what core would not read either, or not as evidence. */
+function subjectOf(text: string): Subject | undefined {
+  const entry = unlessRefused(() => parseEntry(text))
+  switch (entry?.kind) {
+    case "observation": return { kind: "observation", purl: entry.observation.purl, sha512: entry.observation.sha512 }
+    case "by-digest": return { kind: "observation", purl: entry.purl, sha512: entry.sha512 }
+    case "rebuild": return { kind: "rebuild", purl: entry.rebuild.purl, sha512: entry.rebuild.sha512 }
+    case "foreign": return { kind: "foreign", purl: entry.foreign.purl, sha512: entry.foreign.sha512 }
+    default: return undefined
+  }
 }
 
 function addTo(lists: Map<string, KeptStatement[]>, kept: KeptStatement): void {

@@ -51,6 +51,8 @@ export const FAILURE_LENGTH_MAX = 1_000
 
 /** Heads per log among cached evidence; with more, signatures cost more than asking again under one head. */
 export const CACHED_HEADS_MAX = 16
+/** Observations of one artifact by one log that the cache keeps: two of different bytes contradict each other, and a third adds nothing. */
+export const CACHED_OBSERVATIONS_MAX = 2
 /** Rebuilds of one artifact by one log that the cache keeps: as many as a node answers. */
 export const CACHED_REBUILDS_MAX = 2
 /** Length of the releases of one artifact that the cache keeps, in UTF-16 units; with more, releases are asked for again, not everything. */

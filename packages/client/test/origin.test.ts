@@ -155,4 +155,27 @@ describe("what strangers write cannot push the rest out of the cache", () => {
     kill(world)
     expect((await world.check(request)).verdicts.map(outcome)).toEqual(["allowed"])
   })
+  test("nor can a node with statements about something else, the same again, or what nobody can read", async () => {
+    const world = makeWorld()
+    const request = world.publish("a")
+    await world.check(request)
+    const alpha = world.network.node("alpha")
+    const origin = alpha.place.log.name
+    const [own] = alpha.log.entries
+    const padding = { package: { name: "x", version: "1.0.0", scripts: new Map([["x", "y".repeat(60_000)]]), gyp: [], dependencies: new Map(), optionalDependencies: new Map(), peerDependencies: new Map(), bundled: [] } }
+    for (let i = 0; i < 5; i++) alpha.log.entries.push(observation(origin, `pkg:npm/other-${i}@1.0.0`, sha512Of("x"), padding), `{"x":"${"z".repeat(60_000)}"}`, own ?? "")
+    alpha.edit = (answer) => {
+      const indices = alpha.log.entries.map((_, i) => i)
+      return {
+        ...answer, artifacts: answer.artifacts.map((artifact) => ({ ...artifact, indices })),
+        log: { ...answer.log, checkpoint: alpha.log.head(Math.floor(world.time.clock.nowMs() / 1_000)), indices, entries: [...alpha.log.entries], proof: alpha.log.multi(indices), consistency: alpha.log.consistency(1, alpha.log.entries.length) },
+      }
+    }
+    world.cache.files.clear()
+    await world.check(request)
+    const statements = world.cache.files.get(fileOf(request)) ?? []
+    expect(statements.map((statement) => [statement.origin, statement.index])).toEqual(world.network.nodes.map(({ place }) => [place.log.name, 0]))
+    kill(world)
+    expect((await world.check(request)).verdicts.map(outcome)).toEqual(["allowed"])
+  })
 })
