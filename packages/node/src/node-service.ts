@@ -17,7 +17,7 @@ import type { Tokens } from "./builds/tokens.ts"
 import { createBudget } from "./evidence/budget.ts"
 import { createEntryCache } from "./evidence/entry-cache.ts"
 import { createFind } from "./evidence/find.ts"
-import { createObserver } from "./evidence/observer.ts"
+import { createObserver, readingObserver } from "./evidence/observer.ts"
 import { createObserve, createRechecker } from "./evidence/observing.ts"
 import { createEvidenceService, type EvidenceService, type ServedLog } from "./evidence/service.ts"
 import { createRouter, type Router } from "./http/router.ts"
@@ -32,6 +32,7 @@ import { buildRoutes } from "./routes/builds.ts"
 import { envelopeRoute } from "./routes/envelope.ts"
 import { publicRoutes } from "./routes/public.ts"
 import type { Parts } from "./parts.ts"
+import { ALL_ROLES, ATTESTER_OFF, type Roles, withRoles } from "./roles.ts"
 import type { CosignedLog, Services } from "./services.ts"
 import type { OwnRoster } from "./state/roster.ts"
 import { createStatus } from "./status.ts"
@@ -52,6 +53,8 @@ export interface NodeServiceOptions {
   readonly exportKey: Signer
   /** Verifier keys of publishers, text form. */
   readonly publisherKeys: readonly string[]
+  /** All by default. */
+  readonly roles?: Roles
   /** Opens the queue of builds; absent on a node that does not rebuild. */
   readonly openBuilds: ((hooks: Pick<BuildsOptions, "onStatement" | "onEnd" | "onFault">) => Promise<Builds>) | undefined
   readonly tokens: Tokens | undefined
@@ -82,21 +85,21 @@ export interface NodeService {
 
 /** @see NodeService @throws what opening the queue of builds throws. */
 export async function createNodeService(options: NodeServiceOptions): Promise<NodeService> {
-  const { services, metrics, own, clock, timers, logger } = options
+  const { services, metrics, own, clock, timers, logger, roles = ALL_ROLES } = options
   const { observations, notices, attester, blobs } = services
   const stopping = new AbortController()
   const failure = watchFailure(services)
   const budget = createBudget(clock, OBSERVATIONS_PER_ADDRESS, OBSERVATIONS_GLOBAL)
-  const observer = createObserver({
+  const observer = roles.attester ? createObserver({
     observe: createObserve(attester, logger, stopping.signal, failure.check), budget, clock,
     onOutcome: (outcome, seconds) => metrics.observed(outcome.kind, seconds),
-  })
+  }) : readingObserver(ATTESTER_OFF)
   const rechecker = createRechecker(attester, budget, clock, logger)
   const served = ({ log, cosigner }: CosignedLog): ServedLog => ({ log, cosigner, entries: createEntryCache(log, blobs) })
   const evidence = createEvidenceService({
     observations: served(observations), notices: served(notices), observer, clock, timers, stopping: stopping.signal, registries: new Set(options.registries),
     find: createFind(services.statements, (artifact) => attester.find(artifact)),
-    onStarted: (artifacts) => attester.expect(artifacts), onKnown: rechecker.seen, onStatus: metrics.artifacts,
+    onStarted: (artifacts) => attester.expect(artifacts), onKnown: roles.attester ? rechecker.seen : () => undefined, onStatus: metrics.artifacts,
   })
   const releases = createReleases({
     log: services.statements, attester, registries: options.registries, publisherKeys: options.publisherKeys, crypto: nodeCrypto, clock, logger, onStatement: evidence.forget,
@@ -129,10 +132,10 @@ export async function createNodeService(options: NodeServiceOptions): Promise<No
     }),
   ]
   const gate = createAdminGate({ keys: adminKeysById(options.adminKeys ?? [], ownPublicKeys(options)), tokens: options.adminTokens, url: own.self.url, crypto: nodeCrypto, clock, logger })
-  shared.push(remoteAdminRoute(gate, socketRoutes, logger))
+  shared.push(remoteAdminRoute(gate, withRoles(roles, socketRoutes), logger))
   return {
-    publicRouter: createRouter(shared),
-    adminRouter: createRouter([...shared, ...socketRoutes]),
+    publicRouter: createRouter(withRoles(roles, shared)),
+    adminRouter: createRouter(withRoles(roles, [...shared, ...socketRoutes])),
     evidence,
     failed: failure.failed,
     beginStop() {

@@ -33,6 +33,7 @@ import { rememberingResolve, type ResolveHost, resolveBySystem } from "./registr
 import { createRegistrySource } from "./registry/source.ts"
 import { prepareTrust } from "./registry/upstream.ts"
 import { requireNotHandedOver } from "./rotation/handed-over.ts"
+import { rolesOf } from "./roles.ts"
 import { openServices } from "./services.ts"
 import { keepApart, prepareStorage } from "./storage/stores.ts"
 import { holdFolder, type HeldFolder } from "./state/folder.ts"
@@ -122,6 +123,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const listeners = await openListeners(config.listen, folder.at("admin.sock"))
   closers.push(() => listeners.close())
   const own = ownRoster(config, folder, keys, operator, listeners.url, npm)
+  const roles = rolesOf(config, own)
   const registries = observedRegistries(config, own)
   const credentials = credentialsOf(npm, registries)
   const logger = createLogger({ level: config.logLevel, format: config.logFormat ?? "json", secrets: [...credentials.secrets, ...tokens?.secrets ?? [], ...adminTokens?.secrets ?? [], ...storage?.secrets ?? []], ...(world.writeLog === undefined ? {} : { write: world.writeLog }) })
@@ -157,7 +159,7 @@ async function compose(config: NodeConfig, world: NodeWorld, folder: HeldFolder,
   const parts = await openParts({ config, folder, keys, own, registries, services, convictions, source, tap, names, transport, crypto: nodeCrypto, clock, timers, logger, metrics }, ALL_PARTS)
   closers.push(() => parts.stop())
   const service = await createNodeService({
-    services, parts, metrics, own, operator, registries, transport, clock, timers, logger, tokens, adminTokens, adminKeys: config.adminKeys, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
+    services, parts, metrics, own, roles, operator, registries, transport, clock, timers, logger, tokens, adminTokens, adminKeys: config.adminKeys, openBuilds: queue, exportKey: keys.export, backupSource: () => sourceOf(config.data, operator, services.databases, clock),
     publisherKeys: config.publisherKeys, sourceRules: { gitHosts: config.gitHosts, allowHttp: config.allowPrivateAddresses }, trust: trust.status,
   })
   closers.push(() => service.drain())

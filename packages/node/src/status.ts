@@ -2,6 +2,7 @@ import type { Builds } from "./builds/builds.ts"
 import type { CosignerStatus } from "@vouchsafe/log"
 import type { NodeServiceOptions } from "./node-service.ts"
 import type { Observer } from "./evidence/observer.ts"
+import { ALL_ROLES } from "./roles.ts"
 import type { CosignedLog } from "./services.ts"
 import { VERSION } from "./version.ts"
 
@@ -21,6 +22,7 @@ export function createStatus(options: NodeServiceOptions & { readonly observer: 
     registries: options.registries,
     // Signs what is exported, and nothing that a quorum counts.
     exportKey: options.exportKey.verifier.vkey,
+    roles: options.roles ?? ALL_ROLES,
     rebuilds: options.builds !== undefined,
     trust: options.trust(),
     log: logStatus(services.observations),

@@ -41,6 +41,7 @@ describe("config validate", () => {
     { name: "a port too large", text: '{\n  "listen": "127.0.0.1:99999"\n}', says: ["line 2", "$.listen", "99999", "HOST:PORT"] },
     { name: "a level that is none", text: '{\n  "url": "https://a.example/",\n  "logLevel": "loud"\n}', says: ["line 3", "$.logLevel", "loud"] },
     { name: "a format that is none", text: '{\n  "logFormat": "xml"\n}', says: ["line 2", "$.logFormat", "json, pretty"] },
+    { name: "a role that is neither on nor off", text: '{\n  "attester": "maybe"\n}', says: ["line 2", "$.attester", "maybe"] },
     { name: "look-ups that are neither on nor off", text: '{\n  "historyLookups": "maybe"\n}', says: ["line 2", "$.historyLookups", "maybe"] },
     { name: "a name for a name server's address", text: '{\n  "dnsServer": ["dns.example"]\n}', says: ["line 2", "$.dnsServer", "dns.example"] },
     { name: "a name server at a port too large", text: '{\n  "dnsServer": ["192.0.2.53:70000"]\n}', says: ["line 2", "$.dnsServer", "70000"] },
@@ -92,7 +93,7 @@ describe("config show", () => {
   })
   test("every member can be said in the environment", () => {
     const words: Record<string, string> = { text: "x", path: "f", flag: "true", list: "a b", pairs: "https://a.example/=f" }
-    const more: Record<string, string> = { listen: "127.0.0.1:1", url: "https://a.example/", trustMirror: "https://t.example/", logLevel: "warn", logFormat: "pretty", mirror: "all", historyLookups: "off", dnsServer: "192.0.2.53 [2001:db8::53]:5353", artifacts: "off", artifactQuota: "1GiB", artifactBandwidth: "1MiB", registry: "https://a.example/ https://b.example/", gitHost: "a.example b.example", publisherKey: "", storage: "postgres://u@h/d", objects: "s3://bucket/node", adminKey: "", nodeUrl: "http://node-a:4790/ http://node-b:4790/", rosterSource: "https://a.example/tuf/ https://b.example/tuf/", p2pListen: "/ip4/127.0.0.1/tcp/0 /p2p-circuit", p2pAnnounce: "/dns4/a.example/tcp/4001", p2pBootstrap: `/dns/a.example/tcp/4001/p2p/12D3Koo${"W".repeat(45)}` }
+    const more: Record<string, string> = { listen: "127.0.0.1:1", url: "https://a.example/", trustMirror: "https://t.example/", logLevel: "warn", logFormat: "pretty", attester: "on", witness: "off", mirror: "all", historyLookups: "off", dnsServer: "192.0.2.53 [2001:db8::53]:5353", artifacts: "off", artifactQuota: "1GiB", artifactBandwidth: "1MiB", registry: "https://a.example/ https://b.example/", gitHost: "a.example b.example", publisherKey: "", storage: "postgres://u@h/d", objects: "s3://bucket/node", adminKey: "", nodeUrl: "http://node-a:4790/ http://node-b:4790/", rosterSource: "https://a.example/tuf/ https://b.example/tuf/", p2pListen: "/ip4/127.0.0.1/tcp/0 /p2p-circuit", p2pAnnounce: "/dns4/a.example/tcp/4001", p2pBootstrap: `/dns/a.example/tcp/4001/p2p/12D3Koo${"W".repeat(45)}` }
     const env = Object.fromEntries(MEMBER_NAMES.map((member) => [variableOf(member), more[member] ?? words[MEMBERS[member]] as string]))
     const { layered, config } = readInvocation(["--data", tempFolder()], env)
     for (const member of MEMBER_NAMES) expect([member, layered.sources[member]]).toEqual([member, member === "publisherKey" || member === "adminKey" ? "default" : "environment"])

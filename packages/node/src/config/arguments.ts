@@ -72,6 +72,10 @@ export interface NodeConfig {
   readonly adminKeys?: readonly string[] | undefined
   /** File with the bearer tokens of those who may send admin requests. */
   readonly adminTokenFile?: string | undefined
+  /** Whether this node says anything new about packages; it does by default. */
+  readonly attester?: boolean | undefined
+  /** Whether it cosigns the roster's logs; it does by default. */
+  readonly witness?: boolean | undefined
   /** Which logs of other nodes are copied; notices logs by default, all of a monitor. */
   readonly mirror?: MirrorMode | undefined
   /** Whether this node reads all logs and reports what it finds. */
@@ -227,6 +231,8 @@ export function checkSaid(data: string, said: Said): NodeConfig {
     trustRootJson: said.trustRootJson,
     allowedSigners: said.allowedSigners,
     registryKeys: parseRegistryKeys(said.registryKeys ?? []),
+    attester: said.attester === undefined ? undefined : parseSwitch("attester", said.attester),
+    witness: said.witness === undefined ? undefined : parseSwitch("witness", said.witness),
     mirror: said.mirror === undefined ? undefined : parseMirrorMode(said.mirror),
     monitor: said.monitor,
     historyLookups: said.historyLookups === undefined ? undefined : parseSwitch("history look-ups", said.historyLookups),

@@ -22,6 +22,8 @@ export const HELP = `vouchsafe-node: log, witness and attester over one data fol
   --roster-source URL         where that repository is, such as a node's tuf/, may be repeated
   --registry URL              registry to observe, may be repeated; default: the roster's, else that of your npm configuration
   --allow-private-addresses   let configured registries be in a private network, and speak http
+  --attester on|off           say something new about packages; off: what the logs hold is served and can be withdrawn, no more. Default on
+  --witness on|off            cosign the logs of the roster's nodes; default on
   --rebuild                   rebuild packages from source in a sandbox (needs bubblewrap)
   --build-token-file FILE     who may ask for builds: a token a line, perhaps "name token"; mode 0600
   --git-host HOST             host to clone sources from, may be repeated; default ${GIT_HOSTS_DEFAULT.join(", ")}

@@ -17,6 +17,7 @@ export const MEMBERS = {
   trustMirror: "text", trustRootJson: "path", allowedSigners: "path",
   p2pListen: "list", p2pAnnounce: "list", p2pBootstrap: "list", p2pRelay: "flag",
   rosterGenesis: "path", rosterSource: "list",
+  attester: "text", witness: "text",
   mirror: "text", monitor: "flag",
   storage: "text", objects: "text", nodeUrl: "list", adminKey: "list", adminTokenFile: "path",
   historyLookups: "text", dnsServer: "list",

@@ -126,3 +126,9 @@ export function createObserver(options: ObserverOptions): Observer {
     },
   }
 }
+
+/** Observes nothing: for whoever only serves what is there. `detail` says who else is to be asked. */
+export function readingObserver(detail: string): Observer {
+  const outcome: Outcome = { kind: "refused", code: "NOT_OBSERVED", detail }
+  return { start: () => ({ kind: "known", outcome }), queued: () => 0, running: () => 0, drain: () => Promise.resolve() }
+}

@@ -12,6 +12,7 @@ import { existsSync, readFileSync } from "node:fs"
 import type { NodeConfig } from "../config/arguments.ts"
 import { createEntryCache } from "../evidence/entry-cache.ts"
 import { createFind } from "../evidence/find.ts"
+import { readingObserver } from "../evidence/observer.ts"
 import { createEvidenceService, type EvidenceService, type ServedLog } from "../evidence/service.ts"
 import { createRouter } from "../http/router.ts"
 import { openListeners } from "../listeners.ts"
@@ -60,7 +61,7 @@ export async function startFront(config: NodeConfig, world: NodeWorld): Promise<
     const served = (reader: LogReader): ServedLog => ({ log: reader, cosigner: SETTLED, entries: createEntryCache(reader, blobs) })
     const evidence = createEvidenceService({
       observations: served(log), notices: served(notices), find: createFind(readOnly(log), async (artifact) => (await findObservation(readOnly(log), artifact))?.index),
-      observer: { start: () => ({ kind: "known", outcome: unknown(node) }), queued: () => 0, running: () => 0, drain: () => Promise.resolve() }, onKnown: () => undefined, registries: new Set(roster.registries), clock,
+      observer: readingObserver(`this front end only reads; ask ${node.url}`), onKnown: () => undefined, registries: new Set(roster.registries), clock,
       timers: world.timers ?? systemTimers, stopping: stopping.signal, onStatus: metrics.artifacts,
     })
     const refreshing = keepFresh({ log, notices, evidence, clock, timers: world.timers ?? systemTimers, logger })
@@ -90,8 +91,6 @@ export async function startFront(config: NodeConfig, world: NodeWorld): Promise<
 
 /** Cosigned elsewhere: what there is is all that there is to wait for. */
 const SETTLED: ServedLog["cosigner"] = { reached: () => Promise.resolve(), refreshed: () => Promise.resolve(), ageMs: () => 0 }
-
-const unknown = ({ url }: RosterNode) => ({ kind: "refused", code: "NOT_OBSERVED", detail: `this front end only reads; ask ${url}` }) as const
 
 function readOnly(log: LogReader): StatementLog {
   return {
