@@ -80,6 +80,38 @@ describe.each(["pnpm10", "pnpm11", "pnpm12"] as const)("%s with the evil package
   })
 })
 
+/** Settings under which pnpm's lockfile is another one than that which a run judges: with a warm store nothing would pass the shim. */
+const ELSEWHERE: readonly { readonly name: string; readonly settings?: string; readonly flags?: readonly string[] }[] = [
+  { name: "lockfileDir", settings: "lockfileDir: lf\n" },
+  { name: "--lockfile-dir", flags: ["--lockfile-dir=lf"] },
+  { name: "sharedWorkspaceLockfile", settings: "packages: ['packages/*']\nsharedWorkspaceLockfile: false\n" },
+  { name: "gitBranchLockfile", settings: "gitBranchLockfile: true\n" },
+]
+
+describe.each(["pnpm10", "pnpm11", "pnpm12"] as const)("%s with the evil package in its store", (id) => {
+  test.each(ELSEWHERE)("a lockfile that is not looked at: $name", async ({ settings = "", flags = [] }) => {
+    const given = await project(id, ATTACKED, { "pnpm-workspace.yaml": `${WORKSPACE}${settings}`, "lf/x": "", "packages/two/package.json": JSON.stringify({ name: "two", version: "1.0.0", dependencies: ATTACKED }) })
+    await fillStore(given)
+    const ran = await given.command("vouchsafe", "run", "--", "pnpm", "install", ...flags)
+    expect(ran.status, describeRun(ran)).toBe(2)
+    expect(ran.output, describeRun(ran)).toContain("CONFIG_MALFORMED")
+    expect(existsSync(given.marker), describeRun(ran)).toBe(false)
+    expect(findPackage(given.project, "zz-evil"), describeRun(ran)).toEqual([])
+  })
+  test("in CI, told to resolve anew", async () => {
+    const given = await project(id, ATTACKED, { "pnpm-workspace.yaml": `${WORKSPACE}frozenLockfile: false\npreferFrozenLockfile: false\n`, "pnpm-lock.yaml": "lockfileVersion: '9.0'\n\nimporters:\n\n  .: {}\n" })
+    await fillStore(given)
+    expectRefused(given, await given.command("env", "CI=true", "vouchsafe", "run", "--", "pnpm", "install"))
+  })
+})
+
+test.each(["{registries: {default: 'URL'}}\n", "<<: {registries: {default: 'URL'}}\n"])("pnpm10 dlx with registries that outvote the shim's: %j", async (text) => {
+  const given = await project("pnpm10", {}, { "pnpm-workspace.yaml": text.replace("URL", elsewhere.url) })
+  const ran = await given.command("vouchsafe", "run", "--", "pnpm", "dlx", "zz-evil")
+  expect(ran.status, describeRun(ran)).toBe(2)
+  expect(existsSync(given.marker), describeRun(ran)).toBe(false)
+})
+
 interface Given { readonly id: ManagerId; readonly sandbox: ReturnType<World["sandbox"]>; readonly project: string; readonly marker: string; command(...argv: string[]): ReturnType<typeof run> }
 
 async function project(id: ManagerId, dependencies: Readonly<Record<string, string>>, files: Readonly<Record<string, string>>): Promise<Given> {

@@ -15,12 +15,12 @@ const FILES = ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"]
 /**
  * The arguments that resolve without installing; undefined when the command installs from the lockfile as it is, or not at all.
  *
- * @param hasLockfile - whether there is one: in CI pnpm takes it as frozen
+ * @param hasLockfile - whether there is one that nobody said is not frozen: in CI pnpm takes it as it is
  */
 export function lockfileOnlyArguments(command: GuardedCommand, env: Readonly<Record<string, string | undefined>>, hasLockfile: boolean): string[] | undefined {
   if (command.manager !== "pnpm" || command.isElsewhere || command.isGlobal || !CHANGES_LOCKFILE.has(command.verb)) return undefined
-  if (command.args.some((arg) => IS_FROZEN.test(arg))) return undefined
   const installs = command.verb === "install" || command.verb === "i"
+  if (installs && command.args.some((arg) => IS_FROZEN.test(arg))) return undefined
   if (installs && hasLockfile && isCi(env) && !command.args.some((arg) => /^--(?:no-frozen-lockfile|frozen-lockfile=false|fix-lockfile)$/.test(arg))) return undefined
   return [...command.args, ...LOCKFILE_ONLY]
 }

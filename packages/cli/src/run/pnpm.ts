@@ -1,10 +1,10 @@
 import { join } from "node:path"
 import { VouchsafeError } from "@vouchsafe/core"
 import type { GuardedCommand } from "./command.ts"
+import { setsRegistries } from "./pnpm-settings.ts"
 import { readIfThere } from "./registries.ts"
 
 const HOOK_FILES = [".pnpmfile.cjs", ".pnpmfile.mjs", "pnpm-workspace.yaml"]
-const SETS_REGISTRIES = /^["']?registries["']?\s*:/m
 /** The last pnpm whose own settings outvote arguments and environment. */
 const OUTVOTED_MAJOR_MAX = 10
 
@@ -31,8 +31,8 @@ export function elsewhereArguments({ manager, isElsewhere, isGlobal }: GuardedCo
  * @param version - asks pnpm for its version; called only where it matters
  * @throws VouchsafeError CONFIG_MALFORMED
  */
-export async function refuseOutvoted({ manager, isElsewhere, isGlobal }: GuardedCommand, root: string, version: () => Promise<string>): Promise<void> {
-  if (manager !== "pnpm" || (!isElsewhere && !isGlobal) || !SETS_REGISTRIES.test(readIfThere(join(root, "pnpm-workspace.yaml")))) return
+export async function refuseOutvoted({ manager, dir, isElsewhere, isGlobal }: GuardedCommand, version: () => Promise<string>): Promise<void> {
+  if (manager !== "pnpm" || (!isElsewhere && !isGlobal) || !setsRegistries(dir)) return
   const major = Number(/^(\d+)\./.exec(await version())?.[1] ?? Number.NaN)
   if (major > OUTVOTED_MAJOR_MAX) return
   throw new VouchsafeError("CONFIG_MALFORMED", "pnpm-workspace.yaml sets registries, which this pnpm puts before the shim's address", { hint: "set them in .npmrc, or use pnpm 11 or newer" })

@@ -23,6 +23,7 @@ import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { keepLock } from "./keep-lock.ts"
 import { lockfilesFor } from "./lockfiles.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
+import { isUnfrozen, pnpmSettings, type PnpmSettings, refuseOtherLockfiles } from "./pnpm-settings.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
 import { runNpmrc } from "./npmrc.ts"
 import { restoreAddresses } from "./restore.ts"
@@ -79,6 +80,7 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
   const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), judged: new Map(), allowed: 0 }
   try {
     if (readsLockfile(command)) {
+      if (command.manager === "pnpm") refuseOtherLockfiles(settingsFor(session), hasOwnGuard(command, lockfilesFor("pnpm", command.dir).root))
       const exit = await judgeLockfiles(session, "was refused before anything was installed")
       if (exit !== EXIT.done) {
         const way = wayOut(command.manager, [...session.denied.values()].map(({ code }) => code))
@@ -88,7 +90,7 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
     }
     const version = (): Promise<string> => askVersion(command, io, parts.runChild)
     const yarn = command.manager === "yarn" ? await yarnGuard(version) : undefined
-    await refuseOutvoted(command, lockfilesFor(command.manager, command.dir).root, version)
+    await refuseOutvoted(command, version)
     const shim = await parts.startShim(io, { dir: command.dir, registries: project.registries, onLine: (line) => take(session, line) })
     try {
       return await runBehind(session, shim, yarn, options)
@@ -141,11 +143,15 @@ function readsLockfile({ isElsewhere, isHarmless, isGlobal }: GuardedCommand): b
   return !isElsewhere && !isHarmless && !isGlobal
 }
 
+function settingsFor({ command, io, project }: Session): PnpmSettings {
+  return pnpmSettings({ command, env: io.env, raw: (name) => project.registries.raw(name) })
+}
+
 /** pnpm only: resolves, judges what it resolved to, and undoes that when it is refused. */
 async function judgeResolution(session: Session, shim: RunningShim, start: Start, root: string): Promise<{ status: number | undefined; exit: number } | undefined> {
   const { io, parts, command } = session
   const before = lockfilesFor(command.manager, command.dir)
-  const args = lockfileOnlyArguments(command, io.env, before.paths.length > 0)
+  const args = lockfileOnlyArguments(command, io.env, before.paths.length > 0 && !isUnfrozen(settingsFor(session)))
   if (args === undefined) return undefined
   const backup = backUp([root, command.dir])
   let output = ""

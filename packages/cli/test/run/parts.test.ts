@@ -9,6 +9,7 @@ import { backUp, lockfileOnlyArguments } from "../../src/run/lockfile-first.ts"
 import { lockfilesFor } from "../../src/run/lockfiles.ts"
 import { runNpmrc } from "../../src/run/npmrc.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "../../src/run/pnpm.ts"
+import { isUnfrozen, pnpmSettings, refuseOtherLockfiles } from "../../src/run/pnpm-settings.ts"
 import { makeRunDir } from "../../src/run/run-dir.ts"
 import { restoreAddresses, restoreText } from "../../src/run/restore.ts"
 import { formatRunSummary } from "../../src/run/index.ts"
@@ -138,6 +139,7 @@ describe("lockfile first (pnpm's warm store)", () => {
     expect(only("pnpm install", { CI: "1" }, false)).toBeDefined()
     expect(only("pnpm install --no-frozen-lockfile", { CI: "1" })).toBeDefined()
     expect(only("pnpm add x", { CI: "1" })).toBeDefined()
+    expect(only("pnpm add x --frozen-lockfile")).toBeDefined()
   })
   test("what was refused leaves no trace", () => {
     const dir = folder({ "package.json": "before" })
@@ -156,13 +158,41 @@ describe("lockfile first (pnpm's warm store)", () => {
     expect([hasOwnGuard(add, guarded), hasOwnGuard(add, plain), hasOwnGuard(dlx, guarded), hasOwnGuard(readCommand(["npm", "i"], guarded), guarded)]).toEqual([true, false, false, false])
     expect([elsewhereArguments(dlx, guarded), elsewhereArguments(dlx, plain), elsewhereArguments(add, guarded)]).toEqual([["--config.ignore-pnpmfile=true"], [], []])
   })
-  test("a pnpm that cannot be led to the shim is refused", async () => {
-    const dir = folder({ "pnpm-workspace.yaml": "packages: []\nregistries:\n  default: https://registry.example/\n" })
-    const dlx = readCommand(["pnpm", "dlx", "x"], dir)
-    await expect(refuseOutvoted(dlx, dir, () => Promise.resolve("10.34.9"))).rejects.toMatchObject({ code: "CONFIG_MALFORMED" })
-    await expect(refuseOutvoted(dlx, dir, () => Promise.resolve("12.0.0"))).resolves.toBeUndefined()
-    await expect(refuseOutvoted(dlx, folder(), () => Promise.reject(new Error("not asked")))).resolves.toBeUndefined()
+  test.each([
+    "registries:\n  default: https://evil.example/\n", "{registries: {default: 'https://evil.example/'}}\n", "? registries\n: {default: 'https://evil.example/'}\n", "<<: {registries: {default: 'https://evil.example/'}}\n", "\"regis\\u0074ries\":\n  default: https://evil.example/\n",
+  ])("a pnpm that cannot be led to the shim is refused, however it is written: %j", async (text) => {
+    const dir = folder({ "pnpm-workspace.yaml": text, "sub/x": "" })
+    for (const at of [dir, join(dir, "sub")]) await expect(refuseOutvoted(readCommand(["pnpm", "dlx", "x"], at), () => Promise.resolve("10.34.9"))).rejects.toMatchObject({ code: "CONFIG_MALFORMED" })
+    await expect(refuseOutvoted(readCommand(["pnpm", "dlx", "x"], dir), () => Promise.resolve("12.0.0"))).resolves.toBeUndefined()
+    await expect(refuseOutvoted(readCommand(["pnpm", "dlx", "x"], folder()), () => Promise.reject(new Error("not asked")))).resolves.toBeUndefined()
   })
+})
+
+describe("pnpm's settings", () => {
+  const settings = (line: string, { file = "", env = {}, npm = {} }: { file?: string; env?: Record<string, string>; npm?: Record<string, unknown> } = {}) =>
+    pnpmSettings({ command: readCommand(line.split(" "), folder({ "pnpm-workspace.yaml": file })), env, raw: (name) => npm[name] })
+  test.each([
+    { line: "pnpm install --lockfile-dir=lf" }, { line: "pnpm install --lockfile-dir lf" }, { line: "pnpm install --config.lockfileDir=lf" }, { line: "pnpm install --lockfile-directory=lf" },
+    { line: "pnpm install", file: "lockfileDir: lf" }, { line: "pnpm install", file: "<<: {\"lockfile\\u0044ir\": lf}" }, { line: "pnpm install", npm: { "lockfile-dir": "lf" } }, { line: "pnpm install", env: { PNPM_CONFIG_LOCKFILE_DIR: "lf" } }, { line: "pnpm install", env: { npm_config_lockfile_dir: "lf" } },
+  ])("a lockfile elsewhere is refused with the guard too: $line $file $npm $env", ({ line, ...places }) => {
+    for (const isGuarded of [false, true]) expect(() => refuseOtherLockfiles(settings(line, places), isGuarded)).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED", message: expect.stringContaining("does not look") as string }))
+  })
+  test.each([
+    { line: "pnpm install", file: "sharedWorkspaceLockfile: false" }, { line: "pnpm install", file: "shared-workspace-lockfile: false" }, { line: "pnpm install --no-shared-workspace-lockfile" }, { line: "pnpm install --shared-workspace-lockfile=false" }, { line: "pnpm install --shared-workspace-lockfile false" },
+    { line: "pnpm install", npm: { "shared-workspace-lockfile": false } }, { line: "pnpm install", file: "gitBranchLockfile: true" }, { line: "pnpm install --git-branch-lockfile" }, { line: "pnpm install", env: { pnpm_config_git_branch_lockfile: "true" } },
+  ])("several lockfiles are refused without the guard: $line $file $npm $env", ({ line, ...places }) => {
+    expect(() => refuseOtherLockfiles(settings(line, places), false)).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED", message: expect.stringContaining("several lockfiles") as string }))
+    expect(() => refuseOtherLockfiles(settings(line, places), true)).not.toThrow()
+    for (const flag of ["--ignore-pnpmfile", "--pnpmfile=other.cjs", "--ignore-workspace"]) expect(() => refuseOtherLockfiles(settings(`${line} ${flag}`, places), true)).toThrow("several lockfiles")
+  })
+  test.each(["sharedWorkspaceLockfile: true\ngitBranchLockfile: false\n", "", "packages: [a]\n"])("one lockfile is what everybody has: %j", (file) => {
+    expect(() => refuseOtherLockfiles(settings("pnpm install --ignore-pnpmfile", { file }), false)).not.toThrow()
+    expect(isUnfrozen(settings("pnpm install", { file }))).toBe(false)
+  })
+  test.each([{ file: "frozenLockfile: false" }, { file: "preferFrozenLockfile: false" }, { file: "fixLockfile: true" }, { npm: { "frozen-lockfile": false } }, { env: { PNPM_CONFIG_FROZEN_LOCKFILE: "false" } }])("is told to resolve anew in CI: $file $npm $env", (places) => {
+    expect(isUnfrozen(settings("pnpm install", places))).toBe(true)
+  })
+  test("a file that is no YAML is no settings", () => expect(() => settings("pnpm install", { file: "a: [" })).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED" })))
 })
 
 describe("lockfiles", () => {
