@@ -26,6 +26,10 @@ const HIDDEN = [
   "/usr/etc", "/usr/local/etc",
   // packages installed on the machine, what they bundle, and caches (Yarn 1 keeps root's there): one of them may be the very package that is rebuilt
   "/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs", "/usr/share/node_modules", "/usr/share/npm", "/usr/local/share",
+  // where Node's own archive is unpacked to, with npm and what it bundles
+  "/usr/local/lib/nodejs", "/usr/lib/nodejs",
+  // sources that somebody keeps on the machine
+  "/usr/src", "/usr/local/src",
 ]
 
 /** Files of the sandbox's own making, by their place inside. */

@@ -193,7 +193,7 @@ describe("secrets of the host cannot be read", () => {
   })
 
   test("packages installed on the machine: one may be the very package that is rebuilt, or bundle it", async () => {
-    const places = ["/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs", "/usr/share/npm", "/usr/local/share"]
+    const places = ["/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/lib/nodejs", "/usr/local/lib/nodejs", "/usr/share/nodejs", "/usr/share/npm", "/usr/local/share", "/usr/src", "/usr/local/src"]
     const { text } = await run(`find ${places.join(" ")} -mindepth 1 2>/dev/null; find / -path /proc -prune -o -path '*/node_modules/*' -name package.json -print 2>/dev/null; echo done`)
     expect(text).toBe("done\n")
   })
