@@ -37,7 +37,7 @@ describe("allow", () => {
       ["pkg:npm/left@1.0.0", "TOO_YOUNG", "bob", day(20)], ["pkg:npm/%40scope/right@2.0.0", "IDENTITY_CHANGED", "ann", day(10)],
     ])
   })
-  test.each(["WITHDRAWN", "DIGEST_CONFLICT"])("THREATS A3: an exception for %s binds the bytes", async (code) => {
+  test.each(["WITHDRAWN", "DIGEST_CONFLICT", "NOT_VOUCHED"])("THREATS A3: an exception for %s binds the bytes", async (code) => {
     expect((await run("left@1.0.0", ...wish({ code, until: day(30) }))).status).toBe(0)
     expect((await run("left@1.0.0", ...wish({ code }), "--integrity", SRI)).status).toBe(0)
     expect(parsePolicy(text()).exceptions.map(({ sha512 }) => sha512)).toEqual([registry.built("left", "1.0.0")?.sha512, HEX])

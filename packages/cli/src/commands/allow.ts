@@ -60,14 +60,14 @@ async function record(io: CliIo, location: ConfigLocation, spec: Spec, flags: Fl
   return EXIT.done
 }
 
-/** Findings about bytes are excepted for these bytes alone (THREATS A3). */
+/** Findings about bytes, or that may be about them, are excepted for these bytes alone (THREATS A3). */
 async function digestFor(io: CliIo, { code }: Wish, spec: Spec, integrity: string | undefined): Promise<string | undefined> {
   if (integrity !== undefined) {
     const sha512 = unlessRefused(() => sha512OfSri(integrity))
     if (sha512 === undefined) throw usage(`--integrity is ${shown(integrity)}, expected sha512-BASE64`, "a lockfile has it beside the version")
     return sha512
   }
-  return isBound(code) ? registrySha512(await loadNpmConfig({ dir: io.cwd, env: io.env }), spec) : undefined
+  return isBound(code) || code === "NOT_VOUCHED" ? registrySha512(await loadNpmConfig({ dir: io.cwd, env: io.env }), spec) : undefined
 }
 
 function remove(io: CliIo, location: ConfigLocation, { purl }: Spec, { code, json }: Flags): number {

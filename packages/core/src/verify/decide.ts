@@ -5,7 +5,7 @@
  */
 import { conflictFindings, isVersionWithdrawn, withdrawalFindings } from "./rules/against.ts"
 import { allowHint, type DecisionContext, type Demands, demandsOn } from "./rules/context.ts"
-import { softened } from "./rules/exceptions.ts"
+import { type RawFinding, softened } from "./rules/exceptions.ts"
 import { provenanceFindings, type ProvenanceView, viewProvenance } from "./rules/provenance.ts"
 import { lockAgeFindings } from "./rules/locked.ts"
 import { levelFindings, mismatchFindings, NO_REBUILDS, rebuildClaims, type RebuildsView, viewRebuilds } from "./rules/rebuilds.ts"
@@ -40,7 +40,7 @@ export function decide(context: DecisionContext, request: ArtifactRequest): Verd
     isWithdrawn: (version) => isVersionWithdrawn(context, request, version),
   })
   const origin: Origin = { rebuilds, provenance: viewProvenance(context.threshold, tally.counted), releases: viewReleases(context, request, demands, tally.counted) }
-  const findings = [
+  const findings: RawFinding[] = [
     ...placement, ...objectionFindings(context, request, demands, tally), ...conflictFindings(context, request, demands, tally.observed), ...withdrawalFindings(context, request),
     ...mismatchFindings(demands, origin.rebuilds), ...lockAgeFindings(context, tally),
   ]
@@ -86,7 +86,7 @@ function demandFindings(context: DecisionContext, request: ArtifactRequest, dema
 }
 
 /** Applies exceptions and the preset, then names the gravest finding (DESIGN §3 step 5). */
-function conclude(context: DecisionContext, request: ArtifactRequest, raw: readonly Finding[], tally?: Tally, origin?: Origin): Verdict {
+function conclude(context: DecisionContext, request: ArtifactRequest, raw: readonly RawFinding[], tally?: Tally, origin?: Origin): Verdict {
   const findings = raw.map((finding) => softened(context, request, finding))
   const isRecipe = origin?.rebuilds.isReached === true && origin.rebuilds.agreeing.some(({ rebuild }) => rebuild.recipe.override)
   const common = {

@@ -1,7 +1,7 @@
 /** Attacks on a decision that somebody thought of, each with what stops it. */
 import { describe, expect, test, vi } from "vitest"
-import { formatByDigest, formatNotice, formatObservation, observationIn, parsePolicy, parseRoster, type MaliciousList, type Policy, type Verdict } from "../../src/index.ts"
-import { crypto, evidenceOf, GOOD, judge, makeWorld, notice, observation, policy, PURL, REQUEST } from "./world.ts"
+import { formatByDigest, formatNotice, formatObservation, observationIn, parsePolicy, parseRoster, type MaliciousList, type Policy, stricterPolicy, type Verdict } from "../../src/index.ts"
+import { crypto, EVIL, evidenceOf, GOOD, judge, makeWorld, notice, observation, policy, PURL, REQUEST } from "./world.ts"
 
 const world = makeWorld()
 const log = (operator: string): string => `${operator}.example/log`
@@ -69,6 +69,18 @@ describe("an exception for bytes that nobody vouches for", () => {
   test("lifts no demand of a package from a registry that the roster does not list", () => {
     expect(outcome(judge(world, silent, { ...elsewhere, policy: excepted("NOT_VOUCHED") }))).toBe("allowed")
     expect(codes(judge(world, silent, { ...elsewhere, policy: excepted("NOT_VOUCHED", ASKS) }))).toEqual(["warn NOT_VOUCHED", "deny NO_PROVENANCE", "deny NOT_REBUILT"])
+  })
+  test("covers other bytes than the operators observed only where it names them", () => {
+    const others = Object.fromEntries(world.roster.operators.map((operator) => [operator, { observations: [observation(log(operator), { sha512: EVIL })] }]))
+    const verdict = judge(world, others, { policy: excepted("NOT_VOUCHED") })
+    expect(verdict).toMatchObject({ ok: false, code: "NOT_VOUCHED", findings: [{ message: expect.stringContaining("the exception of \"ann\" names no sha512") as string }] })
+    expect(Object.keys(verdict.findings[0] ?? {})).not.toContain("isAboutBytes")
+    const bound = (sha512: string): Policy => policy({ exceptions: [{ purl: PURL, code: "NOT_VOUCHED", owner: "ann", reason: "our mirror packs anew", until: "2027-06-01", sha512 }] })
+    expect(outcome(judge(world, others, { policy: bound(GOOD) }))).toBe("allowed")
+    expect(outcome(judge(world, others, { policy: bound(EVIL) }))).toBe("NOT_VOUCHED")
+    expect(outcome(judge(world, others, { policy: stricterPolicy(bound(GOOD), excepted("NOT_VOUCHED")) }))).toBe("NOT_VOUCHED")
+    expect(outcome(judge(world, others, { policy: stricterPolicy(bound(GOOD), bound(GOOD)) }))).toBe("allowed")
+    expect(outcome(judge(world, others, { policy: policy({ preset: "observe" }) }))).toBe("allowed")
   })
   test("hides no list of known-malicious packages, and no list that cannot be used", () => {
     expect(codes(judge(world, silent, { ...elsewhere, policy: excepted("NOT_VOUCHED"), lists: [list] }))).toEqual(["warn NOT_VOUCHED", "deny WITHDRAWN"])

@@ -11,7 +11,13 @@ import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
 import { allowHint, type DecisionContext } from "./context.ts"
 import { rulesetFor, severityOf } from "./ruleset.ts"
 
-type Standing = "holds" | "ended" | "too-long" | "unmatched"
+type Standing = "holds" | "ended" | "too-long" | "unmatched" | "unbound"
+
+/** A finding before exceptions. */
+export interface RawFinding extends Finding {
+  /** Other bytes than the operators observed: an exception covers it only where it names them. */
+  readonly isAboutBytes?: boolean
+}
 
 interface Found {
   readonly exception: Exception
@@ -24,15 +30,16 @@ export const EXCEPTION_NOTICE_SECONDS = 7 * DAY_SECONDS
 /** What exceptions are judged by. */
 type Judged = Pick<DecisionContext, "policy" | "now">
 
-function exceptionFor({ policy, now }: Judged, request: ArtifactRequest, code: VerdictCode): Found | undefined {
+function exceptionFor({ policy, now }: Judged, request: ArtifactRequest, code: VerdictCode, isAboutBytes = false): Found | undefined {
   let found: Found | undefined
   for (const exception of policy.exceptions) {
     if (exception.purl !== request.purl || exception.code !== code) continue
     if (exception.sha512 !== undefined && exception.sha512 !== request.sha512) continue
     const standing = standingOf(exception, now)
+    const isBound = exception.sha512 !== undefined || !isAboutBytes
     // One that was renewed stands beside the one that ended.
-    if (standing === "holds") return { exception, standing: isGrantedByAll(policy, request, code, now) ? "holds" : "unmatched" }
-    found ??= { exception, standing }
+    if (standing === "holds" && isBound) return { exception, standing: isGrantedByAll(policy, request, code, now, isAboutBytes) ? "holds" : "unmatched" }
+    found ??= { exception, standing: standing === "holds" ? "unbound" : standing }
   }
   return found
 }
@@ -43,9 +50,9 @@ function standingOf({ untilSeconds, code }: Exception, now: number): "holds" | "
 }
 
 /** Where policies are judged beside each other, each must have the exception or not refuse for this code at all. */
-function isGrantedByAll({ layers }: Policy, request: ArtifactRequest, code: VerdictCode, now: number): boolean {
+function isGrantedByAll({ layers }: Policy, request: ArtifactRequest, code: VerdictCode, now: number, isAboutBytes: boolean): boolean {
   return layers === undefined || layers.every((layer) => !mayRefuse(layer, request, code) || layer.exceptions.some((exception) =>
-    exception.purl === request.purl && exception.code === code && (exception.sha512 === undefined || exception.sha512 === request.sha512) && standingOf(exception, now) === "holds"))
+    exception.purl === request.purl && exception.code === code && (exception.sha512 === undefined ? !isAboutBytes : exception.sha512 === request.sha512) && standingOf(exception, now) === "holds"))
 }
 
 function mayRefuse(policy: Policy, request: ArtifactRequest, code: VerdictCode): boolean {
@@ -60,16 +67,18 @@ export function isExcepted(context: Judged, request: ArtifactRequest, code: Verd
 }
 
 /** A finding after preset and exceptions: `observe` denies nothing, an exception that holds makes a warning of it, any other is named. */
-export function softened(context: Judged, request: ArtifactRequest, finding: Finding): Finding {
+export function softened(context: Judged, request: ArtifactRequest, raw: RawFinding): Finding {
+  const { isAboutBytes, ...finding } = raw
   if (finding.severity !== "deny") return finding
   if (context.policy.preset === "observe") return { ...finding, severity: "warn" }
-  const found = exceptionFor(context, request, finding.code)
+  const found = exceptionFor(context, request, finding.code, isAboutBytes)
   if (found === undefined) return finding
   const { exception: { owner, reason, until, untilSeconds }, standing } = found
   const say = (text: string): string => `${finding.message} (${text})`
   switch (standing) {
     case "ended": return { ...finding, message: say(`the exception of ${shown(owner)} ended ${until}`) }
     case "too-long": return { ...finding, message: say(`the exception of ${shown(owner)} lasts longer than 30 days and has no effect`) }
+    case "unbound": return { ...finding, message: say(`the exception of ${shown(owner)} names no sha512, so it covers no bytes that nobody observed`) }
     case "unmatched": return { ...finding, message: say(`the policy's floor does not have the exception of ${shown(owner)}, so it has no effect`) }
     case "holds": {
       const left = untilSeconds - context.now

@@ -5,11 +5,12 @@
  */
 import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
 import { brief, type DecisionContext, type Demands, explainHint, HINT_EXPLAIN, list } from "./context.ts"
+import type { RawFinding } from "./exceptions.ts"
 import { lockShortfall } from "./locked.ts"
 import { absentAttesters, type Shortfall, type Tally } from "./tally.ts"
 
 /** The finding for too few operators; undefined when enough count, or when statement rules alone keep enough of them from counting and say so. */
-export function shortfallFinding(context: DecisionContext, request: ArtifactRequest, demands: Demands, tally: Tally): Finding | undefined {
+export function shortfallFinding(context: DecisionContext, request: ArtifactRequest, demands: Demands, tally: Tally): RawFinding | undefined {
   const { threshold, roster } = context
   if (tally.counted.size >= threshold) return tally.isCarried ? undefined : absentFinding(tally, absentAttesters(tally, demands))
   const by = (...kinds: Shortfall[]) => [...tally.missing].filter(([, missing]) => kinds.includes(missing.why)).map(([operator]) => operator)
@@ -23,7 +24,7 @@ export function shortfallFinding(context: DecisionContext, request: ArtifactRequ
   const have = `${tally.counted.size} of the ${threshold} operators needed vouch for these bytes`
   const observed = new Set(tally.observed.values())
   if (observed.size > 0 && !observed.has(request.sha512 ?? "")) {
-    return { ...base, code: "NOT_VOUCHED", message: `these are not the bytes that ${list(tally.observed.keys())} observed: you were given sha512 ${brief(request.sha512 ?? "")}, they saw ${[...observed].map(brief).join(", ")}`, hint: `do not install it: your registry, a mirror or a cache hands out other bytes than everybody gets; ${explainHint(request.purl)}` }
+    return { ...base, isAboutBytes: true, code: "NOT_VOUCHED", message: `these are not the bytes that ${list(tally.observed.keys())} observed: you were given sha512 ${brief(request.sha512 ?? "")}, they saw ${[...observed].map(brief).join(", ")}`, hint: `do not install it: your registry, a mirror or a cache hands out other bytes than everybody gets; ${explainHint(request.purl)}` }
   }
   const refusal = firstRefusal(tally)
   if (refusal !== undefined && !withAll("pending", "unreachable")) {
