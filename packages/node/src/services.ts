@@ -13,8 +13,9 @@ import { openSqliteWitnessStore, openWitness, type Witness } from "@vouchsafe/wi
 import { clearMark, refuseBehind, requireCaughtUp, restoredMark } from "./backup/caught-up.ts"
 import { RESTORED_NAME } from "./backup/format.ts"
 import type { Copied } from "./backup/take.ts"
+import { createBudget } from "./evidence/budget.ts"
 import { type Cosigner, createCosigner } from "./cosign/cosigner.ts"
-import { BEHIND_LOOK_MS, NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
+import { BEHIND_LOOK_MS, CHECKPOINTS_GLOBAL, CHECKPOINTS_PER_LOG, NOTICES_REFRESH_MS, OBSERVATIONS_CONCURRENT_MAX } from "./limits.ts"
 import type { Logger } from "./logger.ts"
 import type { Convictions } from "@vouchsafe/gossip"
 import { createPublisher } from "./storage/publisher.ts"
@@ -95,7 +96,10 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     const storages = await holdLogs(stores, keys, closers)
     const memory = await stores.openWitnessStore()
     closers.push(() => memory.close())
-    const witness = await openWitness({ store: memory, signer: keys.witness, logs: () => logKeysOf(options.own).filter(({ vkey }) => !options.convictions.has(vkey)), crypto, clock })
+    const perLog = createBudget(clock, CHECKPOINTS_PER_LOG, CHECKPOINTS_GLOBAL)
+    const witness = await openWitness({
+      admit: (origin) => perLog.take(origin) === "granted", store: memory, signer: keys.witness, logs: () => logKeysOf(options.own).filter(({ vkey }) => !options.convictions.has(vkey)), crypto, clock,
+    })
     const mark = restoredMark(folder.at(RESTORED_NAME))
     const copied = { witness: copiedOf(memory) } as Record<"log" | "notices" | "witness", Copied>
     const { behind, look } = watchBehind(options)

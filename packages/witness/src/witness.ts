@@ -30,6 +30,11 @@ export interface WitnessRole {
   readonly logs: Logs | (() => Logs)
   readonly crypto: Crypto
   readonly clock: Clock
+  /**
+   * Whether a log may have one more checkpoint judged. Asked once its signature is known to be right: each one that is cosigned is a durable write, and a
+   * log's operator could ask for any number. Always, where it is left out.
+   */
+  readonly admit?: ((origin: string) => boolean) | undefined
 }
 
 /** What a witness needs. Its memory is a folder of its own, or a store. */
@@ -37,7 +42,7 @@ export type WitnessOptions = WitnessRole & ({ readonly directory: string } | { r
 
 /** An HTTP answer. `body` is prose, but for 200 (signature lines) and 409 (a size). */
 export interface WitnessAnswer {
-  readonly status: 200 | 400 | 403 | 404 | 409 | 422
+  readonly status: 200 | 400 | 403 | 404 | 409 | 422 | 429
   readonly contentType: string
   readonly body: Bytes
 }
@@ -47,7 +52,7 @@ export interface Witness {
   readonly verifier: VerifierKey
   /**
    * Answers add-checkpoint. Checks in this order, each failure ends the request: 400 unreadable, 404 unknown log, 403 not its signature,
-   * 400 `old` beyond the checkpoint, 409 `old` is not the size cosigned last, 422 wrong proof or another root at the same size.
+   * 429 too many of this log, 400 `old` beyond the checkpoint, 409 `old` is not the size cosigned last, 422 wrong proof or another root at the same size.
    * Before 200 is answered the new head is durable. Rejects with DISK when it cannot be stored, CLOCK_BEHIND when the clock shows no time
    * at all, or one long before the last cosignature of this log: nothing was cosigned then.
    */
@@ -206,6 +211,7 @@ export async function openWitness(options: WitnessOptions): Promise<Witness> {
       if (keys.length === 0) return answer(404, `unknown log: ${shown(origin)}\n`)
       const verified = checkSignature(crypto, request, keys)
       if ("status" in verified) return verified
+      if (options.admit?.(origin) === false) return answer(429, `too many checkpoints of ${shown(origin)}\n`)
       if (request.oldSize > size) return answer(400, `invalid input: old size ${request.oldSize} exceeds the checkpoint's ${size}\n`)
       return judge(options, store, request, verified)
     },

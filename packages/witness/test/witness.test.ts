@@ -22,6 +22,35 @@ async function atTen(more: Parameters<typeof newWorld>[0] = {}) {
   return world
 }
 
+describe("a log's operator who asks without end", () => {
+  test("costs no more durable writes than it may, and nobody else's; what its key did not sign costs none of them", async () => {
+    const disk = await createMemoryWitnessDisk().open()
+    let writes = 0
+    const store: WitnessStore = { ...disk, compareAndSet: (...args) => { writes += 1; return disk.compareAndSet(...args) } }
+    const other = testLog("other", 0, signerFromSeed("log.example/other", KEY_TYPE.ed25519, hash(5)))
+    const left = new Map([["log.example/npm", 3], ["log.example/other", 1]])
+    const asked: string[] = []
+    const world = await newWorld({
+      store, logs: [logSigner.verifier, other.signer.verifier],
+      admit(origin) {
+        asked.push(origin)
+        left.set(origin, (left.get(origin) ?? 0) - 1)
+        return (left.get(origin) ?? 0) >= 0
+      },
+    })
+    const forged = log.request(0, 10).replace(/.{8}\n$/, "AAAAAAAA\n")
+    for (let i = 0; i < 10; i++) expect((await world.post(forged)).status).toBe(403)
+    expect(asked).toEqual([])
+    const statuses: number[] = []
+    for (let size = 10; size < 16; size++) statuses.push((await world.post(log.request(size === 10 ? 0 : size - 1, size))).status)
+    expect([statuses, writes]).toEqual([[200, 200, 200, 429, 429, 429], 3])
+    expect(await world.post(log.request(12, 13))).toMatchObject({ status: 429, text: expect.stringContaining("log.example/npm") as string })
+    expect((await world.post(other.request(0, 3))).status).toBe(200)
+    left.set("log.example/npm", 1)
+    expect((await world.post(log.request(12, 20))).status).toBe(200)
+  })
+})
+
 describe("grows with its log", () => {
   test("from nothing, by proofs, and again at the same size with a fresh time", async () => {
     const world = await newWorld()
