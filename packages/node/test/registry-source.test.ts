@@ -237,6 +237,16 @@ describe("packuments", () => {
     const { url: id } = await server((_request, response) => answer(response))
     await expect(source({ registries: [id] }).packumentVersion(query(id))).rejects.toMatchObject({ code })
   })
+  test("what is refused for its encoding keeps no connection", async () => {
+    let isClosed = (): void => undefined
+    const closed = new Promise<void>((resolve) => { isClosed = resolve })
+    const { url: id } = await server((request, response) => {
+      request.socket.once("close", isClosed)
+      response.writeHead(200, { "content-encoding": "zstd" }).write("and more to come")
+    })
+    await expect(source({ registries: [id] }).packumentVersion(query(id))).rejects.toMatchObject({ code: "UPSTREAM_FAILED", message: expect.stringContaining("not offered") })
+    await closed
+  }, 5_000)
   test("a busy registry is asked again", async () => {
     let asked = 0
     const { url: id } = await server((_request, response) => {

@@ -168,12 +168,11 @@ interface BodyBounds {
 
 async function readBody(response: GuardedResponse, { what, bytesMax, large }: BodyBounds): Promise<Buffer> {
   const url = new URL(response.url)
-  const decoded = decode(response)
   const chunks: Buffer[] = []
   let length = 0
   let release: (() => void) | undefined
   try {
-    for await (const chunk of decoded as AsyncIterable<Buffer>) {
+    for await (const chunk of decode(response) as AsyncIterable<Buffer>) {
       length += chunk.length
       if (length > bytesMax) throw new VouchsafeError("UPSTREAM_FAILED", `${url.host}${url.pathname}: the ${what} has more than ${bytesMax} bytes`)
       // Very large ones come one at a time, so that their sum is bounded too; the others' senders wait.
