@@ -171,7 +171,9 @@ function problem({ problems }: Opening, operator: string | undefined, message: s
 
 /** The version that the lock names, or a higher one that as many operators as the threshold bound in their locksets (one alone could shut everybody out). */
 function rosterFloor({ lock, input: { roster } }: Opening, held: readonly Held[]): number {
-  return Math.max(lock.roster, agreed(held.map(({ lockset }) => lockset.roster), roster.threshold))
+  const byOperator = new Map<string, number>()
+  for (const { word: { operator }, lockset } of held) byOperator.set(operator, Math.max(lockset.roster, byOperator.get(operator) ?? 0))
+  return Math.max(lock.roster, agreed([...byOperator.values()], roster.threshold))
 }
 
 /** The highest number that at least `threshold` of the numbers reach; 0 where there are fewer. */
@@ -185,7 +187,7 @@ function noticesFloors({ nodes, threshold }: Roster, held: readonly Held[]): Rea
   for (const { operator, notices } of nodes) {
     const claims = held.flatMap(({ word, lockset }) => lockset.notices.filter(({ log }) => log === notices.name).map((head) => ({ operator: word.operator, head, timeSeconds: word.timeSeconds })))
     const own = claims.find((claim) => claim.operator === operator)
-    const shared = claims.find(({ head }) => claims.filter((claim) => isSame(claim.head, head)).length >= threshold)
+    const shared = claims.find(({ head }) => new Set(claims.filter((claim) => isSame(claim.head, head)).map((claim) => claim.operator)).size >= threshold)
     const floor = own === undefined || (shared !== undefined && shared.head.size > own.head.size) ? shared : own
     if (floor !== undefined) floors.set(notices.name, { size: floor.head.size, root: floor.head.root, timeSeconds: floor.timeSeconds })
   }

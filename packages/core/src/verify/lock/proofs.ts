@@ -11,6 +11,7 @@ import { parseDecimal } from "../../decimal.ts"
 import { shown, unlessRefused, VouchsafeError } from "../../errors.ts"
 import { HASH_BYTES } from "../../merkle.ts"
 import { PROOF_HASHES_MAX } from "../../proof.ts"
+import { ROSTER_NODES_MAX } from "../roster.ts"
 import { formatBits, parseBits } from "./bits.ts"
 import type { Lockset, NoticesHead } from "./lockset.ts"
 
@@ -66,6 +67,7 @@ function refuse(why: string): VouchsafeError {
 /** Writes the proofs as lines, in their one order. @throws VouchsafeError LOCK_MALFORMED for heads that contradict each other or are no notes. */
 export function formatProofs({ locksets, proofs }: LockProofs): string[] {
   const notices = [...new Set(locksets.flatMap((lockset) => lockset.notices.map(noticesLine)))].sort(compareText)
+  const ordinals = new Map(notices.map((line, i) => [line, i]))
   const heads = new Map<string, string>()
   const sizeOf = (checkpoint: string): string => {
     const lines = headLines(checkpoint)
@@ -79,7 +81,7 @@ export function formatProofs({ locksets, proofs }: LockProofs): string[] {
   }
   const tail = [
     ...[...locksets].sort((a, b) => compareText(a.log, b.log)).map((one) =>
-      `lockset ${one.log} ${one.index} ${sizeOf(one.checkpoint)} ${one.time} ${one.roster} ${one.notices.map((head) => notices.indexOf(noticesLine(head))).join(",") || NONE} ${formatBits(one.bits)} ${formatHashes(one.proof)}`),
+      `lockset ${one.log} ${one.index} ${sizeOf(one.checkpoint)} ${one.time} ${one.roster} ${one.notices.map((head) => ordinals.get(noticesLine(head))).join(",") || NONE} ${formatBits(one.bits)} ${formatHashes(one.proof)}`),
     ...[...proofs].sort((a, b) => compareText(a.origin, b.origin) || a.index - b.index).flatMap((one) => [
       `proof ${one.origin} ${one.index} ${sizeOf(one.checkpoint)} ${formatHashes(one.proof)}`, `entry ${one.entry}`, ...(one.body === undefined ? [] : [`body ${one.body}`]),
     ]),
@@ -97,6 +99,7 @@ interface Reading {
   readonly notices: NoticesHead[]
   readonly heads: Map<string, string>
   readonly locksets: LockedLockset[]
+  readonly locksetLogs: Set<string>
   readonly proofs: LockProof[]
   at: number
 }
@@ -110,7 +113,7 @@ interface Reading {
  * @throws VouchsafeError LOCK_MALFORMED.
  */
 export function parseProofs(lines: readonly string[], first: number, count: number): LockProofs {
-  const reading: Reading = { lines, first, count, notices: [], heads: new Map(), locksets: [], proofs: [], at: 0 }
+  const reading: Reading = { lines, first, count, notices: [], heads: new Map(), locksets: [], locksetLogs: new Set(), proofs: [], at: 0 }
   for (; reading.at < lines.length; reading.at += 1) readOne(reading)
   return reading
 }
@@ -135,7 +138,10 @@ function readHead(reading: Reading, items: readonly string[]): void {
 }
 
 function readLockset(reading: Reading, [log = "", index = "", size = "", time = "", roster = "", known = "", bits = "", proof = ""]: readonly string[]): void {
-  const ordinals = known === NONE ? [] : known.split(",").map((one) => number(reading, one))
+  const ordinals = known === NONE ? [] : known.split(",", ROSTER_NODES_MAX + 1).map((one) => number(reading, one))
+  if (ordinals.length > ROSTER_NODES_MAX) fail(reading, `names ${ordinals.length} notices heads or more, expected at most ${ROSTER_NODES_MAX}`)
+  if (reading.locksetLogs.has(log)) fail(reading, `is a second lockset of ${shown(log)}`)
+  reading.locksetLogs.add(log)
   reading.locksets.push({
     log, index: number(reading, index), checkpoint: headOf(reading, log, size), time: number(reading, time), roster: number(reading, roster),
     notices: ordinals.map((one) => reading.notices[one] ?? fail(reading, `names the notices head ${one} of ${reading.notices.length}`)),

@@ -81,6 +81,8 @@ describe("the file", () => {
     { name: "a head twice", text: edited((lines) => lines.splice(head, 0, lines[head] as string)), line: head + 2, says: "second head" },
     { name: "heads in another order", text: edited((lines) => lines.splice(head, lines.length - head - 1, ...reversedHeads(lines.slice(head, -1)))), line: undefined, says: "not in its one place" },
     { name: "a lockset of a head that is not there", text: replaced(lockset, / 6 (\d{10})/, " 7 $1"), line: lockset + 1, says: "does not stand before it" },
+    { name: "a second lockset of a log", text: edited((lines) => lines.splice(lockset, 0, lines[lockset] as string)), line: lockset + 2, says: "second lockset of" },
+    { name: "more notices heads than a roster has nodes", text: replaced(lockset, / \d+(?:,\d+)* 4 (\S+)$/, ` ${Array.from({ length: 129 }, () => "0").join(",")} 4 $1`), line: lockset + 1, says: "names 129 notices heads" },
     { name: "too few bits", text: replaced(lockset, / 4 (\S+)$/, " 3 $1"), line: lockset + 1, says: "has the bits" },
     { name: "bits in another spelling", text: replaced(lockset, / 4 (\S+)$/, " m:8A== $1"), line: lockset + 1, says: "one spelling" },
     { name: "a proof that is no base64", text: replaced(lockset, /.$/, "!"), line: lockset + 1, says: "base64 of hashes" },

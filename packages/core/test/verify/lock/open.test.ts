@@ -167,6 +167,15 @@ describe("opening", () => {
     expect(opened(world, makeLock(world, lines, { alpha: { said }, beta: { said } })).words).toHaveLength(4)
     expect(opened(world, makeLock(world, lines, { alpha: { said }, beta: { said }, gamma: { said } })).words).toEqual([])
   })
+  test("one operator that says it several times is still one", () => {
+    const lock = makeLock(world, lines, { alpha: { said: { roster: 5 } }, beta: null })
+    const [alpha, ...others] = lock.locksets
+    expect(opened(world, { ...lock, locksets: [alpha, alpha, alpha, ...others].flatMap((one) => one ?? []) }).words.map(({ operator }) => operator)).toContain("delta")
+    const said = { notices: emptyNotices(world).map((head) => (head.log.startsWith("beta") ? { ...head, size: 9 } : head)) }
+    const hiding = makeLock(world, lines, { alpha: { said }, beta: null })
+    const [liar, ...rest] = hiding.locksets
+    expect(opened(world, { ...hiding, locksets: [liar, liar, liar, ...rest].flatMap((one) => one ?? []) }).notices.get("beta.example/notices")).toBeUndefined()
+  })
   test("what a head does not need is left out, and it still opens at the same time", () => {
     const signed = signedHead(world, world.nodes[0]!.log, "alpha", ["x"], { timeOf: { beta: NOW - 10, gamma: NOW - 20, delta: NOW - 30 } })
     const heads = headChecker(crypto, world.roster, NOW)
