@@ -60,12 +60,19 @@ async function ask(transport: HttpTransport, node: { operator: string; url: stri
 /** What matters at a glance, as far as the node says it. */
 function brief(status: unknown): string {
   const words = [`version ${text(status, "version")}`, `${text(status, "log", "size")} statements, cosigned ${text(status, "log", "cosignedAgeSeconds")} s ago`, `${text(status, "notices", "size")} notices, cosigned ${text(status, "notices", "cosignedAgeSeconds")} s ago`]
-  return words.join("; ")
+  const off = ["attester", "witness"].filter((role) => memberOf(status, "roles", role) === false).map((role) => `${role} off`)
+  return [...words, ...off].join("; ")
 }
 
-/** A member of somebody's document, as a word; `?` for what is not there or is no word. */
-function text(document: unknown, ...path: readonly string[]): string {
+/** A member of somebody's document; undefined for what is not there. */
+function memberOf(document: unknown, ...path: readonly string[]): unknown {
   let value = document
   for (const key of path) value = typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
+  return value
+}
+
+/** The same as a word; `?` for what is none. */
+function text(document: unknown, ...path: readonly string[]): string {
+  const value = memberOf(document, ...path)
   return typeof value === "string" || typeof value === "number" ? String(value) : "?"
 }
