@@ -48,7 +48,7 @@ export const WITNESS_BODY_BYTES_MAX = 128 * KIB
 export const CHECKPOINTS_PER_ADDRESS = { burst: 2_000, perSecond: 200 } as const
 /** The same for all addresses together. */
 export const CHECKPOINTS_GLOBAL = { burst: 10_000, perSecond: 2_000 } as const
-/** Checkpoints of one log that are judged, whoever brings them: at once, and then per second. Each that is cosigned is a durable write. */
+/** Larger heads of one log that are cosigned, whoever brings them: at once, and then per second. Each is a durable write. */
 export const CHECKPOINTS_PER_LOG = { burst: 200, perSecond: 20 } as const
 /** Body of the admin's writes. */
 export const ADMIN_BODY_BYTES_MAX = 16 * KIB

@@ -14,3 +14,5 @@ export const MISBEHAVIOR_PER_LOG_MAX = 16
 export const CLOCK_STEP_BACK_SECONDS_MAX = 300
 /** Times that a request is judged anew because another one moved the head meanwhile. */
 export const RACES_MAX = 8
+/** Seconds within which a head that is asked for again is cosigned with the time of before, and nothing is written. */
+export const REFRESH_SECONDS_MIN = 10

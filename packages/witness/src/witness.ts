@@ -9,7 +9,7 @@ import {
   openNote, shown, type Signer, utf8Encode, type VerifierKey, VouchsafeError,
 } from "@vouchsafe/core"
 import type { Clock, WitnessedHead, WitnessedMisbehavior, WitnessStore } from "@vouchsafe/ports"
-import { CLOCK_STEP_BACK_SECONDS_MAX, MISBEHAVIOR_PER_LOG_MAX, RACES_MAX } from "./limits.ts"
+import { CLOCK_STEP_BACK_SECONDS_MAX, MISBEHAVIOR_PER_LOG_MAX, RACES_MAX, REFRESH_SECONDS_MIN } from "./limits.ts"
 import { type AddCheckpoint, parseAddCheckpoint } from "./request.ts"
 import { openSqliteWitnessStore } from "./sqlite-store.ts"
 
@@ -31,8 +31,8 @@ export interface WitnessRole {
   readonly crypto: Crypto
   readonly clock: Clock
   /**
-   * Whether a log may have one more checkpoint judged. Asked once its signature is known to be right: each one that is cosigned is a durable write, and a
-   * log's operator could ask for any number. Always, where it is left out.
+   * Whether a log may have one more larger head cosigned. Each is a durable write, and a log's operator could sign any number. Asked for nothing that
+   * somebody else could bring again: a head that was cosigned before is free. Always, where it is left out.
    */
   readonly admit?: ((origin: string) => boolean) | undefined
 }
@@ -52,7 +52,8 @@ export interface Witness {
   readonly verifier: VerifierKey
   /**
    * Answers add-checkpoint. Checks in this order, each failure ends the request: 400 unreadable, 404 unknown log, 403 not its signature,
-   * 429 too many of this log, 400 `old` beyond the checkpoint, 409 `old` is not the size cosigned last, 422 wrong proof or another root at the same size.
+   * 400 `old` beyond the checkpoint, 409 `old` is not the size cosigned last, 422 wrong proof or another root at the same size,
+   * 429 too many larger heads of this log.
    * Before 200 is answered the new head is durable. Rejects with DISK when it cannot be stored, CLOCK_BEHIND when the clock shows no time
    * at all, or one long before the last cosignature of this log: nothing was cosigned then.
    */
@@ -176,6 +177,10 @@ async function judge(role: WitnessRole, store: WitnessStore, request: AddCheckpo
     }
     const refusal = refusalOf(crypto, { request, known, empty })
     if (refusal !== undefined) return refusal
+    if (known?.size === size) {
+      // Anybody can bring the same head again. What was just said is said again, in the words that are durable.
+      if (timeSeconds - known.timeSeconds < REFRESH_SECONDS_MIN) return answer(200, cosign(signer, request.note.text, known.timeSeconds))
+    } else if (role.admit?.(origin) === false) return answer(429, `too many checkpoints of ${shown(origin)}\n`)
     const line = cosign(signer, request.note.text, timeSeconds)
     const next: WitnessedHead = { origin, size, root, text: signedText(request, verified, line), timeSeconds }
     // Durable before it is answered, and only if nobody else moved the head since it was read.
@@ -211,7 +216,6 @@ export async function openWitness(options: WitnessOptions): Promise<Witness> {
       if (keys.length === 0) return answer(404, `unknown log: ${shown(origin)}\n`)
       const verified = checkSignature(crypto, request, keys)
       if ("status" in verified) return verified
-      if (options.admit?.(origin) === false) return answer(429, `too many checkpoints of ${shown(origin)}\n`)
       if (request.oldSize > size) return answer(400, `invalid input: old size ${request.oldSize} exceeds the checkpoint's ${size}\n`)
       return judge(options, store, request, verified)
     },

@@ -1,6 +1,7 @@
 import { buildWitnessProof, formatNote, isVouchsafeError, parseNote, verifyCosignature } from "@vouchsafe/core"
 import { createMemoryWitnessDisk, fastCrypto } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
+import { REFRESH_SECONDS_MIN } from "../src/index.ts"
 import { logSigner, newWorld, NOW, testLog, witnessSigner } from "./helpers.ts"
 
 const log = testLog()
@@ -70,13 +71,13 @@ describe("an honest witness never proves anything against itself", () => {
     } } })
     const lines = [await world.post(log.request(0, 5))]
     between = async () => {
-      world.clock.seconds += 2
+      world.clock.seconds += REFRESH_SECONDS_MIN
       lines.push(await world.post(log.request(5, 5)))
     }
     lines.push(await world.post(log.request(5, 7)))
     expect(lines.map(({ status }) => status)).toEqual([200, 200, 200])
     const times = [5, 5, 7].map((size, i) => verifyCosignature(fastCrypto, key, parseNote(headOf(size, lines[i]?.text ?? "")))?.timeSeconds)
-    expect(times).toEqual([NOW, NOW + 2, NOW + 2])
+    expect(times).toEqual([NOW, NOW + REFRESH_SECONDS_MIN, NOW + REFRESH_SECONDS_MIN])
     expectNoProof([5, 5, 7].map((size, i) => ({ size, text: headOf(size, lines[i]?.text ?? "") })))
   })
 })

@@ -5,7 +5,7 @@ import {
 import type { WitnessStore } from "@vouchsafe/ports"
 import { createMemoryWitnessDisk, failingWitnessStore, fastCrypto, refuses } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
-import { ADD_CHECKPOINT_BYTES_MAX, MISBEHAVIOR_PER_LOG_MAX, openSqliteWitnessStore, openWitness, PROOF_HASHES_MAX } from "../src/index.ts"
+import { ADD_CHECKPOINT_BYTES_MAX, MISBEHAVIOR_PER_LOG_MAX, openSqliteWitnessStore, openWitness, PROOF_HASHES_MAX, REFRESH_SECONDS_MIN } from "../src/index.ts"
 import { join } from "node:path"
 import { logSigner, newDirectory, newWorld, NOW, testLog, witnessSigner } from "./helpers.ts"
 
@@ -43,11 +43,31 @@ describe("a log's operator who asks without end", () => {
     expect(asked).toEqual([])
     const statuses: number[] = []
     for (let size = 10; size < 16; size++) statuses.push((await world.post(log.request(size === 10 ? 0 : size - 1, size))).status)
-    expect([statuses, writes]).toEqual([[200, 200, 200, 429, 429, 429], 3])
+    expect([statuses, writes]).toEqual([[200, 200, 200, 429, 409, 409], 3])
     expect(await world.post(log.request(12, 13))).toMatchObject({ status: 429, text: expect.stringContaining("log.example/npm") as string })
     expect((await world.post(other.request(0, 3))).status).toBe(200)
     left.set("log.example/npm", 1)
     expect((await world.post(log.request(12, 20))).status).toBe(200)
+  })
+
+  test("a stranger who brings its heads again and again takes nothing from it, and writes as seldom as time passes", async () => {
+    const disk = await createMemoryWitnessDisk().open()
+    let writes = 0
+    const store: WitnessStore = { ...disk, compareAndSet: (...args) => { writes += 1; return disk.compareAndSet(...args) } }
+    let left = 2
+    const world = await newWorld({ store, admit: () => left-- > 0 })
+    const first = await world.post(log.request(0, 10))
+    for (let i = 0; i < 50; i++) {
+      expect(await world.post(log.request(10, 10))).toEqual(first)
+      expect((await world.post(log.request(0, 10))).status).toBe(409)
+      expect((await world.post(log.request(8, 10))).status).toBe(409)
+    }
+    expect([writes, left]).toEqual([1, 1])
+    world.clock.seconds += REFRESH_SECONDS_MIN
+    const fresh = await world.post(log.request(10, 10))
+    expect(verifyCosignature(fastCrypto, witnessSigner.verifier, parseNote(log.checkpoint(10) + fresh.text))).toEqual({ timeSeconds: world.clock.seconds })
+    expect(await world.post(log.request(10, 10))).toEqual(fresh)
+    expect([writes, (await world.post(log.request(10, 11))).status]).toEqual([2, 200])
   })
 })
 
