@@ -28,7 +28,7 @@ export function readCache(cache: EvidenceCache, books: readonly LogBook[], artif
 }
 
 /** The node's log, and those of its retired ones that nothing is proven against. */
-function logsOf({ memory: { node, lied } }: LogBook): VerifierKey[] {
+export function logsOf({ memory: { node, lied } }: LogBook): VerifierKey[] {
   return [node.log, ...(node.retired ?? []).map(({ log }) => log).filter(({ vkey }) => !lied.has(vkey))]
 }
 

@@ -30,7 +30,8 @@ export async function convict(context: Context, memory: LogMemory, key: Verifier
     const { code, message } = failureOf(error)
     context.notes.push({ code, message: `the proof against ${key.name} could not be kept: ${message}` })
     noteConviction(memory, conviction)
-  }  if (proof.kind === "fork") await convictWitnesses(context, proof)
+  }
+  if (proof.kind === "fork") await convictWitnesses(context, proof)
 }
 
 /** Convicts every witness that cosigned two heads of one log which it must not cosign both: a fork with `consistency`, a rollback without. */

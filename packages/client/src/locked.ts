@@ -8,6 +8,7 @@ import {
 } from "@vouchsafe/core"
 import type { KeptStatement, LogBook } from "./book.ts"
 import { type Budget, startBudget } from "./budget.ts"
+import { logsOf } from "./cached.ts"
 import { type Context, failureOf } from "./context.ts"
 import { openArtifacts } from "./gather.ts"
 import { LOCK_REFRESH_MS } from "./limits.ts"
@@ -69,8 +70,8 @@ export function useLock(crypto: Crypto, { as, lock, network, unpinned = new Set(
       if (!isSame || opened === undefined) opened = { roster, lied: key, nowSeconds, lock: openLock({ crypto, roster, now: nowSeconds, lied, ...(network === undefined ? {} : { network }) }, lock) }
       return opened.lock
     },
-    proofsOf: ({ memory: { node } }) => {
-      const names = new Set([node.log, ...(node.retired ?? []).map((one) => one.log)].map(({ name }) => name))
+    proofsOf: (book) => {
+      const names = new Set(logsOf(book).map(({ name }) => name))
       return proofs.filter(({ statement }) => names.has(statement.origin))
     },
     completed(request) {

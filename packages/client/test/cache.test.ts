@@ -1,6 +1,6 @@
 import type { CachedStatement } from "@vouchsafe/ports"
 import { describe, expect, test } from "vitest"
-import { formatByDigest, formatMisbehavior, formatRoster, parseRoster, type RetiredLog, type RosterNode } from "@vouchsafe/core"
+import { formatByDigest, formatMisbehavior, formatRoster, type Lock, lockLines, parseRoster, type RetiredLog, type RosterNode } from "@vouchsafe/core"
 import { nodeCrypto } from "../src/node/crypto.ts"
 import { fakeLog, testSigner } from "./support/fake-log.ts"
 import { observation, sha512Of } from "./support/statements.ts"
@@ -98,6 +98,13 @@ test("evidence that is cached under one roster means nothing under another", asy
   expect((await strange.client.check(requests, { budgetMs: 0 })).verdicts.some(({ ok }) => ok)).toBe(false)
 })
 
+/** Proof that alpha's first log lied. */
+function forkOf(origin: string): string {
+  const signer = testSigner("alpha.example/log", 1, 0)
+  const heads = ["one", "other"].map((entry) => Object.assign(fakeLog(signer, []), { entries: [entry] }).head(1, 1)) as [string, string]
+  return formatMisbehavior({ kind: "fork", origin, older: heads[0], newer: heads[1], consistency: [] })
+}
+
 describe("a log that was handed over", () => {
   /** Five packages are cached; then alpha has new keys, and the registry has lost the packages. All four operators are needed. */
   async function handedOver(more: { readonly retired?: boolean; readonly size?: number } = {}) {
@@ -135,14 +142,22 @@ describe("a log that was handed over", () => {
   })
   test("does not when it is proven to have lied; the present log is not touched by that", async () => {
     const { world, client, requests, old } = await handedOver()
-    const signer = testSigner("alpha.example/log", 1, 0)
-    const heads = ["one", "other"].map((entry) => Object.assign(fakeLog(signer, []), { entries: [entry] }).head(1, 1)) as [string, string]
-    await world.state.addMisbehavior(old.vkey, formatMisbehavior({ kind: "fork", origin: old.name, older: heads[0], newer: heads[1], consistency: [] }))
+    await world.state.addMisbehavior(old.vkey, forkOf(old.name))
     const { verdicts, misbehavior } = await client.check(requests)
     expect(verdicts.map(outcome)).toEqual(requests.map(() => "NOT_VOUCHED"))
     expect(misbehavior).toEqual([])
     const fresh = world.publish("fresh")
     expect((await client.check([fresh])).verdicts.map(outcome)).toEqual(["allowed"])
+  })
+  test("nor do statements of it that a lock brings with their own proofs", async () => {
+    const { world, requests, roster, old } = await handedOver()
+    const proofs = [...world.cache.files.values()].flat().filter(({ origin }) => origin === old.name)
+    for (const [file, statements] of world.cache.files) world.cache.files.set(file, statements.filter(({ origin }) => origin !== old.name))
+    const lock: Lock = { network: roster.lineage, roster: 1, registry: requests[0]?.registry ?? "", lines: lockLines(nodeCrypto, [], requests[0]?.registry ?? ""), locksets: [], proofs }
+    const client = world.clientWith({ roster, policy: policyOf({ threshold: 4 }), lock: { lock, as: "evidence" } })
+    expect((await client.check(requests)).verdicts.map(outcome)).toEqual(requests.map(() => "allowed"))
+    await world.state.addMisbehavior(old.vkey, forkOf(old.name))
+    expect((await client.check(requests)).verdicts.map(outcome)).not.toContain("allowed")
   })
 })
 
