@@ -34,7 +34,7 @@ export async function standingOf(project: Project, { lock }: LockFile, lockfile:
   const requests = toRequests(lockfile, context)
   const { extra, missing: without } = compareLines(lock.lines.artifacts.map(({ facts }) => facts), requests)
   const now = Math.floor(systemClock.nowMs() / 1_000)
-  const excepted = exceptedAmong(without, project.policy, now)
+  const excepted = exceptedAmong(without, requests, project.policy, now)
   const missing = without.filter((purl) => !excepted.includes(purl))
   const own = new Set(without)
   const digests = new Map(lock.lines.artifacts.map(({ facts }) => [artifactKey(facts), facts.sha512]))
@@ -50,10 +50,12 @@ export async function standingOf(project: Project, { lock }: LockFile, lockfile:
   }
 }
 
-/** Of purls without a line, those that an exception lets pass with no statement to make a line of: `lock` leaves them out as well. */
-export function exceptedAmong(purls: readonly string[], policy: Pick<Policy, "exceptions">, nowSeconds: number): string[] {
-  const passing = new Set(policy.exceptions.filter(({ code, untilSeconds }) => WITHOUT_STATEMENTS.has(code) && untilSeconds > nowSeconds).map(({ purl }) => purl))
-  return purls.filter((purl) => passing.has(purl))
+/** Of purls without a line, those that an exception for their bytes lets pass with no statement to make a line of: `lock` leaves them out as well. */
+export function exceptedAmong(purls: readonly string[], requests: readonly ArtifactRequest[], policy: Pick<Policy, "exceptions">, nowSeconds: number): string[] {
+  const holding = policy.exceptions.filter(({ code, untilSeconds }) => WITHOUT_STATEMENTS.has(code) && untilSeconds > nowSeconds)
+  const passing = requests.filter((request) => holding.some(({ purl, sha512 }) => purl === request.purl && (sha512 === undefined || sha512 === request.sha512)))
+  const names = new Set(passing.map(({ purl }) => purl))
+  return purls.filter((purl) => names.has(purl))
 }
 
 /** Compares lines with what is asked for: by purl, and by bytes where the lockfile has their digest. */

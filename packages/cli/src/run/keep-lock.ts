@@ -36,7 +36,7 @@ export async function keepLock(io: CliIo, project: Project, lockfilePath: string
     const registries = await registriesOf(lockfile.format, dir, io.env)
     const requests = toRequests(lockfile, { registryFor: (name) => registries.registryFor(name) })
     const { extra, missing } = compareLines(lockFile.lock.lines.artifacts.map(({ facts }) => facts), requests)
-    const excepted = exceptedAmong(missing, project.policy, Math.floor(systemClock.nowMs() / 1_000))
+    const excepted = exceptedAmong(missing, requests, project.policy, Math.floor(systemClock.nowMs() / 1_000))
     if (extra.length + missing.length === excepted.length) return false
     // Opened anew: a lock that only pins vouches for nothing.
     const own = await openProject({ dir, env: io.env, registries, lockDir: dir, lockUse: "pins" })

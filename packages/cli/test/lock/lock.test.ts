@@ -88,10 +88,14 @@ test("lines and entries are compared by purl, registry and bytes", () => {
   expect(compareLines(lines, [ask("a", 1), ask("b", 2), ask("c"), ask("d", 1, "https://other.example/"), ask("e", 1)])).toEqual({ missing: ["b", "d", "e"].map((name) => npmPurl(name, "1.0.0")), extra: [npmPurl("d", "1.0.0")] })
 })
 
-test("what an exception lets pass with no statement can have no line, until the exception ends; others can", () => {
-  const exception = (name: string, code: VerdictCode, untilSeconds = 20) => ({ purl: npmPurl(name, "1.0.0"), code, owner: "a", reason: "b", until: "", untilSeconds })
-  const policy = { exceptions: [exception("a", "NOT_VOUCHED"), exception("b", "NOT_VOUCHED", 10), exception("c", "TOO_YOUNG"), exception("e", "UNREACHABLE")] }
-  expect(exceptedAmong(["a", "b", "c", "d", "e"].map((name) => npmPurl(name, "1.0.0")), policy, 10)).toEqual(["a", "e"].map((name) => npmPurl(name, "1.0.0")))
+test("what an exception for its bytes lets pass with no statement can have no line, until the exception ends; others can", () => {
+  const exception = (name: string, code: VerdictCode, more: { readonly untilSeconds?: number; readonly sha512?: string } = {}) => ({ purl: npmPurl(name, "1.0.0"), code, owner: "a", reason: "b", until: "", untilSeconds: 20, ...more })
+  const exceptions = [
+    exception("a", "NOT_VOUCHED"), exception("b", "NOT_VOUCHED", { untilSeconds: 10 }), exception("c", "TOO_YOUNG"), exception("e", "UNREACHABLE"),
+    exception("f", "NOT_VOUCHED", { sha512: sha512(1) }), exception("g", "NOT_VOUCHED", { sha512: sha512(2) }),
+  ]
+  const requests = ["a", "b", "c", "d", "e", "f", "g"].map((name) => ({ purl: npmPurl(name, "1.0.0"), registry: REGISTRY, sha512: sha512(1) }))
+  expect(exceptedAmong(requests.map(({ purl }) => purl), requests, { exceptions }, 10)).toEqual(["a", "e", "f"].map((name) => npmPurl(name, "1.0.0")))
 })
 
 describe("what the lock has no line for", () => {
