@@ -80,6 +80,7 @@ const WAYS: readonly { readonly name: string; readonly tree: Readonly<Record<str
   { name: "what the hook loads", tree: { ".vouchsafe/core.mjs": "evil\n" }, says: ".vouchsafe/core.mjs is neither" },
   { name: "Yarn's plugin", tree: { ".yarn/plugins/@vouchsafe/yarn-plugin.cjs": "evil\n" }, says: "yarn-plugin.cjs is neither" },
   { name: "ignorePnpmfile", tree: { "pnpm-workspace.yaml": `${BASE["pnpm-workspace.yaml"]}ignorePnpmfile: true\n` }, says: "ignorePnpmfile" },
+  { name: "ignorePnpmfile under a merge key", tree: { "pnpm-workspace.yaml": `${BASE["pnpm-workspace.yaml"]}<<: {ignorePnpmfile: true}\n` }, says: "ignorePnpmfile" },
   { name: "pnpmfile", tree: { "pnpm-workspace.yaml": `${BASE["pnpm-workspace.yaml"]}pnpmfile: other.cjs\n` }, says: "pnpmfile" },
   { name: "configDependencies", tree: { "pnpm-workspace.yaml": `${BASE["pnpm-workspace.yaml"]}configDependencies:\n  pnpm-plugin-evil: 1.0.0\n` }, says: "configDependencies" },
   { name: "pnpm's registries", tree: { "pnpm-workspace.yaml": "registries:\n  default: https://eve.example/\n" }, says: "registries" },
@@ -94,6 +95,9 @@ const WAYS: readonly { readonly name: string; readonly tree: Readonly<Record<str
   { name: ".npmrc: registry", tree: { ".npmrc": "registry = https://eve.example/\n" }, says: ".npmrc: registry" },
   { name: ".npmrc: a scope's registry", tree: { ".npmrc": `${BASE[".npmrc"]}@acme:registry=https://eve.example/\n` }, says: "@scope:registry" },
   { name: ".npmrc: ignore-pnpmfile", tree: { ".npmrc": `${BASE[".npmrc"]}ignore-pnpmfile=true\n` }, says: "ignore-pnpmfile" },
+  ...["ignore-pnpmfile", '"ignore-pnpmfile"=true', "ignore-pnpmfile;x=true", "pnpmfile[]=other.cjs", "[section]"].map((line) => (
+    { name: `.npmrc: ${line}`, tree: { ".npmrc": `${BASE[".npmrc"]}${line}\n` }, says: "what is no plain setting" })),
+  { name: ".npmrc: a setting behind a comment and a carriage return", tree: { ".npmrc": `${BASE[".npmrc"]}# x\rignore-pnpmfile=true\n` }, says: "ignore-pnpmfile" },
   { name: ".npmrc: replace-registry-host", tree: { ".npmrc": `${BASE[".npmrc"]}replace-registry-host=never\n` }, says: "replace-registry-host" },
   { name: "Bun's scanner", tree: { "bunfig.toml": '[install.security]\nscanner = "evil"\n' }, says: "bunfig.toml" },
   { name: "no scanner", tree: { "bunfig.toml": undefined }, says: "bunfig.toml" },
@@ -109,6 +113,15 @@ describe("THREATS A5: check --base names each weakening", () => {
     expect(found.join("\n")).toContain(says)
     expect(found.every((line) => line.startsWith("POLICY_WEAKENED: "))).toBe(true)
   })
+})
+
+test.each([
+  { name: "pnpm-workspace.yaml: a setting behind a comment and a carriage return", file: "pnpm-workspace.yaml", text: `${BASE["pnpm-workspace.yaml"]}# x\rignorePnpmfile: true\n`, says: "carriage return" },
+  { name: ".yarnrc.yml: the same", file: ".yarnrc.yml", text: `${YARNRC}# x\ryarnPath: evil.cjs\n`, says: "carriage return" },
+  { name: "a YAML in which `off` is false", file: "pnpm-workspace.yaml", text: "%YAML 1.1\n---\nignorePnpmfile: off\n", says: "directive" },
+])("what managers read otherwise is refused, $name", ({ file, text, says }) => {
+  put({ [file]: text })
+  expect(messages).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED", message: expect.stringContaining(says) as string }))
 })
 
 describe("what weakens nothing is not named", () => {

@@ -4,11 +4,8 @@
  * @packageDocumentation
  */
 import { VouchsafeError } from "@vouchsafe/core"
-import { parse } from "yaml"
 import { YARN_PLUGIN_PATH } from "../setup/yarnrc.ts"
-
-/** Aliases that a YAML file may use before it is taken for an attempt to fill memory. */
-const ALIASES_MAX = 100
+import { readManagerYaml } from "./yaml.ts"
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -51,8 +48,8 @@ function onlyOurs(value: unknown): boolean {
 
 /** The files whose settings are compared. */
 export const SETTINGS_FILES: Readonly<Record<string, SettingsReader>> = {
-  "pnpm-workspace.yaml": (text) => tableOf(PNPM, yamlOf(text, "pnpm-workspace.yaml")),
-  ".yarnrc.yml": (text) => tableOf(YARN, yamlOf(text, ".yarnrc.yml")),
+  "pnpm-workspace.yaml": (text) => tableOf(PNPM, yamlOf(text, "pnpm-workspace.yaml", true)),
+  ".yarnrc.yml": (text) => tableOf(YARN, yamlOf(text, ".yarnrc.yml", false)),
   ".npmrc": (text) => npmrcSettings(text ?? ""),
   "bunfig.toml": (text) => bunSettings(text ?? ""),
   "package.json": (text) => manifestSettings(text),
@@ -62,29 +59,34 @@ function tableOf(table: Readonly<Record<string, (value: unknown) => boolean>>, s
   return Object.entries(table).map(([name, isHarmless]) => ({ name, value: textOf(settings[name]), isHarmless: isHarmless(settings[name]) }))
 }
 
-function yamlOf(text: string | undefined, file: string): Members {
-  if (text === undefined) return {}
-  try {
-    const value: unknown = parse(text, { maxAliasCount: ALIASES_MAX })
-    return membersOf(value)
-  } catch (cause) {
-    throw new VouchsafeError("CONFIG_MALFORMED", `${file} is not valid YAML`, { cause })
-  }
+function yamlOf(text: string | undefined, file: string, merge: boolean): Members {
+  return text === undefined ? {} : membersOf(readManagerYaml(text, file, { merge }))
 }
 
 function membersOf(value: unknown): Members {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Members : {}
 }
 
-/** `key = value` lines; the last of a key counts. Registries of scopes are settings of their own. */
+/** A setting in its plain spelling. */
+const NPMRC_LINE = /^([A-Za-z0-9@_./:-]+)\s*=\s*(.*)$/
+
+/**
+ * `key = value` lines; the last of a key counts. Registries of scopes are settings of their own. So is whatever else a line says: npm's reader
+ * takes a key alone, one in quotes and one with a comment behind it for that key, and ends lines at a carriage return.
+ */
 function npmrcSettings(text: string): Setting[] {
   const found = new Map<string, string>()
-  for (const line of text.split(/\r?\n/)) {
-    const match = /^\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*$/.exec(line)
-    if (match !== null) found.set(match[1] ?? "", (match[2] ?? "").replace(/^(["'])(.*)\1$/, "$2"))
+  const others: string[] = []
+  for (const line of text.split(/[\r\n]+/).map((one) => one.trim())) {
+    const [, key, value = ""] = NPMRC_LINE.exec(line) ?? []
+    if (key !== undefined) found.set(key, value.replace(/^(["'])(.*)\1$/, "$2"))
+    else if (line !== "" && !/^[;#]/.test(line)) others.push(line)
   }
   const scopes = [...found].filter(([key]) => /^@[^/:]+:registry$/i.test(key)).sort()
-  return [...tableOf(NPMRC, Object.fromEntries(found)), { name: "@scope:registry", value: scopes.map(([key, value]) => `${key}=${value}`).join(" "), isHarmless: scopes.length === 0 }]
+  return [
+    ...tableOf(NPMRC, Object.fromEntries(found)), { name: "@scope:registry", value: scopes.map(([key, value]) => `${key}=${value}`).join(" "), isHarmless: scopes.length === 0 },
+    { name: "what is no plain setting", value: others.join(" "), isHarmless: others.length === 0 },
+  ]
 }
 
 /** Lines of the sections about installs, without comments: compared as they are written. */
@@ -93,8 +95,9 @@ function bunSettings(text: string): Setting[] {
   let isInstall = false
   for (const raw of text.split(/\r?\n/)) {
     const line = raw.replace(/^\s*#.*$|\s+#[^"']*$/, "").trim()
-    if (line.startsWith("[")) isInstall = /^\[\s*install\b/.test(line)
-    if (line !== "" && (isInstall || /^install\b/.test(line))) lines.push(line)
+    // Quotes and escapes spell the same names in other ways.
+    if (line.startsWith("[")) isInstall = /install|["'\\]/i.test(line)
+    if (line !== "" && (isInstall || /^(?:install\b|["'])/.test(line))) lines.push(line)
   }
   return [{ name: "[install]", value: lines.join(" "), isHarmless: false }]
 }

@@ -6,13 +6,12 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { VouchsafeError } from "@vouchsafe/core"
-import { parse } from "yaml"
+import { parse, stringify } from "yaml"
+import { readManagerYaml } from "../base/yaml.ts"
 import type { GuardedCommand } from "./command.ts"
 import { readIfThere } from "./registries.ts"
 
 const FILE = "pnpm-workspace.yaml"
-/** Aliases that the file may use before it is taken for an attempt to fill memory. */
-const ALIASES_MAX = 100
 
 /** A setting by its name with dashes: what every place says that sets it, as text or as the file's value. */
 export type PnpmSettings = (name: string) => readonly unknown[]
@@ -56,12 +55,7 @@ function workspaceSettings(dir: string): Readonly<Record<string, unknown>> {
 
 /** As pnpm reads it: one mapping, in any of YAML's spellings, merge keys included. */
 function read(path: string): Readonly<Record<string, unknown>> {
-  let settings: unknown
-  try {
-    settings = parse(readIfThere(path), { merge: true, maxAliasCount: ALIASES_MAX })
-  } catch (cause) {
-    throw new VouchsafeError("CONFIG_MALFORMED", `${path} is not valid YAML`, { cause })
-  }
+  const settings = readManagerYaml(readIfThere(path), path, { merge: true })
   return typeof settings === "object" && settings !== null ? settings as Readonly<Record<string, unknown>> : {}
 }
 
@@ -93,4 +87,23 @@ export function isUnfrozen(settings: PnpmSettings): boolean {
 /** Whether pnpm-workspace.yaml names registries, which pnpm 10 puts before everything that a run can set. */
 export function setsRegistries(dir: string): boolean {
   return workspaceSettings(dir)["registries"] !== undefined
+}
+
+/** How pnpm 10 pins a config dependency: `1.0.0+sha512-…`. */
+const PINNED = /^([^+]*(?:\+(?!sha\d)[^+]*)?)\+(sha\d.*)$/s
+
+/**
+ * Config dependencies that pnpm-workspace.yaml itself pins, as pnpm 10 has it, in the form of a lockfile; 11 and 12 keep them in theirs. pnpm installs
+ * them and runs their hooks before whatever it was asked to do.
+ *
+ * @returns undefined where there are none
+ */
+export function pinnedConfigDependencies(dir: string): string | undefined {
+  const listed = workspaceSettings(dir)["configDependencies"]
+  const packages = Object.entries(typeof listed === "object" && listed !== null ? listed : {}).flatMap(([name, pin]: [string, unknown]) => {
+    const { integrity: text, tarball } = (typeof pin === "object" && pin !== null ? pin : { integrity: pin }) as { readonly integrity?: unknown; readonly tarball?: unknown }
+    const [, version, integrity] = PINNED.exec(String(text)) ?? []
+    return version === undefined ? [] : [[`${name}@${version}`, { resolution: { integrity, ...(tarball === undefined ? {} : { tarball }) } }]]
+  })
+  return packages.length === 0 ? undefined : stringify({ lockfileVersion: "9.0", packages: Object.fromEntries(packages) as unknown })
 }

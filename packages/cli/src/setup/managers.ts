@@ -1,7 +1,7 @@
 import { parseJson } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { dirname, join, relative, sep } from "node:path"
-import { parse } from "yaml"
+import { readManagerYaml } from "../base/yaml.ts"
 import { readIfPresent } from "./files.ts"
 
 export type Manager = "npm" | "pnpm" | "yarn"
@@ -82,7 +82,7 @@ function globOf(pattern: string): RegExp {
 /** Settings of pnpm-workspace.yaml; undefined where there is none or it holds no map. */
 export function pnpmSettings(root: string): Readonly<Record<string, unknown>> | undefined {
   const text = readIfPresent(join(root, "pnpm-workspace.yaml"))
-  const value: unknown = text === undefined ? undefined : parse(text)
+  const value = text === undefined ? undefined : readManagerYaml(text, "pnpm-workspace.yaml", { merge: true })
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Readonly<Record<string, unknown>> : undefined
 }
 
