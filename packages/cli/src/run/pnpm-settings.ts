@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { VouchsafeError } from "@vouchsafe/core"
-import { parse, stringify } from "yaml"
+import { stringify } from "yaml"
 import { readManagerYaml } from "../base/yaml.ts"
 import type { GuardedCommand } from "./command.ts"
 import { readIfThere } from "./registries.ts"
