@@ -7,6 +7,7 @@
 import type { Attester } from "@vouchsafe/attester"
 import { type ArtifactName, artifactKey, isVouchsafeError } from "@vouchsafe/core"
 import type { Clock } from "@vouchsafe/ports"
+import { describe } from "../http/server.ts"
 import { INDICES_REMEMBERED_MAX, OBSERVATION_TIMEOUT_MS, RECHECK_MS } from "../limits.ts"
 import type { Logger } from "../logger.ts"
 import { ADMIN, type Budget } from "./budget.ts"
@@ -29,7 +30,12 @@ export function createObserve(
       if (result.status === "absent") return { kind: "absent" }
       return { kind: "refused", code: result.code, detail: result.detail.slice(0, DETAIL_LENGTH_MAX) }
     } catch (error) {
-      if (!isVouchsafeError(error)) throw error
+      if (!isVouchsafeError(error)) {
+        // Somebody chose this package, and a rejection that nobody takes would end the process.
+        logger.error({ ...artifact, error: describe(error) }, "an observation failed by a fault of this program")
+        onOwnFault()
+        return { kind: "refused", code: "FAILED", detail: "the node itself failed" }
+      }
       if (stopping.aborted) return { kind: "refused", code: "UNREACHABLE", detail: "the node is stopping" }
       if (error.code === "TIMEOUT") return { kind: "refused", code: "TIMEOUT", detail: `the registry did not deliver within ${OBSERVATION_TIMEOUT_MS / 1000} s` }
       logger.error({ code: error.code, error: error.message }, "an observation failed inside the node")
@@ -57,8 +63,8 @@ export function createRechecker(attester: Pick<Attester, "recheck">, budget: Bud
       const result = await attester.recheck(artifact, { signal: AbortSignal.timeout(OBSERVATION_TIMEOUT_MS) })
       if (result.status === "conflict") logger.warn({ ...artifact, notice: result.notice }, "the registry serves other bytes than before")
     } catch (error) {
-      if (!isVouchsafeError(error)) throw error
-      logger.warn({ code: error.code }, "a known artifact could not be looked at again")
+      if (isVouchsafeError(error)) logger.warn({ code: error.code }, "a known artifact could not be looked at again")
+      else logger.error({ ...artifact, error: describe(error) }, "a second look at an artifact failed by a fault of this program")
     }
   }
 

@@ -6,6 +6,7 @@
 import { isVouchsafeError } from "@vouchsafe/core"
 import { type Chain, currentOf, type FollowResult, isRepositoryFile, isWhole, PATH_BY_ROLE } from "@vouchsafe/roster"
 import { type Answer, jsonAnswer, refusal } from "../http/answer.ts"
+import { describe } from "../http/server.ts"
 import type { NodePart, OpenPart, PartContext } from "../parts.ts"
 import { IMMUTABLE } from "../routes/exchange.ts"
 import { within } from "../timers.ts"
@@ -61,8 +62,8 @@ export function openFollower(context: PartContext, governance: Governance, rando
       try {
         await follow()
       } catch (error) {
-        if (!isVouchsafeError(error)) throw error
-        logger.error({ code: error.code, why: error.message }, "the kept roster cannot be brought up to date")
+        if (isVouchsafeError(error)) logger.error({ code: error.code, why: error.message }, "the kept roster cannot be brought up to date")
+        else logger.error({ error: describe(error) }, "following the roster failed by a fault of this program")
       }
     })
     return running
