@@ -25,7 +25,9 @@ const WAIT_MS_MAX = 15_000
 /** Pause between attempts, in ms; a random part keeps processes from marching in step. */
 const PAUSE_MS = 5
 const PAUSE_SPREAD_MS = 10
-/** A lock older than this is broken even if its owner seems to live (other host, process number used again), in ms. */
+/** Attempts within that time, where the clock moves as it should; where it is set back they end the waiting. */
+const ATTEMPTS_MAX = WAIT_MS_MAX / PAUSE_MS
+/** A lock older than this, or made so long after now that the clock must have been set back since, is broken even if its owner seems to live (other host, process number used again), in ms. */
 const STALE_MS = 10_000
 
 const NAME = /^lock\.([1-9][0-9]{0,14})$/
@@ -96,7 +98,7 @@ function ageMs(path: string, nowMs: number): number {
 function isHeld(path: string, world: LockWorld): boolean {
   const owner = readOwner(path)
   if (owner?.released === true) return false
-  if (ageMs(path, world.nowMs()) > STALE_MS) return false
+  if (Math.abs(ageMs(path, world.nowMs())) > STALE_MS) return false
   if (owner === undefined || owner.host !== hostname()) return true
   return owner.pid === process.pid ? owner.instance === INSTANCE : world.isAlive(owner.pid)
 }
@@ -143,7 +145,7 @@ function makeWhole(path: string, content: string): boolean {
  */
 export async function withLock<T>(directory: string, action: (isStillHeld: () => boolean) => T, world: LockWorld = systemLockWorld): Promise<T> {
   const until = world.nowMs() + WAIT_MS_MAX
-  for (;;) {
+  for (let attempts = 1; ; attempts++) {
     const number = attempt(directory, world)
     if (number !== undefined) {
       try {
@@ -152,7 +154,7 @@ export async function withLock<T>(directory: string, action: (isStillHeld: () =>
         release(directory, number)
       }
     }
-    if (world.nowMs() > until) {
+    if (world.nowMs() > until || attempts >= ATTEMPTS_MAX) {
       throw new VouchsafeError("DISK", `lock in ${directory} is held by another process for more than ${WAIT_MS_MAX} ms`, {
         hint: "another install may hang; end it and try again",
       })

@@ -58,21 +58,36 @@ describe("waits for an owner that lives", () => {
     world.onPause = () => utimesSync(join(directory, "lock.1"), world.nowMs() / 1_000, world.nowMs() / 1_000)
     await expect(withLock(directory, () => 1, world)).rejects.toMatchObject({ code: "DISK", message: expect.stringContaining("held by another process") })
   })
+
+  test("nor where the clock goes back meanwhile", async () => {
+    const directory = temporaryDirectory()
+    lockFile(directory, 1, { pid: LIVING, host: hostname(), instance: "x", released: false })
+    let nowMs = Date.now()
+    let pauses = 0
+    const pause = async (): Promise<void> => {
+      nowMs -= 60_000
+      utimesSync(join(directory, "lock.1"), nowMs / 1_000, nowMs / 1_000)
+      if (++pauses > 20_000) throw new Error("waits for ever")
+    }
+    await expect(withLock(directory, () => 1, { nowMs: () => nowMs, isAlive: () => true, pause })).rejects.toMatchObject({ code: "DISK" })
+  })
 })
 
 describe("breaks a lock whose owner is gone", () => {
   test.each([
     { name: "dead process", content: { pid: DEAD, host: hostname(), instance: "x", released: false }, waits: false },
+    { name: "another host, from a time that is yet to come", content: { pid: DEAD, host: "elsewhere", instance: "x", released: false }, waits: false, aheadMs: 3_600_000 },
     { name: "this process's number in an earlier life", content: { pid: process.pid, host: hostname(), instance: "x", released: false }, waits: false },
     { name: "another host, old", content: { pid: DEAD, host: "elsewhere", instance: "x", released: false }, waits: true },
     { name: "unreadable, old", content: "garbage", waits: true },
     { name: "empty, old", content: "", waits: true },
     { name: "null, old", content: "null", waits: true },
     { name: "living, but far too old", content: { pid: LIVING, host: hostname(), instance: "x", released: false }, waits: true },
-  ])("$name", async ({ content, waits }) => {
+  ])("$name", async ({ content, waits, aheadMs = 0 }: { readonly content: object | string; readonly waits: boolean; readonly aheadMs?: number }) => {
     const directory = temporaryDirectory()
     lockFile(directory, 5, content)
     const world = fakeWorld([LIVING])
+    if (aheadMs > 0) utimesSync(join(directory, "lock.5"), (world.nowMs() + aheadMs) / 1_000, (world.nowMs() + aheadMs) / 1_000)
     expect(await withLock(directory, () => "done", world)).toBe("done")
     expect(world.pauses > 0).toBe(waits)
     expect(locks(directory)).toEqual(["lock.6"])
