@@ -33,6 +33,12 @@ describe("build", () => {
     expect(JSON.parse(asked[0]?.body ?? "")).toEqual({ purl: "pkg:npm/left@1.0.0", registry: "https://registry.example/", source: { repository: "https://git.example/left", commit: "12".repeat(20), directory: "packages/left" } })
     expect(ran.out + ran.err).not.toContain(TOKEN)
   })
+  test("a node that names a build in a shell's words names none", async () => {
+    const { url } = await fakeNode(() => ({ status: 202, json: { id: "$(id)", known: false } }))
+    const ran = await vouchsafe(dir, ["build", "left@1.0.0", "--node", url])
+    expect([ran.status, ran.out, ran.err]).toEqual([3, "", expect.stringContaining("UPSTREAM_FAILED")])
+    expect(ran.err).not.toContain("$(id)")
+  })
   test.each([
     { name: "the same .tgz", status: done("tgz"), exit: 0, says: "left@1.0.0: the same .tgz (tgz), entry 7" },
     { name: "the same files", status: done("contents"), exit: 0, says: "the same files (contents)" },

@@ -1,4 +1,4 @@
-import { displayName, formatRefusal, formatWarnings, isVouchsafeError, type Refused, type Verdict, VERDICT_CODES, type VerdictCode } from "@vouchsafe/core"
+import { displayName, formatRefusal, formatWarnings, isVouchsafeError, type Refused, shellWord, type Verdict, VERDICT_CODES, type VerdictCode } from "@vouchsafe/core"
 
 /** What a hook does: go on, or throw an error with this code, text and hint. */
 export type Answer =
@@ -21,7 +21,7 @@ export function answerOf(verdicts: readonly Verdict[], from: "lockfile" | "regis
   const [refused] = verdicts.filter((verdict): verdict is Refused => !verdict.ok).sort((a, b) => VERDICT_CODES.indexOf(a.code) - VERDICT_CODES.indexOf(b.code))
   if (refused === undefined) return { ok: true }
   const text = formatRefusal(verdicts)
-  return refuse(refused.code, from === "lockfile" ? `${text}\n\n${WAY_OUT}` : text, `run \`npx vouchsafe explain ${displayName(refused.purl)}\` for everything the network knows`)
+  return refuse(refused.code, from === "lockfile" ? `${text}\n\n${WAY_OUT}` : text, `run \`npx vouchsafe explain ${shellWord(displayName(refused.purl))}\` for everything the network knows`)
 }
 
 /** A guard that cannot decide refuses. */

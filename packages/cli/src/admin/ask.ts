@@ -5,7 +5,7 @@
  */
 import type { HttpTransport } from "@vouchsafe/client"
 import { systemClock } from "@vouchsafe/client/node"
-import { isVouchsafeError, parseJson, type Signer, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
+import { isVouchsafeError, parseJson, shellWord, type Signer, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync, statSync } from "node:fs"
 import { resolve } from "node:path"
 import type { CliIo } from "../io.ts"
@@ -60,7 +60,7 @@ function readToken(io: CliIo, place: NodePlace, file: string): string {
   const { protocol, hostname } = new URL(place.url)
   if (protocol !== "https:" && !LOOPBACK.test(hostname)) throw usage(`${place.name} is reached over http, and a token would be read on the way`, "ask over https, or sign with --admin-key")
   const path = resolve(io.cwd, file)
-  if (process.platform !== "win32" && (statSync(path).mode & OTHERS) !== 0) throw usage(`${path} can be read by others, expected mode 0600`, `run: chmod 600 ${path}`)
+  if (process.platform !== "win32" && (statSync(path).mode & OTHERS) !== 0) throw usage(`${path} can be read by others, expected mode 0600`, `run: chmod 600 ${shellWord(path)}`)
   const token = readFileSync(path, "utf8").trim().split(/\s+/).at(-1) ?? ""
   if (!/^[\x21-\x7e]{1,512}$/.test(token)) throw usage(`${path} holds no token, expected one line of text without spaces`)
   return token

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { DAY_SECONDS, BOUND_CODES, displayName, type Exception, EXCEPTION_NOTICE_SECONDS, EXCEPTION_SECONDS_MAX, NEVER_EXCEPTED, type Policy, shown, VERDICT_CODES, type VerdictCode } from "@vouchsafe/core"
+import { BOUND_CODES, DAY_SECONDS, displayName, type Exception, EXCEPTION_NOTICE_SECONDS, EXCEPTION_SECONDS_MAX, NEVER_EXCEPTED, type Policy, shellWord, shown, VERDICT_CODES, type VerdictCode } from "@vouchsafe/core"
 import type { WrittenException } from "@vouchsafe/client/node"
 import { usage } from "../usage.ts"
 
@@ -29,7 +29,7 @@ export interface Wish {
 export function checkWish(given: { readonly purl: string; readonly code: string; readonly owner: string; readonly reason: string; readonly until: string }, nowSeconds: number): Wish {
   const code = VERDICT_CODES.find((candidate) => candidate === given.code)
   if (code === undefined) throw usage(`--code is ${shown(given.code)}, expected one of ${EXCEPTABLE_CODES.join(", ")}`)
-  if (NEVER_EXCEPTED.includes(code)) throw usage(`no exception covers ${code}: it says that nothing can be known`, `vouchsafe explain ${displayName(given.purl)} says what to do`)
+  if (NEVER_EXCEPTED.includes(code)) throw usage(`no exception covers ${code}: it says that nothing can be known`, `vouchsafe explain ${shellWord(displayName(given.purl))} says what to do`)
   for (const member of ["owner", "reason"] as const) if (given[member].trim() === "") throw usage(`--${member} is empty, expected some text: everybody who reads vouchsafe.json sees it`)
   const endSeconds = dayEnd(given.until)
   if (endSeconds === undefined) throw usage(`--until is ${shown(given.until)}, expected a day such as ${dayOf(nowSeconds + EXCEPTION_NOTICE_SECONDS)}`)

@@ -19,7 +19,8 @@ export interface BuildStatus {
   readonly failure: { readonly step: string | null; readonly code: string; readonly detail: string } | null
 }
 
-const ID = /^[0-9a-f]{32}$/
+/** What a node names a build by. */
+export const BUILD_ID = /^[0-9a-f]{32}$/
 const MATCHES = ["tgz", "tar", "contents", "none"] as const
 const STATES = ["queued", "running", "done", "failed"] as const
 const TEXT_LENGTH_MAX = 8_192
@@ -33,7 +34,7 @@ const read = shapeReader("UPSTREAM_FAILED", "build status")
 
 /** @throws VouchsafeError NOT_FOUND, UPSTREAM_FAILED, and what the transport throws. */
 export async function readStatus(transport: HttpTransport, place: NodePlace, id: string): Promise<{ readonly status: BuildStatus; readonly document: unknown }> {
-  if (!ID.test(id)) throw new VouchsafeError("USAGE", `${shown(id)} is no build, expected the 32 hex digits that \`vouchsafe build\` printed`)
+  if (!BUILD_ID.test(id)) throw new VouchsafeError("USAGE", `${shown(id)} is no build, expected the 32 hex digits that \`vouchsafe build\` printed`)
   const answer = await askNode(transport, place, { path: `v1/builds/${id}` })
   if (answer.status !== 200) {
     const { message, hint } = refusalOf(answer)
@@ -51,7 +52,7 @@ function parseStatus(value: unknown): BuildStatus {
   const differences = result === null ? null : read.object(result["differences"], "result.differences", ["count", "document", "diff"])
   const failure = document["failure"] === null ? null : read.object(document["failure"], "failure", ["step", "code", "detail"])
   return {
-    id: read.pattern(document["id"], "id", ID, "32 hex digits"), purl: read.string(document["purl"], "purl", TEXT_LENGTH_MAX),
+    id: read.pattern(document["id"], "id", BUILD_ID, "32 hex digits"), purl: read.string(document["purl"], "purl", TEXT_LENGTH_MAX),
     state: read.oneOf(document["state"], "state", STATES), step: textOrNull(document["step"], "step"),
     result: result === null || differences === null ? null : {
       index: read.integer(result["index"], "result.index", 0, MAX), match: read.oneOf(result["match"], "result.match", MATCHES),

@@ -1,5 +1,5 @@
 import { httpTransport, type NpmRegistries } from "@vouchsafe/client/node"
-import { isVouchsafeError, npmNameOf, npmPurl, parseJson, parseSri, sha512OfSri, shown, utf8Decode, VouchsafeError } from "@vouchsafe/core"
+import { isVouchsafeError, npmNameOf, npmPurl, parseJson, parseSri, sha512OfSri, shellWord, shown, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 
 const PACKUMENT_BYTES_MAX = 134_217_728
 const TIMEOUT_MS = 30_000
@@ -40,7 +40,7 @@ export async function registrySha512(registries: NpmRegistries, spec: Spec): Pro
     if (answer.status !== 200) throw new VouchsafeError("UPSTREAM_FAILED", `the registry answered ${answer.status} for ${shown(spec.name)}, expected 200`)
     const document = parseJson("PACKUMENT_MALFORMED", `packument of ${shown(spec.name)}`, utf8Decode(answer.body)) as { versions?: Record<string, { dist?: { integrity?: unknown } }> } | null
     const versions = document?.versions
-    if (versions === undefined || versions === null || !Object.hasOwn(versions, spec.version)) throw new VouchsafeError("NOT_FOUND", `the registry has no version ${shown(spec.version)} of ${shown(spec.name)}`, { hint: `\`npm view ${spec.name} versions\` lists those that there are` })
+    if (versions === undefined || versions === null || !Object.hasOwn(versions, spec.version)) throw new VouchsafeError("NOT_FOUND", `the registry has no version ${shown(spec.version)} of ${shown(spec.name)}`, { hint: `\`npm view ${shellWord(spec.name)} versions\` lists those that there are` })
     const integrity = versions[spec.version]?.dist?.integrity
     if (typeof integrity !== "string") throw new VouchsafeError("NOT_FOUND", `the registry has no integrity for ${shown(`${spec.name}@${spec.version}`)}`)
     parseSri(integrity)

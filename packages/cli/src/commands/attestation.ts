@@ -1,5 +1,5 @@
 import { npmBuiltInRegistry } from "@vouchsafe/client/node"
-import { displayName, parseSri, sha512OfSri, sriOfSha512, utf8Decode, VouchsafeError } from "@vouchsafe/core"
+import { displayName, parseSri, sha512OfSri, shellWord, sriOfSha512, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import type { TrustTexts, VerifiedUpstream } from "@vouchsafe/sigstore"
 import { createHash } from "node:crypto"
 import { createReadStream, readFileSync, statSync } from "node:fs"
@@ -151,5 +151,5 @@ function printReport(io: CliIo, spec: Spec, { upstream, details }: VerifiedUpstr
   if (publish !== null) rows.push(["published", `by the registry, key ${publish.keyid}`])
   printLines(io, [`${displayName(spec.purl)}: ${refused.length === 0 ? "verified" : `refused: ${refused.join(", ")}`}`, ...table(rows).map((line) => `  ${line}`)])
   for (const detail of details) say(io, `vouchsafe: ${detail}`)
-  if (refused.length > 0) say(io, `  next: do not rely on them; \`npx vouchsafe explain ${displayName(spec.purl)}\` tells what the roster's operators verified`)
+  if (refused.length > 0) say(io, `  next: do not rely on them; \`npx vouchsafe explain ${shellWord(displayName(spec.purl))}\` tells what the roster's operators verified`)
 }

@@ -1,8 +1,8 @@
 import { httpTransport, loadNpmConfig } from "@vouchsafe/client/node"
-import { displayName, escapeForDisplay, HEX_COMMIT } from "@vouchsafe/core"
+import { displayName, escapeForDisplay, HEX_COMMIT, shellWord, VouchsafeError } from "@vouchsafe/core"
 import { readFileSync, statSync } from "node:fs"
 import { resolve } from "node:path"
-import { type BuildStatus, followBuild, readStatus } from "../builds/follow.ts"
+import { BUILD_ID, type BuildStatus, followBuild, readStatus } from "../builds/follow.ts"
 import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
 import { askNode, type NodePlace, ownNode, placeOf, refusalOf, socketPlace } from "../nodes.ts"
@@ -55,17 +55,25 @@ async function ask(io: CliIo, text: string, flags: Flags): Promise<number> {
       say(io, `vouchsafe: ${refused.code}: ${escapeForDisplay(refused.message)}${refused.hint === undefined ? "" : `\n  next: ${escapeForDisplay(refused.hint)}`}`)
       return answer.status >= 500 ? EXIT.world : EXIT.refused
     }
-    id = String((answer.document as { id?: unknown }).id)
+    id = buildIdIn(answer.document, place)
   } finally {
     transport.close()
   }
   if (flags.wait === true) return show(io, place, id, flags, true)
   if (flags.json === true) printJson(io, { id, node: place.name })
   else {
-    printLines(io, [escapeForDisplay(id)])
-    say(io, `queued at ${place.name}\nnext: vouchsafe build status ${escapeForDisplay(id)} --follow${flags.node === undefined ? "" : ` --node ${flags.node}`}`)
+    printLines(io, [id])
+    const where = Object.entries({ "--node": flags.node, "--socket": flags.socket }).map(([flag, value]) => (value === undefined ? "" : ` ${flag} ${shellWord(value)}`))
+    say(io, `queued at ${escapeForDisplay(place.name)}\nnext: vouchsafe build status ${id} --follow${where.join("")}`)
   }
   return EXIT.done
+}
+
+/** It becomes part of a command line. @throws VouchsafeError UPSTREAM_FAILED for what no node gives. */
+function buildIdIn(document: unknown, place: NodePlace): string {
+  const { id } = (typeof document === "object" && document !== null ? document : {}) as { id?: unknown }
+  if (typeof id !== "string" || !BUILD_ID.test(id)) throw new VouchsafeError("UPSTREAM_FAILED", `${place.name} named no build, expected 32 hex digits`)
+  return id
 }
 
 async function show(io: CliIo, place: NodePlace, id: string, flags: Flags, follow: boolean): Promise<number> {
@@ -120,7 +128,7 @@ function tokenFor(io: CliIo, place: NodePlace, { tokenFile }: Flags): string | u
   const { protocol, hostname } = new URL(place.url)
   if (place.socketPath === undefined && protocol !== "https:" && !LOOPBACK.test(hostname)) throw usage(`${place.name} is reached over http, and a token would be read on the way`, "ask the node's operator for its https address")
   const path = resolve(io.cwd, tokenFile)
-  if (process.platform !== "win32" && (statSync(path).mode & OTHERS) !== 0) throw usage(`${path} can be read by others, expected mode 0600`, `run: chmod 600 ${path}`)
+  if (process.platform !== "win32" && (statSync(path).mode & OTHERS) !== 0) throw usage(`${path} can be read by others, expected mode 0600`, `run: chmod 600 ${shellWord(path)}`)
   const token = readFileSync(path, "utf8").trim().split(/\s+/).at(-1) ?? ""
   if (!/^[\x21-\x7e]{1,512}$/.test(token)) throw usage(`${path} holds no token, expected one line of text without spaces`)
   return `Bearer ${token}`

@@ -1,5 +1,5 @@
 import { loadNpmConfig } from "@vouchsafe/client/node"
-import { registryIdOf } from "@vouchsafe/core"
+import { registryIdOf, shellWord } from "@vouchsafe/core"
 import { join, resolve } from "node:path"
 import { type CliIo, EXIT } from "../io.ts"
 import { usage } from "../usage.ts"
@@ -41,7 +41,7 @@ export const registerNetwork: Register = (program, io, done) => {
       const waiting = await waitUntilCosigned(started.roster)
       if (waiting.length > 0) say(io, `the logs of ${waiting.join(", ")} are not cosigned yet: \`vouchsafe status\` tells when they are`)
       show(io, started, flags.json === true)
-      if (flags.json !== true) say(io, `roster: ${started.roster}\nnext: vouchsafe init --roster ${started.roster}`)
+      if (flags.json !== true) say(io, `roster: ${started.roster}\nnext: vouchsafe init --roster ${shellWord(started.roster)}`)
       done(EXIT.done)
     })
   network.command("status").description("which of its nodes run").option("--data <dir>", "folder of the network (default: .vouchsafe-network here)").option("--json", "one JSON document on stdout")

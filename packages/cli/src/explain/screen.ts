@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { displayName, escapeForDisplay, type Finding, formatFinding, NEVER_EXCEPTED, type Verdict } from "@vouchsafe/core"
+import { displayName, escapeForDisplay, type Finding, formatFinding, NEVER_EXCEPTED, shellWord, type Verdict } from "@vouchsafe/core"
 import { table } from "../output.ts"
 import type { SaidNotice } from "./notices.ts"
 import type { Said } from "./said.ts"
@@ -99,7 +99,7 @@ function nextStep(verdict: Verdict): string {
 /** The command that records an exception, as it can be pasted. */
 function allowLines(verdict: Verdict): string[] {
   if (verdict.ok || NEVER_EXCEPTED.includes(verdict.code)) return []
-  return ["      or, to install it all the same:", `  vouchsafe allow ${displayName(verdict.purl)} --code ${verdict.code} \\`, "    --owner YOU --reason WHY --until DAY"]
+  return ["      or, to install it all the same:", `  vouchsafe allow ${shellWord(displayName(verdict.purl))} --code ${verdict.code} \\`, "    --owner YOU --reason WHY --until DAY"]
 }
 
 function left(count: number, what: string, indent = ""): string[] {

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { base64Decode, base64Encode, formatSigningKey, isKeyName, isVouchsafeError, KEY_TYPE, parseJson, parseSigningKey, shapeReader, type Signer, signerFromSeed, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
+import { base64Decode, base64Encode, formatSigningKey, isKeyName, isVouchsafeError, KEY_TYPE, parseJson, parseSigningKey, shapeReader, shellWord, type Signer, signerFromSeed, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto"
 import { chmodSync, closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs"
 
@@ -92,7 +92,7 @@ function readPrivate(path: string): string {
     const isOwn = process.getuid === undefined || found.uid === process.getuid()
     // Windows has neither owners nor modes of this kind.
     const isPrivate = process.platform === "win32" || (isOwn && (found.mode & OTHERS) === 0)
-    if (!found.isFile() || !isPrivate) throw new VouchsafeError("STATE_UNSAFE", `${path} is no file of yours that only you can read, expected mode 0600`, { hint: `run: chmod 600 ${path}, and think about whether somebody read it` })
+    if (!found.isFile() || !isPrivate) throw new VouchsafeError("STATE_UNSAFE", `${path} is no file of yours that only you can read, expected mode 0600`, { hint: `run: chmod 600 ${shellWord(path)}, and think about whether somebody read it` })
     if (found.size > FILE_LENGTH_MAX) throw new VouchsafeError("VKEY_MALFORMED", `${path} has ${found.size} bytes, expected a key`)
     return readFileSync(file, "utf8")
   } finally {

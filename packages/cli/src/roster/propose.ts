@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { nodeCrypto, systemClock } from "@vouchsafe/client/node"
-import { parseRoster } from "@vouchsafe/core"
+import { parseRoster, shellWord } from "@vouchsafe/core"
 import { changeKeyholders, checkDraft, defaultThreshold, type Draft, draftChange, draftGenesis, readRepository, ROSTER_TARGET, signersOf, tufKeyOf, writeProposal } from "@vouchsafe/roster"
 import { resolve } from "node:path"
 import { type CliIo, EXIT } from "../io.ts"
@@ -92,6 +92,6 @@ function write(io: CliIo, folder: string, draft: Draft, json: boolean): number {
   const path = resolve(io.cwd, folder)
   const requirements = checkDraft(nodeCrypto, draft, systemClock.nowMs())
   writeProposal(path, draft)
-  report(io, { draft, requirements, signatures: new Map(), json, more: { proposal: path }, last: `wrote ${folder}; next: each keyholder runs \`vouchsafe roster sign ${folder} --key FILE\`` })
+  report(io, { draft, requirements, signatures: new Map(), json, more: { proposal: path }, last: `wrote ${folder}; next: each keyholder runs \`vouchsafe roster sign ${shellWord(folder)} --key FILE\`` })
   return EXIT.done
 }

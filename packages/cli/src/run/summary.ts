@@ -1,4 +1,4 @@
-import { displayName, escapeForDisplay } from "@vouchsafe/core"
+import { displayName, escapeForDisplay, shellWord } from "@vouchsafe/core"
 import type { ManagerName } from "./command.ts"
 import type { RunResult } from "./run.ts"
 
@@ -30,6 +30,6 @@ export function formatRunSummary({ denied, commandStatus, exit }: RunResult): st
   if (commandStatus === 0 && exit !== 0) lines.push("the command itself ended well: it did without what was refused")
   if (commandStatus === undefined) lines.push("the command was not run")
   const named = denied.find(({ purl }) => purl.startsWith("pkg:npm/"))
-  if (named !== undefined) lines.push(`run \`npx vouchsafe explain ${displayName(named.purl)}\` for everything the network knows`)
+  if (named !== undefined) lines.push(`run \`npx vouchsafe explain ${shellWord(displayName(named.purl))}\` for everything the network knows`)
   return lines.join("\n")
 }

@@ -3,13 +3,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
+import { parseLockfile } from "@vouchsafe/client/lockfile"
 import { readCommand } from "../../src/run/command.ts"
 import { runArguments, runEnvironment, type EnvironmentOptions } from "../../src/run/environment.ts"
 import { backUp, lockfileOnlyArguments } from "../../src/run/lockfile-first.ts"
 import { lockfilesFor } from "../../src/run/lockfiles.ts"
 import { runNpmrc } from "../../src/run/npmrc.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "../../src/run/pnpm.ts"
-import { isUnfrozen, pnpmSettings, refuseOtherLockfiles } from "../../src/run/pnpm-settings.ts"
+import { isUnfrozen, pinnedConfigDependencies, pnpmSettings, refuseOtherLockfiles } from "../../src/run/pnpm-settings.ts"
 import { makeRunDir } from "../../src/run/run-dir.ts"
 import { restoreAddresses, restoreText } from "../../src/run/restore.ts"
 import { formatRunSummary } from "../../src/run/index.ts"
@@ -192,6 +193,14 @@ describe("pnpm's settings", () => {
   test.each([{ file: "frozenLockfile: false" }, { file: "preferFrozenLockfile: false" }, { file: "fixLockfile: true" }, { npm: { "frozen-lockfile": false } }, { env: { PNPM_CONFIG_FROZEN_LOCKFILE: "false" } }])("is told to resolve anew in CI: $file $npm $env", (places) => {
     expect(isUnfrozen(settings("pnpm install", places))).toBe(true)
   })
+  test("config dependencies that pnpm 10 pins are a lockfile of their own", () => {
+    const pins = (text: string) => parseLockfile("pnpm-lock.yaml", pinnedConfigDependencies(folder({ "pnpm-workspace.yaml": text })) ?? "lockfileVersion: '9.0'\n").entries
+    const integrity = `sha512-${"A".repeat(86)}==`
+    expect(pins(`configDependencies:\n  a: 1.0.0+${integrity}\n  "@s/b": 1.0.0-rc.1+build.7+${integrity}\n  c: {integrity: 2.0.0+${integrity}, tarball: 'https://evil.example/c.tgz'}\n`)).toMatchObject([
+      { name: "a", version: "1.0.0", integrity }, { name: "@s/b", version: "1.0.0-rc.1+build.7", integrity }, { name: "c", version: "2.0.0", integrity, resolved: "https://evil.example/c.tgz" },
+    ])
+    for (const text of ["", "configDependencies:\n  a: ^1.0.0\n", "configDependencies: []\n"]) expect(pinnedConfigDependencies(folder({ "pnpm-workspace.yaml": text }))).toBeUndefined()
+  })
   test("a file that is no YAML is no settings", () => expect(() => settings("pnpm install", { file: "a: [" })).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED" })))
 })
 
@@ -243,6 +252,8 @@ test("the summary names what was refused, escaped, and what the command said", (
   expect(text).toContain("ended well")
   // What a manager prints of a refusal is cut: the next step must not be.
   expect(text.split("\n").at(-1)).toBe("run `npx vouchsafe explain @s/x@1.0.0` for everything the network knows")
+  const stranger = formatRunSummary({ commandStatus: 1, denied: [{ purl: "pkg:npm/x%24%28id%29@1.0.0", code: "NOT_VOUCHED", reason: "" }], allowed: 0, misbehavior: [], exit: 1 })
+  expect(stranger).toContain("`npx vouchsafe explain 'x$(id)@1.0.0'`")
 })
 
 test.each([

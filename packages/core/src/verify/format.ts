@@ -19,6 +19,17 @@ export function displayName(purl: string): string {
   }
 }
 
+/** Text that no shell takes for more than a word. */
+const PLAIN_WORD = /^[\w@%+=:,./-][\w@%+=:,./~^-]*$/
+
+/**
+ * `name@version`, or a path, as one word of a command line that a person pastes into a shell. Names come from lockfiles and registries, that is from
+ * strangers, and one such as `x$(id)` must not be run by whoever follows a refusal's advice.
+ */
+export function shellWord(text: string): string {
+  return PLAIN_WORD.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`
+}
+
 /**
  * The refusals among `verdicts` as a text for a person: what, why, who says so, what to do. Empty when there is none.
  * @param options - `installs`: whether an install was stopped, which is said then; an audit, say, is about what lies there already

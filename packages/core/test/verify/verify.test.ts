@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { formatObservation, formatRefusal, parseRoster, shortReason, type Verdict, verdictsExit, verify } from "../../src/index.ts"
+import { formatObservation, formatRefusal, npmPurl, parseRoster, shellWord, shortReason, type Verdict, verdictsExit, verify } from "../../src/index.ts"
 import { crypto, EVIL, evidenceOf, GOOD, judge, makeWorld, type NodeScript, notice, NOW, observation, policy, PURL, REGISTRY, REQUEST } from "./world.ts"
 
 const world = makeWorld()
@@ -170,4 +170,22 @@ test("a refusal reads as one screen: what, expected, found, next", () => {
 test("a refusal claims to have stopped an install only where there was one", () => {
   const verdict = judge(world, Object.fromEntries(world.nodes.map(({ operator }) => [operator, lies(operator)])))
   expect([formatRefusal([verdict]), formatRefusal([verdict], { installs: false })].map((text) => text.split("\n")[0])).toEqual(["vouchsafe refused 1 of 1 package; nothing of it was installed", "vouchsafe refused 1 of 1 package"])
+})
+
+test.each([
+  { text: "@scope/left-pad@1.3.0-rc.1+build", word: "@scope/left-pad@1.3.0-rc.1+build" },
+  { text: "x$(id)@1.0.0", word: "'x$(id)@1.0.0'" },
+  { text: "x;id@1.0.0", word: "'x;id@1.0.0'" },
+  { text: "x`id`@1.0.0", word: "'x`id`@1.0.0'" },
+  { text: "x'$(id)'@1.0.0", word: `'x'"'"'$(id)'"'"'@1.0.0'` },
+  { text: "~root@1.0.0", word: "'~root@1.0.0'" },
+  { text: "/a folder/roster.json", word: "'/a folder/roster.json'" },
+])("a stranger's name is one word of the command that a refusal advises: $text", ({ text, word }) => {
+  expect(shellWord(text)).toBe(word)
+})
+
+test("the command that a refusal advises runs nothing that a lockfile names", () => {
+  const purl = npmPurl("x$(id)", "1.0.0")
+  const others = Object.fromEntries(world.nodes.map(({ operator }) => [operator, { observations: [observation(log(operator), { purl, sha512: EVIL })] }]))
+  expect(formatRefusal([judge(world, others, { requests: [{ purl, registry: REGISTRY, sha512: GOOD }] })])).toContain("`vouchsafe explain 'x$(id)@1.0.0'` shows who says what")
 })

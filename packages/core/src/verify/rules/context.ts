@@ -5,7 +5,7 @@
  */
 import type { Crypto } from "../../crypto.ts"
 import type { ArtifactFacts } from "../artifact-facts.ts"
-import { displayName } from "../format.ts"
+import { displayName, shellWord } from "../format.ts"
 import type { MaliciousList } from "../input.ts"
 import type { OpenedLock } from "../lock/open.ts"
 import type { LogView } from "../log-view.ts"
@@ -78,12 +78,12 @@ export const HINT_EXPLAIN = "run `vouchsafe explain` on it for everything the ne
 
 /** The command that shows all that is known of an artifact. */
 export function explainHint(purl: string): string {
-  return `\`vouchsafe explain ${displayName(purl)}\` shows who says what`
+  return `\`vouchsafe explain ${shellWord(displayName(purl))}\` shows who says what`
 }
 
 /** The command that records an exception, for findings that a person may decide to live with. */
 export function allowHint(purl: string, code: VerdictCode): string {
-  return `if you know why: \`vouchsafe allow ${displayName(purl)} --code ${code} --owner YOU --reason WHY --until DAY\``
+  return `if you know why: \`vouchsafe allow ${shellWord(displayName(purl))} --code ${code} --owner YOU --reason WHY --until DAY\``
 }
 
 export function brief(digest: string): string {

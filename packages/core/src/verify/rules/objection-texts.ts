@@ -5,7 +5,7 @@
  */
 import { shown } from "../../errors.ts"
 import type { ArtifactRequest, Finding } from "../verdict.ts"
-import { displayName } from "../format.ts"
+import { displayName, shellWord } from "../format.ts"
 import { allowHint, explainHint, list } from "./context.ts"
 import type { StatementRule } from "./objection.ts"
 
@@ -82,7 +82,7 @@ function detailsText(rule: StatementRule, details: readonly string[], pinned: bo
 }
 
 function hintOf(rule: StatementRule, { purl }: ArtifactRequest, pinned: boolean): string {
-  if (pinned) return `ask the publisher; if the change is right: \`vouchsafe lock --accept ${displayName(purl)}\``
+  if (pinned) return `ask the publisher; if the change is right: \`vouchsafe lock --accept ${shellWord(displayName(purl))}\``
   const advice = ADVICE[rule]
   return `${advice === undefined ? explainHint(purl) : advice}; ${allowHint(purl, rule)}`
 }
