@@ -9,6 +9,9 @@ const DOCUMENTS = [
   "README.md", ...readdirSync(join(ROOT, "packages")).map((name) => `packages/${name}/README.md`), ...readdirSync(join(ROOT, "examples")).flatMap((name) => readdirSync(join(ROOT, "examples", name)).filter((file) => /\.(md|sh)$/.test(file)).map((file) => `examples/${name}/${file}`)),
 ]
 
+/** Sources whose messages name commands as a next step. */
+const SOURCES = ["audit", "client", "cli", "core", "node", "pnpm-plugin", "registry-shim", "yarn-plugin"].flatMap((name) => readdirSync(join(ROOT, "packages", name, "src"), { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts")).map((file) => `packages/${name}/src/${file}`))
+
 /** Every command line that a document shows, from the program's name to the end of its code. */
 function commandLines(text: string): string[] {
   const code = [...text.matchAll(/`((?:[^`\n]* )?vouchsafe [^`\n]*)`/g)].map(([, inner = ""]) => inner)
@@ -47,4 +50,12 @@ describe("documents name commands and options that are there", () => {
   test.each(DOCUMENTS.filter((path) => existsSync(join(ROOT, path)) && commandLines(readFileSync(join(ROOT, path), "utf8")).length > 0))("%s", (path) => {
     expect(commandLines(readFileSync(join(ROOT, path), "utf8")).flatMap((line) => wrongIn(line) ?? [])).toEqual([])
   })
+})
+
+test("next steps in messages name commands and options that are there", () => {
+  const named = SOURCES.flatMap((path) => commandLines(readFileSync(join(ROOT, path), "utf8").replaceAll("\\`", "`").replace(/\$\{[^}]*\}/g, " X ")).map((line) => ({ path, line })))
+    // Sentences about the program itself.
+    .filter(({ line }) => !/^(?:refused|could) /.test(line))
+  expect(named.length).toBeGreaterThan(40)
+  expect(named.filter(({ line }) => wrongIn(line) !== undefined).map(({ path, line }) => `${path}: ${line}: ${wrongIn(line) ?? ""}`)).toEqual([])
 })
