@@ -188,6 +188,11 @@ describe("init refuses, and leaves everything as it was", () => {
     expect(await vouchsafe(join(dir, "examples/a"), ["init", "--roster", rosterPath])).toMatchObject({ status: EXIT.done })
   })
 
+  test("a roster that does not parse is named", async () => {
+    const dir = project({ "bad.json": "{" })
+    const { status, err } = await vouchsafe(dir, ["init", "--roster", "bad.json"])
+    expect([status, err]).toEqual([EXIT.usage, expect.stringMatching(/^vouchsafe: ROSTER_MALFORMED: bad\.json: not JSON.*\n {2}next: ./)])
+  })
   test("no roster, and no node on this machine", async () => {
     const dir = project({})
     const { status, err } = await vouchsafe(dir, ["init", "--roster", "http://127.0.0.1:1/"])

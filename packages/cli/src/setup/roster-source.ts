@@ -11,7 +11,17 @@ const TIMEOUT_MS = 10_000
 export async function readRoster(cwd: string, source: string | undefined): Promise<{ text: string; roster: Roster; from: string }> {
   const from = source ?? LOCAL_NODE_URL
   const text = /^https?:\/\//.test(from) ? await fetchRoster(from, source === undefined) : readFile(resolve(cwd, from))
-  return { text, from, roster: parseRoster(nodeCrypto, text) }
+  return { text, from, roster: parsed(text, from) }
+}
+
+/** @throws VouchsafeError ROSTER_MALFORMED, which says where the roster came from. */
+function parsed(text: string, from: string): Roster {
+  try {
+    return parseRoster(nodeCrypto, text)
+  } catch (cause) {
+    if (!isVouchsafeError(cause, "ROSTER_MALFORMED")) throw cause
+    throw new VouchsafeError("ROSTER_MALFORMED", `${from}: ${cause.message.replace(/^roster: /, "")}`, { cause, hint: cause.hint ?? "name a roster file, or the URL of a node" })
+  }
 }
 
 function readFile(path: string): string {
