@@ -1,7 +1,7 @@
 /**
  * One command behind a shim of its own.
  *
- * Order: judge the lockfile; start the shim; write the configuration; let pnpm resolve without installing, and judge that; run the command;
+ * Order: judge pnpm's config dependencies; judge the lockfile; start the shim; write the configuration; let pnpm resolve without installing, and judge that; run the command;
  * put the registry's addresses back into what it wrote; judge a lockfile that it changed; bring the project's lock up to it; say what was refused.
  *
  * @packageDocumentation
@@ -23,7 +23,7 @@ import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { keepLock } from "./keep-lock.ts"
 import { lockfilesFor } from "./lockfiles.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
-import { isUnfrozen, pnpmSettings, type PnpmSettings, refuseOtherLockfiles } from "./pnpm-settings.ts"
+import { isUnfrozen, pinnedConfigDependencies, pnpmSettings, type PnpmSettings, refuseOtherLockfiles } from "./pnpm-settings.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
 import { runNpmrc } from "./npmrc.ts"
 import { restoreAddresses } from "./restore.ts"
@@ -79,6 +79,11 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
   const project = await openFreshProject(io, { dir: command.dir, env: io.env, onProgress: progressOn(io), registries: await registriesFor(command.manager, command.dir, io.env) })
   const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), judged: new Map(), allowed: 0 }
   try {
+    const pinned = command.manager === "pnpm" ? pinnedConfigDependencies(command.dir) : undefined
+    if (pinned !== undefined) {
+      const exit = await judgeText(session, "pnpm-lock.yaml", pinned, "configDependencies of pnpm-workspace.yaml were refused before pnpm was started")
+      if (exit !== EXIT.done) return result(session, undefined, exit)
+    }
     if (readsLockfile(command)) {
       if (command.manager === "pnpm") refuseOtherLockfiles(settingsFor(session), hasOwnGuard(command, lockfilesFor("pnpm", command.dir).root))
       const exit = await judgeLockfiles(session, "was refused before anything was installed")
@@ -169,19 +174,25 @@ async function judgeResolution(session: Session, shim: RunningShim, start: Start
 }
 
 /** Judges every lockfile that the command would install from and that is not as it was judged; prints what stands against it. */
-async function judgeLockfiles({ io, command, project, denied, judged }: Session, how: string): Promise<number> {
+async function judgeLockfiles(session: Session, how: string): Promise<number> {
+  const { command, judged } = session
   for (const path of lockfilesFor(command.manager, command.dir).paths) {
     const text = readIfThere(path)
     if (judged.get(path) === text) continue
     judged.set(path, text)
-    const report = await judgeLockfile(project, parseLockfile(path, text))
-    if (report.exit === EXIT.done) continue
-    say(io, `vouchsafe: ${escapeForDisplay(path)} ${how}`)
-    say(io, formatLockfileReport(report).join("\n"))
-    for (const refusal of refusalsIn(report)) denied.set(refusal.purl, refusal)
-    return report.exit
+    const exit = await judgeText(session, path, text, `${path} ${how}`)
+    if (exit !== EXIT.done) return exit
   }
   return EXIT.done
+}
+
+async function judgeText({ io, project, denied }: Session, path: string, text: string, said: string): Promise<number> {
+  const report = await judgeLockfile(project, parseLockfile(path, text))
+  if (report.exit === EXIT.done) return report.exit
+  say(io, `vouchsafe: ${escapeForDisplay(said)}`)
+  say(io, formatLockfileReport(report).join("\n"))
+  for (const refusal of refusalsIn(report)) denied.set(refusal.purl, refusal)
+  return report.exit
 }
 
 /**
