@@ -37,5 +37,5 @@ export function helpFor(program: Command, argv: readonly string[]): string {
     names.push(word)
     command = sub
   }
-  return `\`vouchsafe ${[...names, "--help"].join(" ")}\` ${names.length === 0 ? "lists the commands" : "tells how it is used"}`
+  return `\`npx vouchsafe ${[...names, "--help"].join(" ")}\` ${names.length === 0 ? "lists the commands" : "tells how it is used"}`
 }

@@ -46,7 +46,7 @@ describe("one screen", () => {
     expect(text).toMatch(/^alpha +observed \d{4}-\d\d-\d\d +entry 0 +counts$/m)
     expect(text).toMatch(/^since 0\.9\.0, the version before:\n {2}published by .+, who never published it before$/m)
     expect(text).toMatch(/\n {2}and \d more changes \(--json\)\n/)
-    expect(text).toMatch(/\nnext: ask the publisher\n {6}or, to install it all the same:\n {2}vouchsafe allow left@1\.0\.0 --code IDENTITY_CHANGED \\\n {4}--owner YOU --reason WHY --until DAY$/)
+    expect(text).toMatch(/\nnext: ask the publisher\n {6}or, to install it all the same:\n {2}npx vouchsafe allow left@1\.0\.0 --code IDENTITY_CHANGED \\\n {4}--owner YOU --reason WHY --until DAY$/)
     expect(text).not.toContain("vouchsafe explain")
   })
   test("an allowed one says by how many of how many, and that nothing is to be done", () => {

@@ -122,12 +122,12 @@ describe("wrong usage ends with 2, says what is wrong, and shows the way", () =>
   })
 
   test.each([
-    { argv: ["chek"], err: "vouchsafe: USAGE: unknown command 'chek', expected check perhaps\n  next: `vouchsafe --help` lists the commands\n" },
-    { argv: ["log", "verify", "--opertor", "x"], err: "vouchsafe: USAGE: unknown option '--opertor', expected --operator perhaps\n  next: `vouchsafe log verify --help` tells how it is used\n" },
-    { argv: ["explain"], err: "vouchsafe: USAGE: missing required argument 'spec'\n  next: `vouchsafe explain --help` tells how it is used\n" },
+    { argv: ["chek"], err: "vouchsafe: USAGE: unknown command 'chek', expected check perhaps\n  next: `npx vouchsafe --help` lists the commands\n" },
+    { argv: ["log", "verify", "--opertor", "x"], err: "vouchsafe: USAGE: unknown option '--opertor', expected --operator perhaps\n  next: `npx vouchsafe log verify --help` tells how it is used\n" },
+    { argv: ["explain"], err: "vouchsafe: USAGE: missing required argument 'spec'\n  next: `npx vouchsafe explain --help` tells how it is used\n" },
   ])("the next step of vouchsafe $argv works as it is", async ({ argv, err }) => {
     expect((await vouchsafe(dir, argv)).err).toBe(err)
-    const [, line = ""] = /`vouchsafe ([^`]*)`/.exec(err) ?? []
+    const [, line = ""] = /`npx vouchsafe ([^`]*)`/.exec(err) ?? []
     expect((await vouchsafe(dir, line.split(" "))).status).toBe(EXIT.done)
   })
 })

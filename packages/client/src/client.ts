@@ -73,7 +73,7 @@ function refuseAll(context: Context, requests: readonly ArtifactRequest[], error
   const finding: Finding = {
     code: "CONFIG_INVALID", severity: isObserving ? "warn" : "deny", saidBy: [],
     message: isVouchsafeError(error) ? error.message : `the check itself failed: ${error instanceof Error ? `${error.name}: ${error.message}` : typeof error}`,
-    hint: isVouchsafeError(error) ? error.hint ?? "run `vouchsafe doctor`" : "this is a defect of vouchsafe; please report it",
+    hint: isVouchsafeError(error) ? error.hint ?? "run `npx vouchsafe doctor`" : "this is a defect of vouchsafe; please report it",
   }
   const verdicts = requests.map(({ purl, registry, sha512 }): Verdict => {
     const common = { purl, registry, ...(sha512 === undefined ? {} : { sha512 }), claims: [], findings: [finding], labels: labelsOf(roster) }

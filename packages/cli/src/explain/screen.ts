@@ -99,7 +99,7 @@ function nextStep(verdict: Verdict): string {
 /** The command that records an exception, as it can be pasted. */
 function allowLines(verdict: Verdict): string[] {
   if (verdict.ok || NEVER_EXCEPTED.includes(verdict.code)) return []
-  return ["      or, to install it all the same:", `  vouchsafe allow ${shellWord(displayName(verdict.purl))} --code ${verdict.code} \\`, "    --owner YOU --reason WHY --until DAY"]
+  return ["      or, to install it all the same:", `  npx vouchsafe allow ${shellWord(displayName(verdict.purl))} --code ${verdict.code} \\`, "    --owner YOU --reason WHY --until DAY"]
 }
 
 function left(count: number, what: string, indent = ""): string[] {

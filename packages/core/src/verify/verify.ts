@@ -56,7 +56,7 @@ function nodeFindings(view: LogView): Finding[] {
   const operator = view.node.operator
   const findings: Finding[] = []
   if (view.misbehavior !== undefined) {
-    findings.push({ code: "LOG_MISBEHAVED", severity: "warn", saidBy: [operator], message: `the log of ${operator} misbehaved and no longer counts: ${view.misbehavior}`, hint: "run `vouchsafe log verify` and tell the roster's keyholders" })
+    findings.push({ code: "LOG_MISBEHAVED", severity: "warn", saidBy: [operator], message: `the log of ${operator} misbehaved and no longer counts: ${view.misbehavior}`, hint: "run `npx vouchsafe log verify` and tell the roster's keyholders" })
   }
   if (view.problems[0] !== undefined) {
     findings.push({ code: "PROOF_INVALID", severity: "warn", saidBy: [operator], message: `evidence of ${operator} does not verify: ${view.problems[0]}` })

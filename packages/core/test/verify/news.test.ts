@@ -83,7 +83,7 @@ describe("what refuses", () => {
     expect(finding).toMatchObject({ severity: "deny", saidBy: [...OPERATORS].sort(), message: expect.stringMatching(says) })
     expect(finding?.expected).toBeTruthy()
     expect(finding?.found).toBeTruthy()
-    expect(finding?.hint).toMatch(new RegExp(`\`vouchsafe allow left-pad@1\\.3\\.0 --code ${code} `))
+    expect(finding?.hint).toMatch(new RegExp(`\`npx vouchsafe allow left-pad@1\\.3\\.0 --code ${code} `))
     // The same with one word: three others count, and the finding is worth a warning.
     expect(codes(judge(world, scripts(odd, ["gamma"]))).filter((text) => text.endsWith(code))).toEqual([`warn ${code}`])
     expect(judge(world, scripts(odd, ["gamma"])).ok).toBe(true)
@@ -217,7 +217,7 @@ describe("pins", () => {
     expect(verdict.findings).toEqual([{
       code: "IDENTITY_CHANGED", severity: "deny", saidBy: ["alpha", "beta", "delta", "gamma"], message: "publisher, source repository are not as in the version that the lock holds",
       expected: "published by ann for https://git.example/ann/left-pad, no provenance", found: "published by eve for https://git.example/eve/left-pad, no provenance",
-      hint: "ask the publisher; if the change is right: `vouchsafe lock --accept left-pad@1.3.0`",
+      hint: "ask the publisher; if the change is right: `npx vouchsafe lock --accept left-pad@1.3.0`",
     }])
   })
   test("pins of other packages say nothing", () => {

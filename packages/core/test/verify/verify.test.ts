@@ -187,5 +187,5 @@ test.each([
 test("the command that a refusal advises runs nothing that a lockfile names", () => {
   const purl = npmPurl("x$(id)", "1.0.0")
   const others = Object.fromEntries(world.nodes.map(({ operator }) => [operator, { observations: [observation(log(operator), { purl, sha512: EVIL })] }]))
-  expect(formatRefusal([judge(world, others, { requests: [{ purl, registry: REGISTRY, sha512: GOOD }] })])).toContain("`vouchsafe explain 'x$(id)@1.0.0'` shows who says what")
+  expect(formatRefusal([judge(world, others, { requests: [{ purl, registry: REGISTRY, sha512: GOOD }] })])).toContain("`npx vouchsafe explain 'x$(id)@1.0.0'` shows who says what")
 })

@@ -59,7 +59,7 @@ export function withdrawalFindings(context: DecisionContext, request: ArtifactRe
     })
     if (problem !== undefined) findings.push({
       code: "NOTICES_STALE", severity: "deny", saidBy: [list], message: problem, expected: `the list ${list}, whole and fresh`, found: "none that can be used",
-      hint: "`vouchsafe lists update` fetches it",
+      hint: "`npx vouchsafe lists update` fetches it",
     })
   }
   return findings

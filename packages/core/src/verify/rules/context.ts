@@ -74,16 +74,16 @@ export function rebuildersNeeded({ policy, roster }: Pick<DecisionContext, "poli
   return policy.rebuilders ?? Math.min(REBUILDERS_DEFAULT, roster.operators.length)
 }
 
-export const HINT_EXPLAIN = "run `vouchsafe explain` on it for everything the network knows"
+export const HINT_EXPLAIN = "run `npx vouchsafe explain` on it for everything the network knows"
 
 /** The command that shows all that is known of an artifact. */
 export function explainHint(purl: string): string {
-  return `\`vouchsafe explain ${shellWord(displayName(purl))}\` shows who says what`
+  return `\`npx vouchsafe explain ${shellWord(displayName(purl))}\` shows who says what`
 }
 
 /** The command that records an exception, for findings that a person may decide to live with. */
 export function allowHint(purl: string, code: VerdictCode): string {
-  return `if you know why: \`vouchsafe allow ${shellWord(displayName(purl))} --code ${code} --owner YOU --reason WHY --until DAY\``
+  return `if you know why: \`npx vouchsafe allow ${shellWord(displayName(purl))} --code ${code} --owner YOU --reason WHY --until DAY\``
 }
 
 export function brief(digest: string): string {

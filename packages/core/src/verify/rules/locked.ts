@@ -13,7 +13,7 @@ import type { ArtifactRequest, Finding } from "../verdict.ts"
 import type { DecisionContext } from "./context.ts"
 import type { Obstacle, Tally } from "./tally.ts"
 
-const HINT_LOCK = "run `vouchsafe lock` where the nodes can be reached"
+const HINT_LOCK = "run `npx vouchsafe lock` where the nodes can be reached"
 
 /** What a node says of an artifact: its statement, or else the word of its operator in the lock, whose line about the artifact is `locked`. */
 export function seenBy({ lock }: Pick<DecisionContext, "lock">, view: LogView, request: ArtifactRequest, locked: LockedArtifact | undefined): SeenArtifact | undefined {

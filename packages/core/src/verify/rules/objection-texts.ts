@@ -82,7 +82,7 @@ function detailsText(rule: StatementRule, details: readonly string[], pinned: bo
 }
 
 function hintOf(rule: StatementRule, { purl }: ArtifactRequest, pinned: boolean): string {
-  if (pinned) return `ask the publisher; if the change is right: \`vouchsafe lock --accept ${shellWord(displayName(purl))}\``
+  if (pinned) return `ask the publisher; if the change is right: \`npx vouchsafe lock --accept ${shellWord(displayName(purl))}\``
   const advice = ADVICE[rule]
   return `${advice === undefined ? explainHint(purl) : advice}; ${allowHint(purl, rule)}`
 }

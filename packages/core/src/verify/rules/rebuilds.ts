@@ -127,6 +127,6 @@ export function levelFindings(context: DecisionContext, demands: Demands, view: 
     message: `the policy asks for a rebuild that ${operatorsText(needed)} agree on, and ${view.agreeing.length === 0 ? "none is known" : `only ${list(view.agreeing.map(({ operator }) => operator))} has one`}`,
     expected: `${operatorsText(needed)} that rebuilt these bytes from one commit with one recipe`,
     found: view.all.map(({ operator, rebuild }) => `${operator}: ${rebuild.match} from ${rebuild.source.commit.slice(0, 12)}`).join("; "),
-    hint: "ask the network for it with `vouchsafe build`, then try again",
+    hint: "ask the network for it with `npx vouchsafe build`, then try again",
   }]
 }

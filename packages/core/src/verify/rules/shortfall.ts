@@ -33,9 +33,9 @@ export function shortfallFinding(context: DecisionContext, request: ArtifactRequ
   if (by("pending").length > 0 && withAll("pending")) return { ...base, code: "PENDING", message: `${have}; ${list(by("pending"))} still observing`, hint: "try again in a moment" }
   const locked = lockShortfall(context, request, tally)
   if (locked !== undefined) return { ...base, ...locked, message: `${have}; ${locked.message}` }
-  if (by("stale").length > 0 && withAll("pending", "stale")) return { ...base, code: "NOTICES_STALE", message: `${have}; withdrawals of ${list(by("stale"))} are not fresh`, hint: "check the connection to these nodes with `vouchsafe doctor`" }
-  if (by("unreachable").length > 0 && withAll("pending", "stale", "unreachable")) return { ...base, code: "UNREACHABLE", message: `${have}; ${list(by("unreachable"))} not reached`, hint: "check the network, then `vouchsafe status`; nothing was installed" }
-  if (by("invalid").length > 0 && withAll("pending", "stale", "unreachable", "invalid")) return { ...base, code: "PROOF_INVALID", message: `${have}; evidence of ${list(by("invalid"))} does not verify`, hint: "run `vouchsafe log verify` against these nodes" }
+  if (by("stale").length > 0 && withAll("pending", "stale")) return { ...base, code: "NOTICES_STALE", message: `${have}; withdrawals of ${list(by("stale"))} are not fresh`, hint: "check the connection to these nodes with `npx vouchsafe doctor`" }
+  if (by("unreachable").length > 0 && withAll("pending", "stale", "unreachable")) return { ...base, code: "UNREACHABLE", message: `${have}; ${list(by("unreachable"))} not reached`, hint: "check the network, then `npx vouchsafe status`; nothing was installed" }
+  if (by("invalid").length > 0 && withAll("pending", "stale", "unreachable", "invalid")) return { ...base, code: "PROOF_INVALID", message: `${have}; evidence of ${list(by("invalid"))} does not verify`, hint: "run `npx vouchsafe log verify` against these nodes" }
   return { ...base, code: "NOT_VOUCHED", message: have, hint: HINT_EXPLAIN }
 }
 

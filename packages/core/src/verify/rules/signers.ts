@@ -27,7 +27,7 @@ export function signerFindings(context: DecisionContext, demands: Demands, view:
     message: `the policy asks for a source commit signed by a key of its list, and ${agreeing.length === 0 ? "no rebuilder" : `only ${operatorsText(agreeing.length)}`} found one`,
     expected: `${operatorsText(needed)} that rebuilt it from a commit signed by ${signer.keys.length === 1 ? signer.keys[0] ?? "" : `one of ${signer.keys.length} keys`}`,
     found: view.all.map(({ operator, rebuild }) => `${operator}: ${describeSignature(rebuild.source.signature)}`).join("; "),
-    hint: view.all.length === 0 ? "ask the network for a rebuild with `vouchsafe build`: rebuilders are who checks commits" : "ask the publisher who signed it, or change `signers` in vouchsafe.json",
+    hint: view.all.length === 0 ? "ask the network for a rebuild with `npx vouchsafe build`: rebuilders are who checks commits" : "ask the publisher who signed it, or change `signers` in vouchsafe.json",
   }]
 }
 
