@@ -3,9 +3,11 @@ import { createBudget } from "../src/evidence/budget.ts"
 import { createObserver } from "../src/evidence/observer.ts"
 import { createObserve, createRechecker } from "../src/evidence/observing.ts"
 import { openFollower } from "../src/governance/part.ts"
-import { RECHECK_MS } from "../src/limits.ts"
+import { createSourceRefs } from "../src/history/refs.ts"
+import { RECHECK_MS, TRUST_RETRY_MS } from "../src/limits.ts"
 import type { Logger } from "../src/logger.ts"
 import { createMetrics } from "../src/metrics.ts"
+import { keepTrust } from "../src/registry/trust.ts"
 import { manualTime, quiet } from "./support.ts"
 
 const ARTIFACT = { purl: "pkg:npm/zz-hostile@1.0.0", registry: "https://registry.example/" }
@@ -73,5 +75,33 @@ describe("a fault of this program that somebody provokes ends nothing but what p
     expect(loads).toBeGreaterThan(2)
     expect(lines.filter(([, message]) => message.includes("fault of this program")).length).toBeGreaterThan(1)
     await part.stop()
+  })
+})
+
+describe("what goes wrong in the background is said, and tried again", () => {
+  test("a git host that provokes a fault leaves a repository's tags open", async () => {
+    const { clock } = manualTime()
+    const fetch = { get: () => Promise.reject(new TypeError("invalid state")), close: () => undefined }
+    const refs = createSourceRefs({ fetch, hosts: ["git.example"], allowPrivateAddresses: false, clock })
+    expect(await refs.list("https://git.example/zz/hostile", 0, new AbortController().signal)).toBeUndefined()
+    expect(await refs.list("https://git.example/zz/hostile", 0)).toBeUndefined()
+  })
+
+  test("a disk that is full when roots of trust come: those at hand stay, and the next refresh is made", async () => {
+    const time = manualTime()
+    const { lines, logger } = recording()
+    let reads = 0
+    // As the disk says it, whatever reads or writes there.
+    const full = (): never => { reads += 1; throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" }) }
+    const store = { get cachePath(): string { return full() }, read: () => undefined, write: full }
+    const outcomes: string[] = []
+    const trust = await keepTrust({
+      mirrorUrl: "https://tuf.example/", rootJson: "{}", registries: [], registryKeys: new Map(), store, clock: time.clock, timers: time.timers, logger, onRefresh: (outcome: string) => outcomes.push(outcome),
+    } as never)
+    expect(trust.status()).toMatchObject({ state: "missing", failure: "DISK" })
+    await time.advance(TRUST_RETRY_MS)
+    await trust.stop()
+    expect([reads, outcomes, lines.length]).toEqual([2, ["failed", "failed"], 2])
+    expect(lines[0]).toEqual([{ code: "DISK", error: "ENOSPC: ENOSPC: no space left on device", expires: null }, expect.stringContaining("could not be refreshed")])
   })
 })

@@ -6,7 +6,6 @@
  *
  * @packageDocumentation
  */
-import { isVouchsafeError } from "@vouchsafe/core"
 import type { AbortSignalLike, Clock, SourceRefList, SourceRefs } from "@vouchsafe/ports"
 import type { GuardedFetch, GuardedResponse } from "../registry/guarded-fetch.ts"
 import { createSemaphore } from "../registry/semaphore.ts"
@@ -98,8 +97,9 @@ async function lookAt(url: string, git: GitRules, { fetch }: SourceRefsOptions):
       tags: new Map(refs.flatMap(({ name, id, peeled }) => (name.startsWith("refs/tags/") ? [[name.slice("refs/tags/".length), peeled ?? id] as const] : []))),
       heads: new Set(refs.flatMap(({ name, id }) => (name.startsWith("refs/heads/") ? [id] : []))),
     }
-  } catch (error) {
-    if (!isVouchsafeError(error)) throw error
+  } catch {
+    // Whatever goes wrong with somebody's repository says nothing about it. Several wait for one answer, and some of them have gone: a rejection would be
+    // taken by nobody, and end the process.
     return undefined
   }
 }

@@ -9,6 +9,7 @@
 import { type ErrorCode, isVouchsafeError, NO_UPSTREAM, VouchsafeError } from "@vouchsafe/core"
 import type { Clock, Timers } from "@vouchsafe/ports"
 import { createUpstreamVerifier, fetchTrust, loadTrust, type RefreshOptions, type TrustTexts, type UpstreamInput, type UpstreamVerifier } from "@vouchsafe/sigstore"
+import { describe } from "../http/server.ts"
 import { TRUST_REFRESH_MS, TRUST_RETRY_MS, TRUST_START_WAIT_MS, TRUST_STOP_WAIT_MS } from "../limits.ts"
 import type { Logger } from "../logger.ts"
 import { within } from "../timers.ts"
@@ -86,8 +87,8 @@ export async function keepTrust(options: TrustOptions): Promise<KeptTrust> {
       failure = null
       options.onRefresh("done")
       logger.info({ expires: new Date(at.expiresAtMs).toISOString() }, "the roots of trust are fresh")
-    } catch (error) {
-      if (!isVouchsafeError(error)) throw error
+    } catch (thrown) {
+      const error = typed(thrown)
       failure = error.code
       options.onRefresh("failed")
       const facts = { code: error.code, error: error.message, expires: held === undefined ? null : new Date(held.expiresAtMs).toISOString() }
@@ -117,6 +118,13 @@ export async function keepTrust(options: TrustOptions): Promise<KeptTrust> {
       await within(timers, TRUST_STOP_WAIT_MS, running)
     },
   }
+}
+
+/** What the disk or a library threw: a refresh runs where nobody takes a rejection, which would end the process. */
+function typed(error: unknown): VouchsafeError {
+  if (isVouchsafeError(error)) return error
+  const isOfSystem = error instanceof Error && "code" in error && typeof error.code === "string"
+  return new VouchsafeError(isOfSystem ? "DISK" : "TRUST_ROOT_MALFORMED", describe(error), { cause: error })
 }
 
 const NOTHING = Object.freeze({ upstream: NO_UPSTREAM, bundles: [], details: [] })
