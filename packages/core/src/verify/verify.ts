@@ -12,10 +12,11 @@
 import type { ArtifactFacts } from "./artifact-facts.ts"
 import { decide } from "./decide.ts"
 import { headChecker } from "./head.ts"
-import type { VerifyInput } from "./input.ts"
+import type { MaliciousList, VerifyInput } from "./input.ts"
 import { type LogView, viewLog } from "./log-view.ts"
 import { indexNotices } from "./notices.ts"
 import { aboveFloor } from "./lock/floor.ts"
+import type { Policy } from "./policy.ts"
 import { lockAgesOf, lockProblems } from "./rules/locked.ts"
 import { staleViews } from "./rules/tally.ts"
 import { rulesetsOf } from "./rules/ruleset.ts"
@@ -30,8 +31,9 @@ const NO_PINS: ReadonlyMap<string, ArtifactFacts> = new Map()
  * @throws TypeError when the input is not of its type; nothing else.
  */
 export function verify(input: VerifyInput): Verdict[] {
-  const { crypto, roster, policy, now, requests, evidence, lists = [], pins = NO_PINS, lock } = input
+  const { crypto, roster, policy, now, requests, evidence, pins = NO_PINS, lock } = input
   if (!Number.isSafeInteger(now) || now < 0) throw new TypeError(`now is ${now}, expected Unix seconds`)
+  const lists = subscribedLists(policy, input.lists ?? [])
   const heads = headChecker(crypto, roster, now)
   const views = roster.nodes.map((node) => {
     const own = evidence.find((log) => log.origin === node.log.name && log.operator === node.operator)
@@ -49,6 +51,12 @@ export function verify(input: VerifyInput): Verdict[] {
     const verdict = decide(context, request)
     return shared.length === 0 ? verdict : { ...verdict, findings: [...verdict.findings, ...shared] }
   })
+}
+
+/** The lists at hand, and for each that the policy names and nobody read one that refuses everything. */
+function subscribedLists(policy: Policy, given: readonly MaliciousList[]): readonly MaliciousList[] {
+  const missing = policy.lists.filter(({ name }) => !given.some((list) => list.name === name))
+  return missing.length === 0 ? given : [...given, ...missing.map(({ name }): MaliciousList => ({ name, find: () => undefined, problem: `the list ${name} was not read` }))]
 }
 
 /** What is wrong with a node, whatever is asked: shown with every verdict, so that the liar is named. */

@@ -90,6 +90,13 @@ describe("an exception for bytes that nobody vouches for", () => {
 })
 
 
+test("a list of the policy that nobody handed over refuses everything, as one that cannot be used does", () => {
+  const subscribed = policy({ lists: [{ name: "ours", source: "./ours" }, { name: "osv", source: "./osv" }] })
+  const nothing = (name: string): MaliciousList => ({ name, find: () => undefined })
+  expect(judge(world, {}, { policy: subscribed, lists: [nothing("ours")] })).toMatchObject({ ok: false, code: "NOTICES_STALE", findings: [{ saidBy: ["osv"], message: expect.stringContaining("osv") as string }] })
+  expect(outcome(judge(world, {}, { policy: subscribed, lists: [nothing("ours"), nothing("osv")] }))).toBe("allowed")
+})
+
 describe("a document that a person reviews as one thing and the program reads as another", () => {
   const POLICY = '{\n "format": "vouchsafe-policy/v1",\n "roster": "./roster.json",\n'
   test.each([
