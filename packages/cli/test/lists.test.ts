@@ -132,7 +132,7 @@ describe("lists update", () => {
 describe("lists show", () => {
   test("tells what is at hand, and refuses what is not", async () => {
     policy({ name: "osv", source: "./osv" })
-    expect([(await run("show")).status, (await run("show")).out.includes("never fetched")]).toEqual([1, true])
+    expect([(await run("show")).status, (await run("show")).out.includes("never fetched"), (await run("show")).err]).toEqual([1, true, expect.stringContaining("next: `npx vouchsafe lists update`")])
     files({ "osv/x.json": JSON.stringify(record("evil")) })
     await run("update")
     const ran = await run("show")

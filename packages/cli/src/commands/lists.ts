@@ -58,7 +58,9 @@ function show(io: CliIo, json: boolean): number {
   if (json) printJson(io, { lists: kept.map(({ subscription, list, problem }) => ({ ...subscription, entries: list?.lines ?? null, fetched: list?.fetched ?? null, problem: problem ?? null })) })
   else if (kept.length === 0) printLines(io, [NONE])
   else printLines(io, table([["list", "entries", "fetched", "state", "source"], ...kept.map((one) => rowOf(one, now))]))
-  return kept.some(({ problem }) => problem !== undefined) ? EXIT.refused : EXIT.done
+  if (kept.every(({ problem }) => problem === undefined)) return EXIT.done
+  say(io, "vouchsafe: NOTICES_STALE: a list that cannot be used refuses every package\n  next: `npx vouchsafe lists update`")
+  return EXIT.refused
 }
 
 function rowOf({ subscription: { name, source, maxAgeSeconds }, list, problem }: KeptList, now: number): string[] {
