@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest"
 import { createBuildLogs } from "../src/builds/log-file.ts"
 import { type BuildOutcome, openBuildStore } from "../src/builds/store.ts"
 import { readTokens } from "../src/builds/tokens.ts"
-import { writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { tempFolder } from "./support.ts"
 
 const REQUEST = { purl: "pkg:npm/a@1.0.0", registry: "https://registry.example/", source: null }
@@ -72,6 +72,21 @@ describe("the queue on disk", () => {
 })
 
 describe("a build's log", () => {
+  test("that the disk does not take is left out from there on, and ends no process: what writes it is the output of somebody's build", () => {
+    const folder = join(tempFolder(), "logs")
+    const logs = createBuildLogs(folder)
+    logs.write("a", "before\n")
+    // As good as a disk that is full: nothing can be added.
+    rmSync(folder, { recursive: true })
+    writeFileSync(folder, "")
+    logs.write("a", "lost\n")
+    rmSync(folder)
+    mkdirSync(folder)
+    logs.write("a", "not after a gap\n")
+    expect(logs.read("a", 0)).toHaveLength(0)
+    logs.write("b", "another\n")
+    expect(Buffer.from(logs.read("b", 0)).toString()).toBe("another\n")
+  })
   test("is cut at its limit, once, with a word on it; a reader is told of each part and of the end", () => {
     const logs = createBuildLogs(join(tempFolder(), "logs"), 10)
     let told = 0

@@ -9,7 +9,7 @@ import { BUILD_LOG_BYTES_MAX, BUILD_LOG_PIECE_BYTES } from "../limits.ts"
 
 /** Logs of builds by id. */
 export interface BuildLogs {
-  /** Adds text; what is over the limit is left out, and one line says so. */
+  /** Adds text; what is over the limit is left out, and one line says so. Never throws: what the disk does not take is left out from there on. */
   write(id: string, text: string): void
   /** The next bytes from `from` on; empty at the end. */
   read(id: string, from: number): Uint8Array
@@ -27,18 +27,26 @@ export function createBuildLogs(folder: string, bytesMax = BUILD_LOG_BYTES_MAX):
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const listeners = new Map<string, Set<() => void>>()
   const sizes = new Map<string, number>()
+  const cut = new Set<string>()
   const pathOf = (id: string): string => join(folder, `${id}.log`)
   const tell = (id: string): void => {
     for (const listener of listeners.get(id) ?? []) listener()
   }
   return {
     write(id, text) {
+      if (cut.has(id)) return
       const size = sizes.get(id) ?? sizeOf(pathOf(id))
       if (size >= bytesMax) return
       const bytes = Buffer.from(text, "utf8")
       const isLast = size + bytes.length >= bytesMax
       const part = isLast ? Buffer.concat([bytes.subarray(0, bytesMax - size), Buffer.from(END_OF_LOG)]) : bytes
-      appendFileSync(pathOf(id), part, { mode: 0o600 })
+      try {
+        appendFileSync(pathOf(id), part, { mode: 0o600 })
+      } catch {
+        // It comes from a listener of the build's output: thrown there it would be caught by nobody. A build goes on without its log.
+        cut.add(id)
+        return
+      }
       sizes.set(id, size + part.length)
       tell(id)
     },
@@ -57,6 +65,7 @@ export function createBuildLogs(folder: string, bytesMax = BUILD_LOG_BYTES_MAX):
     },
     remove(id) {
       sizes.delete(id)
+      cut.delete(id)
       rmSync(pathOf(id), { force: true })
     },
   }
