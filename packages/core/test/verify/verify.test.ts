@@ -167,6 +167,11 @@ test("a refusal reads as one screen: what, expected, found, next", () => {
   expect(text).toContain("next      do not install it")
 })
 
+test("what nobody observed names the command that shows more, whole", () => {
+  const verdict = judge(world, Object.fromEntries(world.nodes.map(({ operator }) => [operator, silent])))
+  expect(formatRefusal([verdict])).toContain("next      `npx vouchsafe explain left-pad@1.3.0` shows who says what")
+})
+
 test("a refusal claims to have stopped an install only where there was one", () => {
   const verdict = judge(world, Object.fromEntries(world.nodes.map(({ operator }) => [operator, lies(operator)])))
   expect([formatRefusal([verdict]), formatRefusal([verdict], { installs: false })].map((text) => text.split("\n")[0])).toEqual(["vouchsafe refused 1 of 1 package; nothing of it was installed", "vouchsafe refused 1 of 1 package"])

@@ -74,8 +74,6 @@ export function rebuildersNeeded({ policy, roster }: Pick<DecisionContext, "poli
   return policy.rebuilders ?? Math.min(REBUILDERS_DEFAULT, roster.operators.length)
 }
 
-export const HINT_EXPLAIN = "run `npx vouchsafe explain` on it for everything the network knows"
-
 /** The command that shows all that is known of an artifact. */
 export function explainHint(purl: string): string {
   return `\`npx vouchsafe explain ${shellWord(displayName(purl))}\` shows who says what`

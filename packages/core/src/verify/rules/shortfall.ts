@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import type { ArtifactRequest, Finding, VerdictCode } from "../verdict.ts"
-import { brief, type DecisionContext, type Demands, explainHint, HINT_EXPLAIN, list } from "./context.ts"
+import { brief, type DecisionContext, type Demands, explainHint, list } from "./context.ts"
 import type { RawFinding } from "./exceptions.ts"
 import { lockShortfall } from "./locked.ts"
 import { absentAttesters, type Shortfall, type Tally } from "./tally.ts"
@@ -12,7 +12,7 @@ import { absentAttesters, type Shortfall, type Tally } from "./tally.ts"
 /** The finding for too few operators; undefined when enough count, or when statement rules alone keep enough of them from counting and say so. */
 export function shortfallFinding(context: DecisionContext, request: ArtifactRequest, demands: Demands, tally: Tally): RawFinding | undefined {
   const { threshold, roster } = context
-  if (tally.counted.size >= threshold) return tally.isCarried ? undefined : absentFinding(tally, absentAttesters(tally, demands))
+  if (tally.counted.size >= threshold) return tally.isCarried ? undefined : absentFinding(request.purl, tally, absentAttesters(tally, demands))
   const by = (...kinds: Shortfall[]) => [...tally.missing].filter(([, missing]) => kinds.includes(missing.why)).map(([operator]) => operator)
   const withAll = (...kinds: Shortfall[]) => tally.counted.size + by(...kinds).length >= threshold
   if (withAll("rule")) return undefined
@@ -28,7 +28,7 @@ export function shortfallFinding(context: DecisionContext, request: ArtifactRequ
   }
   const refusal = firstRefusal(tally)
   if (refusal !== undefined && !withAll("pending", "unreachable")) {
-    return { ...base, code: refusal, message: `${have}; ${list(by("refused"))} refused to attest it`, hint: HINT_EXPLAIN }
+    return { ...base, code: refusal, message: `${have}; ${list(by("refused"))} refused to attest it`, hint: explainHint(request.purl) }
   }
   if (by("pending").length > 0 && withAll("pending")) return { ...base, code: "PENDING", message: `${have}; ${list(by("pending"))} still observing`, hint: "try again in a moment" }
   const locked = lockShortfall(context, request, tally)
@@ -36,13 +36,13 @@ export function shortfallFinding(context: DecisionContext, request: ArtifactRequ
   if (by("stale").length > 0 && withAll("pending", "stale")) return { ...base, code: "NOTICES_STALE", message: `${have}; withdrawals of ${list(by("stale"))} are not fresh`, hint: "check the connection to these nodes with `npx vouchsafe doctor`" }
   if (by("unreachable").length > 0 && withAll("pending", "stale", "unreachable")) return { ...base, code: "UNREACHABLE", message: `${have}; ${list(by("unreachable"))} not reached`, hint: "check the network, then `npx vouchsafe status`; nothing was installed" }
   if (by("invalid").length > 0 && withAll("pending", "stale", "unreachable", "invalid")) return { ...base, code: "PROOF_INVALID", message: `${have}; evidence of ${list(by("invalid"))} does not verify`, hint: "run `npx vouchsafe log verify` against these nodes" }
-  return { ...base, code: "NOT_VOUCHED", message: have, hint: HINT_EXPLAIN }
+  return { ...base, code: "NOT_VOUCHED", message: have, hint: explainHint(request.purl) }
 }
 
 const CODE_BY_SHORTFALL: Readonly<Partial<Record<Shortfall, VerdictCode>>> = { pending: "PENDING", stale: "NOTICES_STALE", lock: "LOCK_STALE", unreachable: "UNREACHABLE", invalid: "PROOF_INVALID" }
 
 /** Enough operators vouch for the bytes, but not those whose word the policy asks for; undefined where rules keep them from it, and say so. */
-function absentFinding(tally: Tally, absent: readonly string[]): Finding | undefined {
+function absentFinding(purl: string, tally: Tally, absent: readonly string[]): Finding | undefined {
   if (absent.every((operator) => tally.missing.get(operator)?.why === "rule")) return undefined
   const [first] = absent.flatMap((operator) => tally.missing.get(operator)?.why ?? [])
   return {
@@ -50,7 +50,7 @@ function absentFinding(tally: Tally, absent: readonly string[]): Finding | undef
     message: `the policy asks for the word of ${list(absent)} about this name`,
     expected: "a statement about these bytes of every operator that `registries` names",
     found: absent.map((operator) => `${operator} ${tally.missing.get(operator)?.detail ?? "is not in the roster"}`).join("; "),
-    hint: HINT_EXPLAIN,
+    hint: explainHint(purl),
   }
 }
 
