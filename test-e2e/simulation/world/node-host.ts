@@ -8,7 +8,7 @@ import type { IncomingMessage } from "node:http"
 import { type Crypto, isVouchsafeError, NO_UPSTREAM, type Roster, type RosterNode, type Signer, utf8Encode } from "@vouchsafe/core"
 import { openConvictions, type OpenedConvictions } from "@vouchsafe/gossip"
 import { createNodeService, type NodeService, openGossipPart, type OpenPart, openParts, openServices, type PartContext, type Services } from "@vouchsafe/node"
-import type { HttpResponse, PeerTransport } from "@vouchsafe/ports"
+import type { HttpResponse, HttpTransport, PeerTransport } from "@vouchsafe/ports"
 import { createRandom, type Fault, type SimulatedRequest, type Simulation } from "@vouchsafe/testkit"
 import { type Distort, REGISTRY, type SimulatedRegistry } from "./registry.ts"
 import { createDisks, forkDisks, type NodeDisks, openStores, type Store } from "./stores.ts"
@@ -112,8 +112,16 @@ async function answer({ service }: RunningParts, request: SimulatedRequest): Pro
   }
 }
 
-/** A machine that is off. */
-export function createNodeHost(world: NodeWorld, operator: string, place: RosterNode, keys: NodeKeys, disks = createDisks(), host = operator): NodeHost {
+/** What a program that means to fork does with a node's question how far its witnesses saw its logs: it does not ask. */
+const WITNESSED = /\/witness\/[0-9a-f]{64}\/checkpoint$/
+function unasked(transport: HttpTransport): HttpTransport {
+  return {
+    request: async (request) => (request.method === "GET" && WITNESSED.test(request.url) ? { status: 404, headers: {}, body: utf8Encode("not found\n") } : transport.request(request)),
+  }
+}
+
+/** A machine that is off. @param isFork - meant to sign a second history under its keys */
+export function createNodeHost(world: NodeWorld, operator: string, place: RosterNode, keys: NodeKeys, disks = createDisks(), host = operator, isFork = false): NodeHost {
   const { simulation, crypto, registry } = world
   const random = createRandom(`${simulation.seed}/node ${host}`)
   const logger = {
@@ -123,7 +131,7 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
 
   const open = async (): Promise<RunningParts> => {
     const { clock, timers, isAlive } = simulation.life(host)
-    const transport = simulation.httpFor(host)
+    const transport = isFork ? unasked(simulation.httpFor(host)) : simulation.httpFor(host)
     const { text, roster } = world.roster()
     const own = { path: "roster.json", text, roster, self: roster.nodes.find(({ log }) => log.vkey === place.log.vkey) ?? place }
     const stores = openStores(disks, isAlive, (store, fault) => simulation.time.note(`${host}: a write of ${store} fails, ${fault}`))
@@ -160,30 +168,42 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
     simulation.time.after(RESTART_MS, host, `restart ${host}`, () => void node.boot())
   }
 
+  /** A start under way: it asks other machines, and while it waits the power may be cut. */
+  let booting: Promise<void> | undefined
+  let cutBoot: () => void = nothing
+
+  const start = async (): Promise<void> => {
+    const life = simulation.life(host)
+    let running: RunningParts
+    try {
+      running = await open()
+    } catch (error) {
+      if (!isVouchsafeError(error)) throw error
+      // Its disk failed while it recovered: it ends, and starts again like any other process.
+      simulation.time.note(`${host} does not start: ${error.message}`)
+      if (life.isAlive()) restart()
+      return
+    }
+    if (!life.isAlive()) return
+    node.running = running
+    running.service.failed.then(() => {
+      if (node.running === running) restart()
+    }, nothing)
+    simulation.listen(host, new URL(place.url).origin, (request) => node.handle(request))
+  }
+
   const node: NodeHost = {
     operator, host, place, keys, disks, running: undefined, dishonesty: {},
     async boot() {
       if (node.running !== undefined) return
-      const life = simulation.life(host)
-      let running: RunningParts
-      try {
-        running = await open()
-      } catch (error) {
-        if (!isVouchsafeError(error)) throw error
-        // Its disk failed while it recovered: it ends, and starts again like any other process.
-        simulation.time.note(`${host} does not start: ${error.message}`)
-        if (life.isAlive()) restart()
-        return
-      }
-      if (!life.isAlive()) return
-      node.running = running
-      running.service.failed.then(() => {
-        if (node.running === running) restart()
-      }, nothing)
-      simulation.listen(host, new URL(place.url).origin, (request) => node.handle(request))
+      booting ??= Promise.race([start(), new Promise<void>((resolve) => { cutBoot = resolve })])
+      const own = booting
+      await own.finally(() => { if (booting === own) booting = undefined })
     },
     crash() {
       simulation.crash(host)
+      booting = undefined
+      cutBoot()
       node.running = undefined
       disks.log.crash()
       disks.notices.crash()
@@ -196,7 +216,7 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
       }
       return node.dishonesty.intercept === undefined ? honest() : node.dishonesty.intercept(request, honest)
     },
-    shadow: (name, neighbours) => createNodeHost({ ...world, simulation: { ...simulation, listen: nothing }, neighboursOf: () => neighbours }, operator, place, keys, forkDisks(disks), name),
+    shadow: (name, neighbours) => createNodeHost({ ...world, simulation: { ...simulation, listen: nothing }, neighboursOf: () => neighbours }, operator, place, keys, forkDisks(disks), name, true),
   }
   return node
 }
