@@ -11,14 +11,9 @@ const ask = async (h, ...a) => {
 	if (r?.ok === true) return a[0]
 	throw Object.assign(Error(r?.text), r, { code: 'ERR_PNPM_VOUCHSAFE_' + r?.code, stack: r?.text })
 }
-const on = h => a => ask(h, a)
 const no = (h, f) => [{ [h]: async (...a) => void await ask(h, ...a), [f]() {} }]
-exports.hooks = {
-	updateConfig: c => process.argv[1] && c.sharedWorkspaceLockfile !== false ? c : ask('updateConfig', c),
-	preResolution: on('preResolution'),
-	readPackage: on('readPackage'),
-	afterAllResolved: on('afterAllResolved'),
-	fetchers: { remoteTarball: d => async (s, r, o) => (await ask('canFetch', o.pkg, r), d.defaultFetchers.remoteTarball(s, r, o)) }
-}
+const hooks = exports.hooks = { fetchers: {}, updateConfig: c => process.argv[1] && c.sharedWorkspaceLockfile !== false ? c : ask('updateConfig', c) }
+for (const h of ['preResolution', 'readPackage', 'afterAllResolved']) hooks[h] = a => ask(h, a)
+for (const f of ['remoteTarball', 'gitHostedTarball', 'git']) hooks.fetchers[f] = d => async (s, r, o) => (await ask('canFetch', o.pkg, r), d.defaultFetchers[f](s, r, o))
 exports.resolvers = no('canResolve', 'resolve')
 exports.fetchers = no('canFetch', 'fetch')

@@ -110,7 +110,7 @@ export function createGuard(parts: GuardParts): Guard {
     canResolve: ({ alias, bareSpecifier }) => answering("registry", () => judge([{
       kind: "finding", code: "EXOTIC_SOURCE", id: `${String(alias)}@${String(bareSpecifier)}`, message: "a URL or repository instead of a version of a registry",
     }])),
-    canFetch: (id, resolution) => judgeOne(typeof id === "string" ? id : `${String(id?.name)}@${String(id?.version)}`, resolution),
+    canFetch: (id, resolution) => judgeOne(idOf(id, resolution), resolution),
     afterAllResolved: (lockfile) => answering("registry", async () => {
       const verdicts = await judgeLockfile(lockfile, await contextFor(lockfileDirs), HOOK_BUDGET_MS)
       // pnpm 11 goes on without an optional dependency that a hook refused, and exits 0: it is said here.
@@ -118,6 +118,12 @@ export function createGuard(parts: GuardParts): Guard {
       return [...verdicts, ...[...refused.values()].filter(({ purl }) => !named.has(purl))]
     }),
   }
+}
+
+/** pnpm 10 knows no name of a repository, nor of a config dependency, before it has fetched it: then where it lies is what a person is told. */
+function idOf(id: PackageId, { repo, tarball }: Resolution): string {
+  if (typeof id === "string") return id
+  return id?.name === undefined ? String(repo ?? tarball) : `${String(id.name)}@${String(id.version)}`
 }
 
 function stepOf(item: Mapped, policy: Policy, now: number): readonly Step[] {

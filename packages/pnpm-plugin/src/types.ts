@@ -13,6 +13,8 @@ export interface Resolution {
   readonly type?: unknown
   readonly directory?: unknown
   readonly gitHosted?: unknown
+  /** Of type "git": where the repository lies. */
+  readonly repo?: unknown
 }
 
 /** A package as a fetcher is told of it: pnpm's own id, or (pnpm 10) its name and version. */

@@ -74,6 +74,17 @@ test.each([
   expect(budgets).toEqual([budgetMs])
 })
 
+test.each([
+  { name: "a repository", resolution: { type: "git", repo: "https://git.example/x/evil.git", commit: "0".repeat(40) }, says: "https://git.example/x/evil.git" },
+  { name: "a repository's archive", resolution: { tarball: "https://git.example/x/evil/tar.gz/0", gitHosted: true }, says: "https://git.example/x/evil/tar.gz/0" },
+])("pnpm 10 names nothing of $name that it is about to fetch: refused by where it lies", async ({ resolution, says }) => {
+  for (const id of [undefined, {}]) {
+    const { guard, asked } = world()
+    expect(await guard.canFetch(id, resolution)).toMatchObject({ ok: false, code: "EXOTIC_SOURCE", text: expect.stringContaining(says) as string })
+    expect(asked).toEqual([])
+  }
+})
+
 test("a short budget of the policy counts in every hook", async () => {
   const budgets: number[] = []
   const { guard } = world({ parts: { open: () => Promise.resolve({

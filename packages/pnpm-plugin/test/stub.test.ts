@@ -8,8 +8,8 @@ import { afterEach, describe, expect, test } from "vitest"
 
 const STUB = join(dirname(fileURLToPath(import.meta.url)), "../pnpmfile.cjs")
 /** Lockfiles hold a checksum of the stub: with another one, frozen installs of every project that has it fail. */
-const STUB_SHA256 = "066e542f9338738f0729ee9c4b156082312352049a62bccbd3d38836a6f41ade"
-const STUB_BYTES_MAX = 1_000
+const STUB_SHA256 = "12a67572d1741a4abfec3212f263a592348787ec39efdb32726356649e9df8f1"
+const STUB_BYTES_MAX = 1_024
 
 interface Pnpmfile {
   readonly hooks: Readonly<Record<"updateConfig" | "preResolution" | "readPackage" | "afterAllResolved", (argument: unknown) => unknown>> & { readonly fetchers: Fetchers }
@@ -18,9 +18,10 @@ interface Pnpmfile {
 }
 
 /** What pnpm 10 lets a hook replace; the other versions ignore it. */
-interface Fetchers {
-  remoteTarball(given: { readonly defaultFetchers: { readonly remoteTarball: Fetch } }): Fetch
-}
+type Fetchers = Readonly<Record<FetcherName, (given: { readonly defaultFetchers: Readonly<Partial<Record<FetcherName, Fetch>>> }) => Fetch>>
+/** Everything that pnpm 10 brings over the network and may run scripts of. */
+const FETCHERS = ["remoteTarball", "gitHostedTarball", "git"] as const
+type FetcherName = typeof FETCHERS[number]
 type Fetch = (store: unknown, resolution: unknown, options: { readonly pkg: { readonly name: string, readonly version: string } }) => Promise<unknown>
 
 const OPTIONS = { pkg: { name: "@a/b", version: "1.0.0" } }
@@ -53,7 +54,7 @@ function callAll({ hooks, resolvers, fetchers }: Pnpmfile): Promise<unknown>[] {
     Promise.resolve().then(() => hooks.updateConfig(settings)), Promise.resolve().then(() => hooks.preResolution({})),
     Promise.resolve().then(() => hooks.readPackage({ name: "a" })), Promise.resolve().then(() => hooks.afterAllResolved({})),
     Promise.resolve().then(() => resolvers[0]?.canResolve({})), Promise.resolve().then(() => fetchers[0]?.canFetch("a@1.0.0", {})),
-    Promise.resolve().then(() => hooks.fetchers.remoteTarball({ defaultFetchers: { remoteTarball: () => Promise.resolve("fetched") } })({}, {}, OPTIONS)),
+    ...FETCHERS.map((name) => Promise.resolve().then(() => hooks.fetchers[name]({ defaultFetchers: { [name]: () => Promise.resolve("fetched") } })({}, {}, OPTIONS))),
   ]
 }
 
@@ -75,12 +76,12 @@ test.each(["config", "vendored"] as const)("%s: what the core allows goes on unc
   expect(await fetchers[0]?.canFetch("a@1.0.0", {})).toBeFalsy()
 })
 
-test("pnpm 10 fetches while it resolves: nothing is asked of the registry before the core has said yes, and then as pnpm would", async () => {
+test.each(FETCHERS)("pnpm 10 fetches while it resolves, and runs what a repository asks for: its %s gets nothing before the core has said yes, and then as pnpm would", async (name) => {
   const calls: unknown[] = []
-  const remoteTarball: Fetch = (...given) => { calls.push(given); return Promise.resolve("fetched") }
+  const fetcher: Fetch = (...given) => { calls.push(given); return Promise.resolve("fetched") }
   const resolution = { integrity: "sha512-x", tarball: "https://registry.example/b.tgz" }
   const wanted = `(id, resolution) => ({ ok: id.name === "@a/b" && id.version === "1.0.0" && resolution.integrity === "sha512-x", code: "X", text: "X" })`
-  const guarded = load(coreOf(wanted)).hooks.fetchers.remoteTarball({ defaultFetchers: { remoteTarball } })
+  const guarded = load(coreOf(wanted)).hooks.fetchers[name]({ defaultFetchers: { [name]: fetcher } })
   expect(await guarded("store", resolution, OPTIONS)).toBe("fetched")
   expect(calls).toEqual([["store", resolution, OPTIONS]])
   await expect(guarded("store", { integrity: "sha512-y" }, OPTIONS)).rejects.toMatchObject({ code: "ERR_PNPM_VOUCHSAFE_X" })
