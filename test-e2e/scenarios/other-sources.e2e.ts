@@ -1,0 +1,66 @@
+// Repositories and URLs: what they hold is neither fetched, nor prepared, nor run, before the guard has said yes.
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { beforeAll, expect, test } from "vitest"
+import { commandIn, describeRun, findPackage, getManager, guardedProject, MARKER_VARIABLE, openWorld, policyFiles, runOk, type Ran, type World } from "../support/index.ts"
+
+let world: World
+let accounts = 0
+/** A repository whose package leaves a mark when it is prepared. */
+let repository: string
+/** The address of a tarball that no registry holds. */
+let address: string
+beforeAll(async () => {
+  world = await openWorld("sources")
+  repository = await makeRepository(join(world.dir, "repository"))
+  const server = await serve(world.registry.built("zz-evil", "1.0.0")?.tarball ?? new Uint8Array())
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/files/evil.tgz`
+  return async () => {
+    server.close()
+    server.closeAllConnections()
+    await world.close()
+  }
+})
+
+test.each(["pnpm10", "pnpm11", "pnpm12"] as const)("%s with the plugin: a repository's scripts do not run", async (manager) => {
+  const given = await guardedProject(world, { account: `a${accounts++}`, manager, dependencies: { "zz-evil": `git+file://${repository}` } })
+  expectRefused(await given.command("pnpm", "install"), given.project, join(given.sandbox.dir, "marker"))
+})
+
+test.each([
+  ...["npx -y SPEC", "npm exec --yes --package=SPEC zz-evil", "npm install -g SPEC", "npm install SPEC"].map((line) => ({ id: "npm11" as const, line })),
+  ...(["pnpm10", "pnpm11", "pnpm12"] as const).flatMap((id) => ["pnpm dlx SPEC", "pnpm --package=SPEC dlx zz-evil"].map((line) => ({ id, line }))),
+])("$id behind run: $line takes no package from elsewhere", async ({ id, line }) => {
+  for (const spec of [`git+file://${repository}`, address]) {
+    const sandbox = world.sandbox(`a${accounts++}`)
+    const project = sandbox.project("project", { "package.json": { name: "project", private: true }, ...policyFiles(world) })
+    expectRefused(await commandIn(world, sandbox, await getManager(id), project)("vouchsafe", "run", "--", ...line.replace("SPEC", spec).split(" ")), project, join(sandbox.dir, "marker"))
+  }
+})
+
+function expectRefused(ran: Ran, project: string, marker: string): void {
+  expect(ran.status, describeRun(ran)).toBe(1)
+  expect(ran.output, describeRun(ran)).toContain("EXOTIC_SOURCE")
+  expect(existsSync(marker), describeRun(ran)).toBe(false)
+  expect(findPackage(project, "zz-evil"), describeRun(ran)).toEqual([])
+}
+
+async function makeRepository(folder: string): Promise<string> {
+  mkdirSync(folder)
+  const mark = `node -e "require('fs').appendFileSync(process.env.${MARKER_VARIABLE},'prepared')"`
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "zz-evil", version: "1.0.0", bin: { "zz-evil": "index.js" }, scripts: { prepare: mark, postinstall: mark } }))
+  writeFileSync(join(folder, "index.js"), `#!/usr/bin/env node\nrequire("fs").appendFileSync(process.env.${MARKER_VARIABLE}, "ran")\n`)
+  const git = (...argv: string[]): Promise<Ran> => runOk(["git", "-c", "user.name=a", "-c", "user.email=a@b.example", ...argv], { cwd: folder, env: { PATH: "/usr/bin:/bin", HOME: folder } })
+  await git("init", "-q")
+  await git("add", "package.json", "index.js")
+  await git("commit", "-qm", "evil")
+  return folder
+}
+
+async function serve(bytes: Uint8Array): Promise<Server> {
+  const server = createServer((_request, response) => { response.setHeader("content-type", "application/octet-stream").end(bytes) })
+  await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve) })
+  return server
+}
