@@ -19,10 +19,11 @@ export function findDaemonSocket(env: Env): DaemonSocket {
   const folder = runtimeDirectory(env)
   if (folder === undefined) return {}
   const path = join(folder, SOCKET_NAME)
-  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return {}
-  const why = whyUnsafe(folder)
-  if (why !== undefined) return { skipped: `folder ${folder} ${why}` }
   try {
+    // After `su` this may be another person's, where nothing can be looked at.
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return {}
+    const why = whyUnsafe(folder)
+    if (why !== undefined) return { skipped: `folder ${folder} ${why}` }
     // The node keeps its socket in its data folder and links it here.
     const stats = statSync(path, { throwIfNoEntry: false })
     if (stats === undefined) return {}

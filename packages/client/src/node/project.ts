@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { resolve } from "node:path"
-import { type ArtifactRequest, type Lock, parseRoster, type Policy, type Roster, ROSTER_LENGTH_MAX, VouchsafeError } from "@vouchsafe/core"
+import { type ArtifactRequest, isVouchsafeError, type Lock, parseRoster, type Policy, type Roster, ROSTER_LENGTH_MAX, VouchsafeError } from "@vouchsafe/core"
 import type { Clock, EvidenceCache, HttpTransport } from "@vouchsafe/ports"
 import { createClient } from "../client.ts"
 import type { CheckOptions, CheckResult, Client, Failure, LockUse, Progress } from "../types.ts"
@@ -69,6 +69,16 @@ export interface Project {
   close(): void
 }
 
+function committedRoster(path: string): Roster {
+  const text = readBounded(path, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED")
+  try {
+    return parseRoster(nodeCrypto, text)
+  } catch (error) {
+    if (!isVouchsafeError(error, "ROSTER_MALFORMED")) throw error
+    throw new VouchsafeError("ROSTER_MALFORMED", `${path}: ${error.message}`, { hint: error.hint, cause: error })
+  }
+}
+
 /**
  * Opens the project that rules `dir`.
  * @throws VouchsafeError CONFIG_MALFORMED, LOCK_MALFORMED, ROSTER_MALFORMED, ROSTER_EXPIRED, ROSTER_REFUSED, STATE_UNSAFE, DISK: without these nothing can be decided, and nothing may be installed.
@@ -77,7 +87,7 @@ export async function openProject(options: ProjectOptions): Promise<Project> {
   const { path: configPath, dir } = findConfig(options.dir, options.env)
   const { policy, floors } = readPolicy({ path: configPath, dir }, options.env)
   const rosterPath = resolve(dir, policy.roster)
-  const floor = parseRoster(nodeCrypto, readBounded(rosterPath, ROSTER_LENGTH_MAX, "ROSTER_MALFORMED"))
+  const floor = committedRoster(rosterPath)
   const clock = options.clock ?? systemClock
   const lockPath = findLockFile(options.lockDir ?? options.dir, dir)
   const lockFile = lockPath === undefined ? undefined : readLockFile(lockPath)

@@ -44,6 +44,12 @@ describe("skips, and says why", () => {
     expect(findDaemonSocket(env)).toEqual({ skipped: expect.stringContaining(`has mode ${mode.toString(8)}, expected 700`) })
   })
 
+  test("a folder where nothing can be looked at", () => {
+    const runtime = temporaryDirectory()
+    symlinkSync("loop", join(runtime, "loop"))
+    expect(findDaemonSocket({ XDG_RUNTIME_DIR: join(runtime, "loop") })).toEqual({ skipped: expect.stringContaining("cannot be examined (ELOOP)") })
+  })
+
   test("a folder of another user", async () => {
     const { env } = await setUp()
     const real = process.getuid

@@ -72,7 +72,7 @@ describe("nothing to decide with: a typed error", () => {
     { name: "policy is no JSON", files: { "project/vouchsafe.json": "{" }, code: "CONFIG_MALFORMED", says: "not JSON" },
     { name: "policy of another format", files: { "project/vouchsafe.json": POLICY_TEXT.replace("/v1", "/v2") }, code: "CONFIG_MALFORMED", says: "format" },
     { name: "roster is missing", files: { "project/vouchsafe.json": POLICY_TEXT.replace("./vouchsafe.roster.json", "./none.json") }, code: "ROSTER_MALFORMED", says: "none.json does not exist" },
-    { name: "roster is no JSON", files: { "project/vouchsafe.roster.json": "x" }, code: "ROSTER_MALFORMED", says: "not JSON" },
+    { name: "roster is no JSON", files: { "project/vouchsafe.roster.json": "x" }, code: "ROSTER_MALFORMED", says: "vouchsafe.roster.json: roster: not JSON" },
     { name: "policy is huge", files: { "project/vouchsafe.json": " ".repeat(3_200_000) }, code: "CONFIG_MALFORMED", says: "has 3200000 bytes" },
     { name: "roster is a folder", files: { "project/vouchsafe.json": POLICY_TEXT.replace("./vouchsafe.roster.json", "./src") }, code: "DISK", says: "EISDIR" },
   ])("$name", async ({ files, code, says }) => {
