@@ -101,11 +101,13 @@ export function registryIn(registries: Readonly<Record<string, string>>, name: s
 const IMPORTER_FIELDS = ["dependencies", "devDependencies", "optionalDependencies"] as const
 const LINK = "link:"
 
-/** Findings about links of the workspace's packages to folders outside of it (THREATS A6). */
+/** Findings about links to folders outside of the workspace: of its packages, and of what a lockfile says that a locked package links to (THREATS A6). */
 export function linksOf(lockfile: Lockfile | undefined, context: MappingContext): Mapped[] {
   const found: Mapped[] = []
-  for (const [importer, fields] of Object.entries(lockfile?.importers ?? {})) {
-    for (const [name, target] of IMPORTER_FIELDS.flatMap((field) => Object.entries((fields as Importer)[field] ?? {}))) {
+  // links of locked packages start at the lockfile's folder
+  const locked = Object.values(lockfile?.packages ?? {}).map((fields): [string, Importer] => [".", fields])
+  for (const [importer, fields] of [...Object.entries(lockfile?.importers ?? {}), ...locked]) {
+    for (const [name, target] of IMPORTER_FIELDS.flatMap((field) => Object.entries(fields[field] ?? {}))) {
       const version = typeof target === "object" && target !== null && "version" in target ? target.version : target
       if (typeof version !== "string" || !version.startsWith(LINK)) continue
       const path = version.slice(LINK.length)

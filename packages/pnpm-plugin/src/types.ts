@@ -20,7 +20,7 @@ export interface Resolution {
 /** A package as a fetcher is told of it: pnpm's own id, or (pnpm 10) its name and version. */
 export type PackageId = string | { readonly name?: unknown, readonly version?: unknown } | undefined
 
-export interface LockedPackage {
+export interface LockedPackage extends Importer {
   readonly resolution?: Resolution
 }
 

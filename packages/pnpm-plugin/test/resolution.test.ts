@@ -92,6 +92,11 @@ test("links lead to folders inside the workspace, in the shapes of 10 and 12", (
   expect(linksOf(undefined, CONTEXT)).toEqual([])
 })
 
+test("links of locked packages lead into the workspace too", () => {
+  const packages = { "a@1.0.0": { dependencies: { b: "1.0.0", c: "link:packages/a", out: "link:../out" }, optionalDependencies: { root: "link:/root" } } }
+  expect(linksOf({ packages } as never, CONTEXT)).toMatchObject([{ code: "EXOTIC_SOURCE", id: "out@link:../out" }, { code: "EXOTIC_SOURCE", id: "root@link:/root" }])
+})
+
 test.each([
   "https://files.example/a.tgz", "http://files.example/a.tgz", "git+ssh://git@git.example/a.git", "git://git.example/a", "git@git.example:a/b.git", "ssh://git.example/a",
   "github:a/b", "gitlab:a/b", "bitbucket:a/b", "gist:0123", "user/repository", "user/repository#semver:^1.0.0", "HTTPS://FILES.EXAMPLE/A.TGZ",

@@ -34,6 +34,7 @@ export function readPnpmLock(text: string): Lockfile {
     // A project without workspaces has its dependencies at the top, up to version 6.
     const importers = membersOf(lock["importers"] ?? { ".": lock }, "importers")
     for (const [folder, importer] of Object.entries(importers)) for (const link of linksOf(folder, membersOf(importer, folder))) add(entries, link)
+    for (const link of strayLinks(lock)) add(entries, link)
   }
   if (version === "") throw malformed("pnpm-lock.yaml", "is empty")
   return { format: "pnpm-lock", version, entries }
@@ -132,6 +133,15 @@ function unlessRegistry(source: string): LockfileKind {
 }
 
 /** Dependencies of a workspace's member that are folders: pnpm links them and lists them nowhere else. */
+/** A path that leaves the folder that it starts in. */
+const STRAY = /^(?:\.\.(?:\/|$)|[a-zA-Z]:|[\\/~])/
+
+/** Links of locked packages, which start at the lockfile's folder, as far as they leave it: pnpm writes none, and follows them. */
+function strayLinks(lock: Members): LockfileEntry[] {
+  return ["packages", "snapshots"].flatMap((part) => Object.entries(membersOf(lock[part] ?? {}, part)).flatMap(([key, entry]) =>
+    linksOf(".", membersOf(entry, key)).filter(({ resolved = "" }) => STRAY.test(resolved)).map((link) => ({ ...link, where: `${key}: ${link.name}` }))))
+}
+
 function linksOf(folder: string, importer: Members): LockfileEntry[] {
   return DEPENDENCY_FIELDS.flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): LockfileEntry[] => {
     const version = typeof dependency === "object" && dependency !== null ? textOf(dependency as Members, "version", `${folder}: ${name}`) : dependency
