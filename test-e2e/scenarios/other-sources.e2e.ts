@@ -1,7 +1,7 @@
 // Repositories and URLs: what they hold is neither fetched, nor prepared, nor run, before the guard has said yes.
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, expect, test } from "vitest"
 import { commandIn, describeRun, findPackage, getManager, guardedProject, MARKER_VARIABLE, openWorld, policyFiles, runOk, type Ran, type World } from "../support/index.ts"
@@ -38,6 +38,31 @@ test.each([
     const project = sandbox.project("project", { "package.json": { name: "project", private: true }, ...policyFiles(world) })
     expectRefused(await commandIn(world, sandbox, await getManager(id), project)("vouchsafe", "run", "--", ...line.replace("SPEC", spec).split(" ")), project, join(sandbox.dir, "marker"))
   }
+})
+
+test.each(["pnpm10", "pnpm11", "pnpm12"] as const)("%s with the plugin: a locked package that links to a folder outside", async (manager) => {
+  const given = await guardedProject(world, { account: `a${accounts++}`, manager, dependencies: { "zz-good": "1.0.0" } })
+  const path = join(given.project, "pnpm-lock.yaml")
+  await given.command("pnpm", "install")
+  rmSync(join(given.project, "node_modules"), { recursive: true })
+  given.sandbox.project("outside", { "package.json": { name: "zz-leaf", version: "1.0.0" } })
+  writeFileSync(path, readFileSync(path, "utf8").replace("zz-leaf: 1.0.0", "zz-leaf: link:../outside"))
+  for (const command of [["pnpm", "install", "--frozen-lockfile"], ["vouchsafe", "check"]]) {
+    const ran = await given.command(...command)
+    expect(ran.status, describeRun(ran)).toBe(1)
+    expect(ran.output, describeRun(ran)).toContain("EXOTIC_SOURCE")
+  }
+  expect(findPackage(given.project, "zz-leaf")).toEqual([])
+})
+
+test.each(["link", "portal"])("yarn4 with the plugin: a %s through the project's own link to a folder outside", async (protocol) => {
+  const given = await guardedProject(world, { account: `a${accounts++}`, manager: "yarn4", dependencies: { "zz-leaf": `${protocol}:./inner` } })
+  given.sandbox.project("outside", { "package.json": { name: "zz-leaf", version: "1.0.0" } })
+  symlinkSync("../outside", join(given.project, "inner"))
+  const ran = await given.command("yarn", "install")
+  expect(ran.status, describeRun(ran)).toBe(1)
+  expect(ran.output, describeRun(ran)).toContain("EXOTIC_SOURCE")
+  expect(findPackage(given.project, "zz-leaf")).toEqual([])
 })
 
 function expectRefused(ran: Ran, project: string, marker: string): void {

@@ -105,7 +105,7 @@ const LINK = "link:"
 export function linksOf(lockfile: Lockfile | undefined, context: MappingContext): Mapped[] {
   const found: Mapped[] = []
   // links of locked packages start at the lockfile's folder
-  const locked = Object.values(lockfile?.packages ?? {}).map((fields): [string, Importer] => [".", fields])
+  const locked = [lockfile?.packages, lockfile?.snapshots].flatMap((packages) => Object.values(packages ?? {})).map((fields): [string, Importer] => [".", fields])
   for (const [importer, fields] of [...Object.entries(lockfile?.importers ?? {}), ...locked]) {
     for (const [name, target] of IMPORTER_FIELDS.flatMap((field) => Object.entries(fields[field] ?? {}))) {
       const version = typeof target === "object" && target !== null && "version" in target ? target.version : target

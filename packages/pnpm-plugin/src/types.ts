@@ -28,6 +28,8 @@ export interface LockedPackage extends Importer {
 export interface Lockfile {
   readonly packages?: Readonly<Record<string, LockedPackage>>
   readonly importers?: Readonly<Record<string, Importer>>
+  /** What each package depends on, which 10 and 11 hand out with the package itself. */
+  readonly snapshots?: Readonly<Record<string, Importer>>
 }
 
 /** 10 and 11 hand out `name: version`, 12 `name: {specifier, version}`. */

@@ -94,7 +94,9 @@ test("links lead to folders inside the workspace, in the shapes of 10 and 12", (
 
 test("links of locked packages lead into the workspace too", () => {
   const packages = { "a@1.0.0": { dependencies: { b: "1.0.0", c: "link:packages/a", out: "link:../out" }, optionalDependencies: { root: "link:/root" } } }
-  expect(linksOf({ packages } as never, CONTEXT)).toMatchObject([{ code: "EXOTIC_SOURCE", id: "out@link:../out" }, { code: "EXOTIC_SOURCE", id: "root@link:/root" }])
+  for (const lockfile of [{ packages }, { packages: { "a@1.0.0": {} }, snapshots: packages }]) {
+    expect(linksOf(lockfile as never, CONTEXT)).toMatchObject([{ code: "EXOTIC_SOURCE", id: "out@link:../out" }, { code: "EXOTIC_SOURCE", id: "root@link:/root" }])
+  }
 })
 
 test.each([

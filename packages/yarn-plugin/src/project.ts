@@ -2,7 +2,7 @@ import { npmPurl, registryIdOf, type ArtifactRequest } from "@vouchsafe/core"
 import { hashOfChecksum } from "./archive.ts"
 import type { Judge } from "./judge.ts"
 import { sourceOf, type Source } from "./locator.ts"
-import { hashUtils, npmConfigUtils, NpmSemverFetcher, ppath, structUtils, xfs, type FetchOptions, type Locator, type Project } from "./yarn.ts"
+import { hashUtils, npmConfigUtils, NpmSemverFetcher, ppath, structUtils, xfs, type FetchOptions, type Locator, type PortablePath, type Project } from "./yarn.ts"
 
 /** Sorts a locator within its project. */
 export function sourceFor(locator: Locator, opts: FetchOptions): Source {
@@ -14,8 +14,13 @@ export function sourceFor(locator: Locator, opts: FetchOptions): Source {
       const parent = opts.fetcher.getLocalPath(parentLocator, opts)
       return parent === null ? null : ppath.resolve(parent, path)
     },
-    isInside: (path) => ppath.contains(opts.project.cwd, path as typeof opts.project.cwd) !== null,
+    isInside: (path) => ppath.contains(realPath(opts.project.cwd), realPath(path as PortablePath)) !== null,
   })
+}
+
+/** Follows links, so that one in the repository does not lead out of it. */
+function realPath(path: PortablePath): PortablePath {
+  return xfs.existsSync(path) ? xfs.realpathSync(path) : path
 }
 
 /** Tells whether Yarn will put an empty package, made in memory, in the place of one that is for another platform. */
