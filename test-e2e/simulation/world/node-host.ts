@@ -112,7 +112,7 @@ async function answer({ service }: RunningParts, request: SimulatedRequest): Pro
   }
 }
 
-/** What a program that means to fork does with a node's question how far its witnesses saw its logs: it does not ask. */
+/** What an operator who means to fork does with a node's question how far its witnesses saw its logs: it is not asked. */
 const WITNESSED = /\/witness\/[0-9a-f]{64}\/checkpoint$/
 function unasked(transport: HttpTransport): HttpTransport {
   return {
@@ -120,10 +120,12 @@ function unasked(transport: HttpTransport): HttpTransport {
   }
 }
 
-/** A machine that is off. @param isFork - meant to sign a second history under its keys */
+/** A machine that is off. @param isFork - made to sign a second history under its keys */
 export function createNodeHost(world: NodeWorld, operator: string, place: RosterNode, keys: NodeKeys, disks = createDisks(), host = operator, isFork = false): NodeHost {
   const { simulation, crypto, registry } = world
   const random = createRandom(`${simulation.seed}/node ${host}`)
+  /** An operator who forks runs no program that refuses to, on any of its machines: else its first fork would be its last. */
+  let isForking = isFork
   const logger = {
     debug: nothing, info: nothing, warn: nothing,
     error: (facts: object, message: string) => world.onError(operator, facts, message),
@@ -131,7 +133,7 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
 
   const open = async (): Promise<RunningParts> => {
     const { clock, timers, isAlive } = simulation.life(host)
-    const transport = isFork ? unasked(simulation.httpFor(host)) : simulation.httpFor(host)
+    const transport = isForking ? unasked(simulation.httpFor(host)) : simulation.httpFor(host)
     const { text, roster } = world.roster()
     const own = { path: "roster.json", text, roster, self: roster.nodes.find(({ log }) => log.vkey === place.log.vkey) ?? place }
     const stores = openStores(disks, isAlive, (store, fault) => simulation.time.note(`${host}: a write of ${store} fails, ${fault}`))
@@ -216,7 +218,10 @@ export function createNodeHost(world: NodeWorld, operator: string, place: Roster
       }
       return node.dishonesty.intercept === undefined ? honest() : node.dishonesty.intercept(request, honest)
     },
-    shadow: (name, neighbours) => createNodeHost({ ...world, simulation: { ...simulation, listen: nothing }, neighboursOf: () => neighbours }, operator, place, keys, forkDisks(disks), name, true),
+    shadow(name, neighbours) {
+      isForking = true
+      return createNodeHost({ ...world, simulation: { ...simulation, listen: nothing }, neighboursOf: () => neighbours }, operator, place, keys, forkDisks(disks), name, true)
+    },
   }
   return node
 }
