@@ -24,7 +24,7 @@ test("the guard is one file, so that a project can keep it beside its .pnpmfile.
 test("it answers each hook that the stub calls, and refuses where there is no project", async () => {
   const core = await import(pathToFileURL(join(folder, "core.mjs")).href) as Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>
   const stub = readFileSync(join(import.meta.dirname, "../pnpmfile.cjs"), "utf8")
-  const called = [...new Set([...stub.matchAll(/(?:no|ask)\('(\w+)'/g), ...[...stub.matchAll(/\[([^\]]*)\]\) hooks\[h\]/g)].flatMap(([, names = ""]) => [...names.matchAll(/'(\w+)'/g)])].map(([, name]) => name))].sort()
+  const called = [...new Set([...stub.matchAll(/(?:no|ask)\('(\w+)'/g), ...[...stub.matchAll(/\[([^\]]*)\]\) on\[h\]/g)].flatMap(([, names = ""]) => [...names.matchAll(/'(\w+)'/g)])].map(([, name]) => name))].sort()
   expect(Object.keys(core).sort()).toEqual(called)
   expect(await core["readPackage"]?.({ name: "own" })).toEqual({ ok: true })
   expect(await core["canResolve"]?.({ alias: "a", bareSpecifier: "^1.0.0" })).toEqual({ ok: true })

@@ -8,8 +8,8 @@ import { afterEach, describe, expect, test } from "vitest"
 
 const STUB = join(dirname(fileURLToPath(import.meta.url)), "../pnpmfile.cjs")
 /** Lockfiles hold a checksum of the stub: with another one, frozen installs of every project that has it fail. */
-const STUB_SHA256 = "12a67572d1741a4abfec3212f263a592348787ec39efdb32726356649e9df8f1"
-const STUB_BYTES_MAX = 1_024
+const STUB_SHA256 = "1f04f41d6d4ad9a76d8aaddaf649ee2b1aec9c8e5d566ce12984ca383985b115"
+const STUB_BYTES_MAX = 1_000
 
 interface Pnpmfile {
   readonly hooks: Readonly<Record<"updateConfig" | "preResolution" | "readPackage" | "afterAllResolved", (argument: unknown) => unknown>> & { readonly fetchers: Fetchers }
