@@ -1,5 +1,5 @@
 /** The node daemon: log, witness and attester over one data folder. Start at {@link startNode}. @packageDocumentation */
-export type { NodeConfig } from "./config/arguments.ts"
+export type { NodeConfig } from "./config/checked.ts"
 export { main, type Process } from "./main.ts"
 export { type NodeWorld, type RunningNode, startNode } from "./node.ts"
 export { createNodeService, type NodeService } from "./node-service.ts"

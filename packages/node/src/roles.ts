@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { VouchsafeError } from "@vouchsafe/core"
-import type { NodeConfig } from "./config/arguments.ts"
+import type { NodeConfig } from "./config/checked.ts"
 import { refusal } from "./http/answer.ts"
 import type { Route } from "./http/router.ts"
 import type { OwnRoster } from "./state/roster.ts"

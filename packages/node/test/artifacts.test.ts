@@ -11,7 +11,7 @@ import { parseBytes, parseSwitch } from "../src/artifacts/bytes.ts"
 import { parsePins } from "../src/artifacts/pin-routes.ts"
 import { readRange } from "../src/artifacts/range.ts"
 import { createTarballTap, type TapSink } from "../src/artifacts/tap.ts"
-import type { NodeConfig } from "../src/config/arguments.ts"
+import type { NodeConfig } from "../src/config/checked.ts"
 import { emptyFolder, evidence, layOut, place, registryOf, start } from "./network.ts"
 import { ask, manualTime, tempFolder } from "./support.ts"
 

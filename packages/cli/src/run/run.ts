@@ -8,65 +8,34 @@
  */
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { escapeForDisplay, npmNameOf } from "@vouchsafe/core"
-import { checkLockfile, type LockfileFinding, parseLockfile } from "@vouchsafe/client/lockfile"
-import { type Project, systemClock } from "@vouchsafe/client/node"
-import { formatLockfileReport, judgeLockfile, type LockfileReport } from "../check/lockfile.ts"
-import { weighFindings } from "../check/rules.ts"
+import { escapeForDisplay } from "@vouchsafe/core"
 import { type CliIo, EXIT } from "../io.ts"
 import { say } from "../output.ts"
 import { clearProgress, progressOn } from "../progress.ts"
-import { type RunChild, runChild } from "./child.ts"
+import { openFreshProject } from "../roster/up-to-date.ts"
+import { runChild } from "./child.ts"
 import { type GuardedCommand, readCommand } from "./command.ts"
 import { inherited, runArguments, runEnvironment } from "./environment.ts"
-import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
+import { judgeLockfiles, judgeText, judgeWritten, refuseFindings } from "./judging.ts"
 import { keepLock } from "./keep-lock.ts"
+import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { lockfilesFor } from "./lockfiles.ts"
+import { runNpmrc } from "./npmrc.ts"
 import { otherSources } from "./other-sources.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
 import { isUnfrozen, pinnedConfigDependencies, pnpmSettings, type PnpmSettings, refuseOtherLockfiles } from "./pnpm-settings.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
-import { runNpmrc } from "./npmrc.ts"
 import { restoreAddresses } from "./restore.ts"
-import { wayOut } from "./summary.ts"
 import { makeRunDir } from "./run-dir.ts"
-import { type RunningShim, type ShimLine, startShimProcess, type StartShim } from "./shim-process.ts"
+import { exitOf, result, type RunParts, type RunResult, type Session, take } from "./session.ts"
+import { type RunningShim, startShimProcess } from "./shim-process.ts"
+import { wayOut } from "./summary.ts"
 import { askVersion } from "./version.ts"
 import { yarnGuard, type YarnGuard } from "./yarn.ts"
-import { openFreshProject } from "../roster/up-to-date.ts"
-
-/** What a run came to. */
-export interface RunResult {
-  /** The command's own status; undefined when it was not started. */
-  readonly commandStatus: number | undefined
-  readonly denied: readonly { readonly purl: string; readonly code: string; readonly reason: string }[]
-  readonly allowed: number
-  readonly misbehavior: readonly { readonly origin: string; readonly path?: string }[]
-  readonly exit: number
-}
-
-/** Parts that tests replace. */
-export interface RunParts {
-  readonly startShim: StartShim
-  readonly runChild: RunChild
-}
 
 export interface RunOptions {
   /** The command's stdout goes to ours unless that is kept for a document. */
   readonly stdout: "inherit" | "stderr"
-}
-
-interface Session {
-  readonly io: CliIo
-  readonly parts: RunParts
-  readonly command: GuardedCommand
-  readonly project: Project
-  readonly denied: Map<string, { purl: string; code: string; reason: string }>
-  readonly misbehavior: { origin: string; path?: string }[]
-  readonly addresses: Map<string, string>
-  /** Texts of the lockfiles as they were judged, by path. */
-  readonly judged: Map<string, string>
-  allowed: number
 }
 
 const OWN_FILE_MODE = 0o600
@@ -175,84 +144,6 @@ async function judgeResolution(session: Session, shim: RunningShim, start: Start
   return { status: undefined, exit }
 }
 
-/** Judges every lockfile that the command would install from and that is not as it was judged; prints what stands against it. */
-async function judgeLockfiles(session: Session, how: string): Promise<number> {
-  const { command, judged } = session
-  for (const path of lockfilesFor(command.manager, command.dir).paths) {
-    const text = readIfThere(path)
-    if (judged.get(path) === text) continue
-    judged.set(path, text)
-    const exit = await judgeText(session, path, text, `${path} ${how}`)
-    if (exit !== EXIT.done) return exit
-  }
-  return EXIT.done
-}
-
-async function judgeText({ io, project, denied }: Session, path: string, text: string, said: string): Promise<number> {
-  const report = await judgeLockfile(project, parseLockfile(path, text))
-  if (report.exit === EXIT.done) return report.exit
-  say(io, `vouchsafe: ${escapeForDisplay(said)}`)
-  say(io, formatLockfileReport(report).join("\n"))
-  for (const refusal of refusalsIn(report)) denied.set(refusal.purl, refusal)
-  return report.exit
-}
-
-/**
- * Judges what the command wrote. npm's packages all came through the shim: its lockfile is only looked at for what came from elsewhere, since
- * it also lists what other platforms would install, which nobody has asked the network about.
- */
-async function judgeWritten(session: Session): Promise<number> {
-  const { command, project, judged } = session
-  const how = "holds what was not judged before it was installed: remove node_modules"
-  if (command.manager !== "npm") return judgeLockfiles(session, how)
-  for (const path of lockfilesFor(command.manager, command.dir).paths) {
-    const text = readIfThere(path)
-    if (judged.get(path) === text) continue
-    const suspects = checkLockfile(parseLockfile(path, text), { registryFor: (name) => project.registries.registryFor(name) })
-    if (refuseFindings(session, suspects, `${path} ${how}`)) return EXIT.refused
-  }
-  return EXIT.done
-}
-
-/** Tells of what the policy denies; true when there is any. */
-function refuseFindings({ io, project, denied }: Session, suspects: readonly LockfileFinding[], said: string): boolean {
-  const found = weighFindings(project.policy, suspects, Math.floor(systemClock.nowMs() / 1_000)).filter(({ severity }) => severity === "deny")
-  if (found.length > 0) say(io, `vouchsafe: ${escapeForDisplay(said)}`)
-  for (const { code, message, where } of found) {
-    say(io, `  ${code}: ${escapeForDisplay(message)}`)
-    denied.set(where, { purl: where, code, reason: message })
-  }
-  return found.length > 0
-}
-
-function refusalsIn({ findings, result: { verdicts } }: LockfileReport): { purl: string; code: string; reason: string }[] {
-  const own = findings.filter(({ severity }) => severity === "deny").map(({ code, message, where }) => ({ purl: where, code, reason: message }))
-  const judged = verdicts.flatMap((verdict) => verdict.ok ? [] : [{ purl: verdict.purl, code: verdict.code, reason: verdict.findings.find(({ code }) => code === verdict.code)?.message ?? verdict.code }])
-  return [...own, ...judged]
-}
-
-function take(session: Session, line: ShimLine): void {
-  const { io, denied, misbehavior, addresses } = session
-  switch (line.event) {
-    case "denied":
-      denied.set(line.purl, { purl: line.purl, code: line.code, reason: line.reason })
-      say(io, `vouchsafe: refused ${escapeForDisplay(line.reason)}`)
-      return
-    case "warning": say(io, `vouchsafe: warning ${line.code}: ${escapeForDisplay(line.message)}`); return
-    case "misbehavior":
-      misbehavior.push({ origin: line.origin, ...(line.path === undefined ? {} : { path: line.path }) })
-      say(io, `vouchsafe: LOG_MISBEHAVED: ${escapeForDisplay(line.origin)} is proven to have lied${line.path === undefined ? "" : `; the proof is kept in ${escapeForDisplay(line.path)}`}`)
-      return
-    case "address": {
-      const { name, version } = npmNameOf(line.purl)
-      addresses.set(`${name}@${version}`, line.tarball)
-      return
-    }
-    case "summary": session.allowed = line.allowed; return
-    case "ready": return
-  }
-}
-
 function restore({ io, project, addresses }: Session, shim: RunningShim, dirs: readonly string[]): void {
   for (const dir of new Set(dirs)) {
     try {
@@ -261,13 +152,4 @@ function restore({ io, project, addresses }: Session, shim: RunningShim, dirs: r
       say(io, `vouchsafe: a lockfile in ${escapeForDisplay(dir)} still names the shim: ${error instanceof Error ? escapeForDisplay(error.message) : "unknown error"}`)
     }
   }
-}
-
-/** A refusal outweighs the command's own word: managers end well without an optional package that was refused. */
-function exitOf({ denied, misbehavior }: Session, status: number): number {
-  return misbehavior.length > 0 ? EXIT.misbehavior : denied.size > 0 ? EXIT.refused : status
-}
-
-function result({ denied, misbehavior, allowed }: Session, commandStatus: number | undefined, exit: number): RunResult {
-  return { commandStatus, denied: [...denied.values()], allowed, misbehavior, exit }
 }

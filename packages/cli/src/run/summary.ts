@@ -1,6 +1,6 @@
 import { displayName, escapeForDisplay, shellWord } from "@vouchsafe/core"
 import type { ManagerName } from "./command.ts"
-import type { RunResult } from "./run.ts"
+import type { RunResult } from "./session.ts"
 
 const REFUSALS_SHOWN_MAX = 20
 

@@ -1,4 +1,4 @@
-import { LISTEN_DEFAULT } from "./arguments.ts"
+import { LISTEN_DEFAULT } from "./checked.ts"
 import { GIT_HOSTS_DEFAULT } from "./values.ts"
 
 /** What `--help` prints. */

@@ -8,7 +8,7 @@ import { isVouchsafeError, VouchsafeError } from "@vouchsafe/core"
 import type { Clock, HttpTransport, Timers } from "@vouchsafe/ports"
 import { type FollowResult, followRoster, type RosterStore, rosterStore, sha256Hex, SOURCES_MAX } from "@vouchsafe/roster"
 import { readFileSync, statSync } from "node:fs"
-import type { NodeConfig } from "../config/arguments.ts"
+import type { NodeConfig } from "../config/checked.ts"
 import { ensurePrivateFolder, type HeldFolder } from "../state/folder.ts"
 import { FOLLOW_BUDGET_MS, GENESIS_BYTES_MAX, GOVERNANCE_FOLDER } from "./limits.ts"
 

@@ -5,7 +5,7 @@
  */
 import { httpTransport, nodeCrypto, systemClock, systemTimers } from "@vouchsafe/client/node"
 import { parseRoster, VouchsafeError } from "@vouchsafe/core"
-import type { NodeConfig } from "../config/arguments.ts"
+import type { NodeConfig } from "../config/checked.ts"
 import type { NodeWorld, RunningNode } from "../node.ts"
 import { type HeldFolder, writeFileWhole } from "../state/folder.ts"
 import { loadOrCreateKeys, operatorOfKeys } from "../state/keys.ts"

@@ -5,7 +5,7 @@
  */
 import type { HistoryPorts } from "@vouchsafe/attester"
 import type { Clock, Timers } from "@vouchsafe/ports"
-import type { NodeConfig } from "../config/arguments.ts"
+import type { NodeConfig } from "../config/checked.ts"
 import { GIT_HOSTS_DEFAULT } from "../config/values.ts"
 import { createGuardedFetch } from "../registry/guarded-fetch.ts"
 import type { ResolveHost } from "../registry/resolve.ts"

@@ -7,7 +7,7 @@
  */
 import { VouchsafeError } from "@vouchsafe/core"
 import type { PeerEvent } from "@vouchsafe/p2p"
-import type { NodeConfig } from "../config/arguments.ts"
+import type { NodeConfig } from "../config/checked.ts"
 import type { Logger } from "../logger.ts"
 import type { NodePart, OpenPart, PartContext } from "../parts.ts"
 import { nodeNameOf } from "../state/keys.ts"

@@ -9,7 +9,7 @@ import { isVouchsafeError, parseEntry, parseRoster, type Roster, type RosterNode
 import { openLogReader } from "@vouchsafe/log"
 import type { Clock, LogReader, StatementLog } from "@vouchsafe/ports"
 import { existsSync, readFileSync } from "node:fs"
-import type { NodeConfig } from "../config/arguments.ts"
+import type { NodeConfig } from "../config/checked.ts"
 import { createEntryCache } from "../evidence/entry-cache.ts"
 import { createFind } from "../evidence/find.ts"
 import { readingObserver } from "../evidence/observer.ts"
