@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { nodeCrypto } from "@vouchsafe/client/node"
+import { formatRoster, parseRoster } from "@vouchsafe/core"
 import type { Report } from "./report.ts"
 import { codeIn, guardedProject } from "./steps-install.ts"
 import type { Project, World } from "./world.ts"
@@ -7,6 +9,7 @@ import type { Project, World } from "./world.ts"
 interface RunningNode {
   readonly operator: string
   readonly url: string
+  readonly data: string
   readonly pid: number
 }
 
@@ -72,6 +75,50 @@ export async function killNode(world: World, report: Report): Promise<void> {
   })
 }
 
+/** Longest until the liar's node answers. */
+const LIAR_READY_MS = 60_000
+
+/**
+ * Throws an operator's log away and has its node begin another one under the same key. A node asks its witnesses how far they saw it, and would not
+ * start: so its operator gives it a roster of his own, in which nobody else can be reached.
+ */
+async function lieAs(world: World, operator: string): Promise<void> {
+  const liar = nodeOf(world, operator)
+  process.kill(liar.pid, "SIGKILL")
+  await until(() => !isAlive(liar.pid))
+  rmSync(join(liar.data, "log"), { recursive: true })
+  const { nodes: all, registries, threshold, version } = parseRoster(nodeCrypto, readFileSync(world.roster, "utf8"))
+  const roster = join(world.networkFolder, "liar.roster.json")
+  writeFileSync(roster, formatRoster(all.map((node, i) => (node.operator === operator ? node : { ...node, url: `http://127.0.0.1:${i + 1}/` })), registries, { threshold, version }))
+  const child = world.begin("node", "--data", liar.data, "--operator", operator, "--url", liar.url, "--listen", new URL(liar.url).host, "--roster", roster, "--registry", world.registry.url, "--allow-private-addresses")
+  let said = ""
+  child.stdout?.on("data", (chunk) => (said += String(chunk)))
+  await until(() => said.includes('"event":"ready"') || child.exitCode !== null)
+  if (child.exitCode !== null || child.pid === undefined) throw new Error(`the node of ${operator} ended with ${String(child.exitCode)}`)
+  child.stdout?.destroy()
+  // `network down` ends it with the others.
+  const path = join(world.networkFolder, "network.json")
+  const network = JSON.parse(readFileSync(path, "utf8")) as { nodes: RunningNode[] }
+  writeFileSync(path, JSON.stringify({ ...network, nodes: network.nodes.map((node) => (node.operator === operator ? { ...node, pid: child.pid } : node)) }))
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false
+    throw error
+  }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const endMs = Date.now() + LIAR_READY_MS
+  while (!isSo()) {
+    if (Date.now() > endMs) throw new Error(`waited ${LIAR_READY_MS} ms in vain`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 /** beta throws its log away and writes another history under the same key. */
 export async function rewriteHistory(world: World, report: Report): Promise<void> {
   let witness: Project | undefined
@@ -80,8 +127,8 @@ export async function rewriteHistory(world: World, report: Report): Promise<void
     witness = project
     const before = await world.vouchsafe(project, "log", "verify", "--operator", "beta")
     await world.network("down")
-    rmSync(join(world.networkFolder, "beta", "log"), { recursive: true })
     await world.network("up", "--operators", "alpha,beta,gamma,delta", "--registry", world.registry.url, "--allow-private-addresses")
+    await lieAs(world, "beta")
     await growLog(world)
     const after = await world.vouchsafe(project, "log", "verify", "--operator", "beta")
     const file = /proof: (\S+)/.exec(after.output)?.[1]

@@ -1,5 +1,6 @@
 import { loadNpmConfig } from "@vouchsafe/client/node"
 import { type FakeRegistry, startRegistry } from "@vouchsafe/testkit/registry"
+import { type ChildProcess, spawn } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -36,6 +37,8 @@ export interface World {
   /** The package manager's own install, guarded the way its family is. */
   install(project: Project, ...more: string[]): Promise<Ran>
   network(...args: string[]): Promise<Ran>
+  /** A `vouchsafe …` that goes on by itself, as what `network up` starts does. */
+  begin(...args: string[]): ChildProcess
   end(): Promise<void>
 }
 
@@ -65,6 +68,11 @@ export async function openWorld(managers: Readonly<Record<Family, Manager>>): Pr
   const network = (...args: string[]): Promise<Ran> => vouchsafe(operators, "network", ...args, "--data", networkFolder)
   return {
     registry, networkFolder, project, vouchsafe, network,
+    begin(...args) {
+      const child = spawn(join(runtime.binDir, "node"), [CLI, ...args], { cwd: operators.dir, env: environmentOf(operators.own, [runtime.binDir]), stdio: ["ignore", "pipe", "ignore"], detached: true })
+      child.unref()
+      return child
+    },
     roster: join(networkFolder, "vouchsafe.roster.json"),
     install: (at, ...more) => at.family === "npm" ? vouchsafe(at, "run", "--", "npm", "install", ...more) : at.run([at.family, more.length === 0 ? "install" : "add", ...more]),
     async end() {
