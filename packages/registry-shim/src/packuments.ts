@@ -32,8 +32,10 @@ export interface Packuments {
   knownDist(name: string, version: string): DistEntry | undefined
   /** The same, asking upstream. Undefined: no such version. */
   dist(name: string, version: string): Promise<DistEntry | undefined>
-  /** The next request asks upstream again: the package was written to, or a version was denied. */
+  /** The next request asks upstream again: the package was written to. */
   forget(name: string): void
+  /** The same where what is denied of a package changed. What its packument announced stays known: clients hold it. */
+  renew(name: string): void
 }
 
 export interface PackumentsOptions {
@@ -108,6 +110,10 @@ export function createPackuments(options: PackumentsOptions): Packuments {
     loading.set(key, started)
     return started
   }
+  const renew = (name: string): void => {
+    epochs.set(name, (epochs.get(name) ?? 0) + 1)
+    for (const form of ["full", "abbreviated"] as const) { kept.delete(keyOf(name, form)); loading.delete(keyOf(name, form)) }
+  }
   const knownDist = (name: string, version: string): DistEntry | undefined => expand(registries.registryFor(name), name, version, dists.get(name)?.get(version))
 
   return {
@@ -130,9 +136,9 @@ export function createPackuments(options: PackumentsOptions): Packuments {
       if (!answer.ok && answer.status !== 404) throw new VouchsafeError("UPSTREAM_FAILED", `the registry answered ${answer.status} for ${name}`)
       return knownDist(name, version)
     },
+    renew,
     forget(name) {
-      epochs.set(name, (epochs.get(name) ?? 0) + 1)
-      for (const form of ["full", "abbreviated"] as const) { kept.delete(keyOf(name, form)); loading.delete(keyOf(name, form)) }
+      renew(name)
       dists.delete(name)
     },
   }

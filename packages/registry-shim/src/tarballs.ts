@@ -57,7 +57,7 @@ export function createTarballs(options: TarballsOptions): Tarballs {
   const keyOf = (name: string, version: string): string => `${name}\n${version}`
 
   const refuse = (wanted: Wanted, refusal: Refusal): TarballOutcome => {
-    if (denials.add(wanted.purl, refusal)) packuments.forget(wanted.name)
+    if (denials.add(wanted.purl, refusal)) packuments.renew(wanted.name)
     memory.delete(keyOf(wanted.name, wanted.version))
     return { kind: "refused", refusal }
   }
@@ -74,7 +74,7 @@ export function createTarballs(options: TarballsOptions): Tarballs {
   const pass = (wanted: Wanted, sha512: string, found: { readonly bytes: Buffer } | { readonly path: string; readonly size: number }): TarballOutcome => {
     if (!allowed.has(wanted.purl)) tellAddress(wanted)
     allowed.add(wanted.purl)
-    if (denials.clear(wanted.purl)) packuments.forget(wanted.name)
+    if (denials.clear(wanted.purl)) packuments.renew(wanted.name)
     if (!("bytes" in found)) return { kind: "file", sha512, ...found }
     memory.set(keyOf(wanted.name, wanted.version), { sha512, bytes: found.bytes, wanted })
     return { kind: "bytes", sha512, bytes: found.bytes }

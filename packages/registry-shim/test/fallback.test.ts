@@ -163,6 +163,13 @@ describe("passes nothing on", () => {
     await nothing(world, await world.get(TGZ), 403, "NOT_VOUCHED")
     expect(nodes[0]?.asked).toEqual([])
   })
+  test("that the packument announced before another version was refused: clients hold it still, and would take nothing else", async () => {
+    const { world, nodes } = await start({ registry: { packages: [GOOD, { ...GOOD, version: "1.1.0" }, BIG], tamper: [{ name: "zz-good", mode: "swap-tarball" }] } })
+    await world.get("/zz-good")
+    await nothing(world, await world.get("/zz-good/-/zz-good-1.1.0.tgz"), 403, "NOT_VOUCHED")
+    await nothing(world, await world.get(TGZ), 403, "NOT_VOUCHED")
+    expect(nodes[0]?.asked).toEqual([])
+  })
   test.each([401, 403])("that the registry refuses to this person (%i)", async (status) => {
     const { world, nodes } = await start({ registry: { tamper: [{ name: "zz-good", mode: "status", status }] } })
     await nothing(world, await world.get(TGZ), status, "the registry answered")
