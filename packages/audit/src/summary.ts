@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type Bytes, compareBytes, h1, hexEncode, unlessRefused, utf8Encode } from "@vouchsafe/core"
+import { type Bytes, executablesOf, h1, unlessRefused } from "@vouchsafe/core"
 import { hash } from "node:crypto"
 import type { DiskFile, Hashes, Summary } from "./types.ts"
 
@@ -13,11 +13,8 @@ const digest = { sha256: (data: Bytes): Bytes => hash("sha256", data, "buffer") 
 export function hashesOf(files: readonly DiskFile[]): Hashes | undefined {
   const content = unlessRefused(() => h1(digest, files))
   if (content === undefined) return undefined
-  const paths = files.filter(({ executable }) => executable).map(({ path }) => utf8Encode(path)).sort(compareBytes)
-  const lines = Buffer.concat(paths.flatMap((path) => [path, LINE_FEED]))
-  return { h1: content, executables: { count: paths.length, sha256: hexEncode(digest.sha256(lines)) } }
+  return { h1: content, executables: executablesOf(digest, files.filter(({ executable }) => executable).map(({ path }) => path)) }
 }
-const LINE_FEED = utf8Encode("\n")
 
 export function summaryOf(files: readonly DiskFile[]): Summary {
   const hashes = hashesOf(files)

@@ -41,6 +41,12 @@ export function h1(crypto: Pick<Crypto, "sha256">, files: readonly HashedFile[])
   return PREFIX + base64Encode(crypto.sha256(utf8Encode(lines)))
 }
 
+/** What is said of the files that may be executed, which {@link h1} does not see: how many, and the hex SHA-256 of their paths in byte order, each followed by a line feed (spec/observation.md). */
+export function executablesOf(crypto: Pick<Crypto, "sha256">, paths: readonly string[]): { readonly count: number; readonly sha256: string } {
+  const sorted = paths.map((path) => ({ path, key: utf8Encode(path) })).sort((a, b) => compareBytes(a.key, b.key))
+  return { count: paths.length, sha256: hexEncode(crypto.sha256(utf8Encode(sorted.map(({ path }) => `${path}\n`).join("")))) }
+}
+
 /**
  * The same hash in hexadecimal, as in-toto's `dirHash` digest writes it.
  * @throws VouchsafeError DIRHASH_MALFORMED.

@@ -16,7 +16,7 @@ test("the functions that other packages build on are there", () => {
   const names = [
     "base64Decode", "base64DecodeLenientUrl", "base64Encode", "canonicalize", "checkConsistency", "checkFork", "checkInclusion", "checkMulti", "checkSubtreeConsistency", "checkSubtreeInclusion", "checkTlogProof", "compareBytes", "concatBytes",
     "cosign", "cosignedMessage", "emptyRoot", "entriesPath", "equalBytes", "formatCheckpoint", "formatCosignature", "formatEntryBundle", "formatNote", "formatPurl", "formatSignatureLine", "formatStatement", "formatTlogProof", "formatVerifierKey",
-    "h1", "hexDecode", "hexEncode", "isStrictEd25519Input", "isVouchsafeError", "keyIdOf", "leafHash", "nobleCrypto", "nodeHash", "nodeReaderFromTiles", "npmNameOf", "npmPurl", "openCheckpoint", "openNote", "parseCanonicalJson", "parseCheckpoint",
+    "executablesOf", "h1", "hexDecode", "hexEncode", "isStrictEd25519Input", "isVouchsafeError", "keyIdOf", "leafHash", "nobleCrypto", "nodeHash", "nodeReaderFromTiles", "npmNameOf", "npmPurl", "openCheckpoint", "openNote", "parseCanonicalJson", "parseCheckpoint",
     "parseCosignature", "parseDecimal", "parseDecimalBig", "parseEntryBundle", "parseEnvelope", "parseNote", "parsePurl", "parseSri", "parseStatement", "parseTilePath", "parseTlogPolicy", "parseTlogProof", "parseVerifierKey", "preAuthEncode",
     "proveConsistency", "proveInclusion", "proveMulti", "quorumSatisfied", "rootFromTiles", "rootOfLeaves", "sha512OfSri", "signNote", "splitMulti", "sriOfSha512", "tilePath", "tilesForSize", "utf8Decode", "utf8Encode", "verifyCosignature",
     "verifyEnvelope",

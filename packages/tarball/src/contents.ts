@@ -1,4 +1,4 @@
-import { canonicalize, compareBytes, type Crypto, h1, hexEncode, utf8Encode } from "@vouchsafe/core"
+import { canonicalize, compareBytes, type Crypto, executablesOf, h1, hexEncode, utf8Encode } from "@vouchsafe/core"
 
 /** A file as a package manager leaves it on disk. */
 export interface UnpackedFile {
@@ -36,13 +36,12 @@ export function describeContents(crypto: Crypto, files: readonly UnpackedFile[])
     format: MANIFEST_FORMAT,
     files: sorted.map(({ path, size, executable, sha256 }) => [path, size, executable ? MODE_EXECUTABLE : MODE_PLAIN, sha256]),
   })
-  const executables = sorted.filter((file) => file.executable)
   return {
     h1: h1(crypto, sorted),
     files: sorted.length,
     unpackedSize: sorted.reduce((sum, file) => sum + file.size, 0),
     manifest: digestOf(manifestText),
     manifestText,
-    executables: { count: executables.length, sha256: digestOf(executables.map((file) => `${file.path}\n`).join("")) },
+    executables: executablesOf(crypto, sorted.filter((file) => file.executable).map(({ path }) => path)),
   }
 }

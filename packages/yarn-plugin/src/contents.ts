@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { posix } from "node:path"
-import { h1, type Crypto, type HashedFile } from "@vouchsafe/core"
+import { executablesOf, h1, type Crypto, type HashedFile } from "@vouchsafe/core"
 import { ppath, type PackageFs, type PortablePath } from "./yarn.ts"
 
 /** What an archive holds, in the two values that attesters state about a tarball (packages/spec/observation.md). */
@@ -48,7 +48,7 @@ export function contentsOf(packageFs: PackageFs, prefixPath: PortablePath, crypt
     }
   }
   const present = files.map(({ path }) => path).filter((path) => executables.has(path) || commands.has(path))
-  return { h1: h1(crypto, files), isPlain: present.every((path) => commands.has(path)), executables: { count: present.length, sha256: hashOfPaths(present) } }
+  return { h1: h1(crypto, files), isPlain: present.every((path) => commands.has(path)), executables: executablesOf(crypto, present) }
 }
 
 /**
@@ -68,14 +68,6 @@ function binOf(manifest: Uint8Array): unknown {
     if (!(error instanceof SyntaxError)) throw error
     return undefined
   }
-}
-
-/** Sorted by their UTF-8 bytes, as the files of a manifest are. */
-function hashOfPaths(paths: readonly string[]): string {
-  const sorted = paths.map((path) => Buffer.from(path, "utf8")).sort(Buffer.compare)
-  const hash = createHash("sha256")
-  for (const path of sorted) hash.update(path).update("\n")
-  return hash.digest("hex")
 }
 
 export function isSameContents(a: Contents, b: Contents): boolean {
