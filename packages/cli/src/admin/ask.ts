@@ -5,8 +5,7 @@
  */
 import type { HttpTransport } from "@vouchsafe/client"
 import { systemClock } from "@vouchsafe/client/node"
-import { isVouchsafeError, parseJson, shellWord, type Signer, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
-import { readFileSync, statSync } from "node:fs"
+import { isVouchsafeError, parseJson, type Signer, utf8Decode, utf8Encode, VouchsafeError } from "@vouchsafe/core"
 import { resolve } from "node:path"
 import type { CliIo } from "../io.ts"
 import { openKeyFile } from "../keys/key-file.ts"
@@ -14,6 +13,7 @@ import { passphraseOf } from "../keys/passphrase.ts"
 import { type NodeAnswer, type NodePlace, ownNode, placeOf, socketPlace } from "../nodes.ts"
 import { usage } from "../usage.ts"
 import { signAdminRequest } from "./sign.ts"
+import { readToken } from "./token.ts"
 
 /** What a command's options say about the node and about who asks. */
 export interface AdminFlags {
@@ -33,9 +33,6 @@ export interface AdminPlace {
 
 const ANSWER_BYTES_MAX = 1_048_576
 const TIMEOUT_MS = 60_000
-/** Access of anybody but the owner. */
-const OTHERS = 0o077
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
 /** @throws VouchsafeError USAGE, STATE_UNSAFE for a key that others can read. */
 export async function adminPlace(io: CliIo, flags: AdminFlags): Promise<AdminPlace> {
@@ -52,18 +49,7 @@ export async function adminPlace(io: CliIo, flags: AdminFlags): Promise<AdminPla
   // The one spelling of a URL: it is part of what is signed.
   const place = { name: named.name, url: new URL(named.url).href }
   if (adminKey !== undefined) return { place, signer: await openKeyFile(resolve(io.cwd, adminKey), () => passphraseOf(io, flags.passphraseFile)) }
-  return { place, token: readToken(io, place, adminTokenFile ?? "") }
-}
-
-/** A token is as good as a password: from a file that only its owner reads, and over a line that nobody else does. */
-function readToken(io: CliIo, place: NodePlace, file: string): string {
-  const { protocol, hostname } = new URL(place.url)
-  if (protocol !== "https:" && !LOOPBACK.test(hostname)) throw usage(`${place.name} is reached over http, and a token would be read on the way`, "ask over https, or sign with --admin-key")
-  const path = resolve(io.cwd, file)
-  if (process.platform !== "win32" && (statSync(path).mode & OTHERS) !== 0) throw usage(`${path} can be read by others, expected mode 0600`, `run: chmod 600 ${shellWord(path)}`)
-  const token = readFileSync(path, "utf8").trim().split(/\s+/).at(-1) ?? ""
-  if (!/^[\x21-\x7e]{1,512}$/.test(token)) throw usage(`${path} holds no token, expected one line of text without spaces`)
-  return token
+  return { place, token: readToken(io, place, adminTokenFile ?? "", "ask over https, or sign with --admin-key") }
 }
 
 /**

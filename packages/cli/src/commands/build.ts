@@ -1,7 +1,7 @@
 import { httpTransport, loadNpmConfig } from "@vouchsafe/client/node"
 import { displayName, escapeForDisplay, HEX_COMMIT, shellWord, VouchsafeError } from "@vouchsafe/core"
-import { readFileSync, statSync } from "node:fs"
 import { resolve } from "node:path"
+import { readToken } from "../admin/token.ts"
 import { BUILD_ID, type BuildStatus, followBuild, readStatus } from "../builds/follow.ts"
 import { parseSpec } from "../check/registry.ts"
 import { type CliIo, EXIT } from "../io.ts"
@@ -22,9 +22,6 @@ interface Flags {
   readonly json?: boolean
 }
 
-/** Access of anybody but the owner. */
-const OTHERS = 0o077
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 const SAYS = { tgz: "the same .tgz", tar: "the same tar inside", contents: "the same files", none: "other files" } as const
 
 /** `build SPEC`: asks a node to rebuild. `build status ID`: how it goes. */
@@ -122,14 +119,6 @@ function sourceOf({ source, commit, directory }: Flags): { repository: string; c
   return { repository: source, commit, ...(directory === undefined ? {} : { directory }) }
 }
 
-/** A token is as good as a password: from a file that only its owner reads, and over a line that nobody else does. */
 function tokenFor(io: CliIo, place: NodePlace, { tokenFile }: Flags): string | undefined {
-  if (tokenFile === undefined) return undefined
-  const { protocol, hostname } = new URL(place.url)
-  if (place.socketPath === undefined && protocol !== "https:" && !LOOPBACK.test(hostname)) throw usage(`${place.name} is reached over http, and a token would be read on the way`, "ask the node's operator for its https address")
-  const path = resolve(io.cwd, tokenFile)
-  if (process.platform !== "win32" && (statSync(path).mode & OTHERS) !== 0) throw usage(`${path} can be read by others, expected mode 0600`, `run: chmod 600 ${shellWord(path)}`)
-  const token = readFileSync(path, "utf8").trim().split(/\s+/).at(-1) ?? ""
-  if (!/^[\x21-\x7e]{1,512}$/.test(token)) throw usage(`${path} holds no token, expected one line of text without spaces`)
-  return `Bearer ${token}`
+  return tokenFile === undefined ? undefined : `Bearer ${readToken(io, place, tokenFile, "ask the node's operator for its https address")}`
 }

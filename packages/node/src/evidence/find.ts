@@ -27,14 +27,14 @@ export function createFind(log: StatementLog, findObservation: (artifact: Artifa
 async function newestOfEachKey(log: StatementLog, indices: readonly number[]): Promise<number[]> {
   const newest = new Map<string, number>()
   for (const index of [...indices].reverse()) {
-    const hint = await signerHintOf(log, index)
+    const hint = signerHintIn(await log.entry(index))
     if (hint !== undefined && !newest.has(hint)) newest.set(hint, index)
     if (newest.size >= RELEASES_ANSWERED_MAX) break
   }
   return [...newest.values()]
 }
 
-async function signerHintOf(log: StatementLog, index: number): Promise<string | undefined> {
-  const bytes = await log.entry(index)
-  return unlessMalformed(() => parseForeignEntry(utf8Decode(bytes)).envelope.signatures[0]?.keyId)
+/** Who an entry's envelope names as its signer; undefined for what is no foreign entry. */
+export function signerHintIn(entry: Uint8Array): string | undefined {
+  return unlessMalformed(() => parseForeignEntry(utf8Decode(entry)).envelope.signatures[0]?.keyId)
 }

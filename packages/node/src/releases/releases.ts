@@ -4,12 +4,13 @@
  * @packageDocumentation
  */
 import {
-  type Crypto, type Envelope, formatForeignEntry, INTOTO_PAYLOAD_TYPE, isVouchsafeError, keyHint, KEY_TYPE, openRelease, parseEnvelope, parseForeignEntry, parseJson, parseOwnEntry, parseVerifierKey,
+  type Crypto, type Envelope, formatForeignEntry, INTOTO_PAYLOAD_TYPE, keyHint, KEY_TYPE, openRelease, parseEnvelope, parseJson, parseOwnEntry, parseVerifierKey,
   type Release, shapeReader, utf8Decode, utf8Encode, type VerifierKey,
 } from "@vouchsafe/core"
 import type { Attester } from "@vouchsafe/attester"
 import type { Clock, StatementLog } from "@vouchsafe/ports"
 import { ADMIN, type Budget, createBudget } from "../evidence/budget.ts"
+import { signerHintIn } from "../evidence/find.ts"
 import { type Answer, jsonAnswer, refusal } from "../http/answer.ts"
 import { RELEASES_GLOBAL, RELEASES_PER_ADDRESS, RELEASES_PER_ARTIFACT_AND_KEY_MAX, RELEASES_PER_KEY } from "../limits.ts"
 import { releaseKey } from "../log-keys.ts"
@@ -140,16 +141,7 @@ async function findReleases(log: StatementLog, purl: string, entry: Uint8Array, 
   for (const index of await log.indicesByKey(releaseKey(purl))) {
     const bytes = await log.entry(index)
     if (Buffer.compare(bytes, entry) === 0) return { same: index, count }
-    if (hintOf(bytes) === hint) count += 1
+    if (signerHintIn(bytes) === hint) count += 1
   }
   return { same: undefined, count }
-}
-
-function hintOf(bytes: Uint8Array): string | undefined {
-  try {
-    return parseForeignEntry(utf8Decode(bytes)).envelope.signatures[0]?.keyId
-  } catch (error) {
-    if (isVouchsafeError(error) && error.kind === "input") return undefined
-    throw error
-  }
 }

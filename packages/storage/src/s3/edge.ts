@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { type Crypto, entriesPath, isVouchsafeError, openCheckpoint, parseTilePath, TILE_WIDTH, tileCounts, tilePath, type VerifierKey } from "@vouchsafe/core"
+import { type Crypto, entriesPath, isVouchsafeError, openCheckpoint, parseTilePath, TILE_WIDTH, tileCounts, tilePath, unlessMalformed, type VerifierKey } from "@vouchsafe/core"
 import type { LogFile, SignedHead } from "@vouchsafe/ports"
 import { CHECKPOINT_BYTES_MAX, CHECKPOINT_FRESH_SECONDS, LOG_FILE_BYTES_MAX } from "../limits.ts"
 import { createObjectsClient, type ObjectsClientOptions } from "./client.ts"
@@ -63,13 +63,10 @@ export interface EdgeOwner {
 
 /** What anybody may have put there counts only under the log's signature. */
 function openOwn({ verifier, crypto }: EdgeOwner, text: string): SignedHead | undefined {
-  try {
+  return unlessMalformed(() => {
     const { size, root } = openCheckpoint(crypto, text, verifier).checkpoint
     return { size, root, text }
-  } catch (error) {
-    if (isVouchsafeError(error) && error.kind === "input") return undefined
-    throw error
-  }
+  })
 }
 
 /**
