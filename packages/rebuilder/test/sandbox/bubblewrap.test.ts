@@ -173,7 +173,8 @@ describe("started as an ordinary user", () => {
 
   test.each<{ name: string, script: string, status: string, timeoutMs?: number }>([
     { name: "hangs", script: "sleep 987620", status: "timeout", timeoutMs: 300 },
-    { name: "forks like a bomb", script: "bomb() { bomb | bomb & }; bomb; sleep 60", status: "processes" },
+    // each of its processes stays when the kernel lets it start no other one; the shell's well-known bomb dies out at that wall
+    { name: "forks like a bomb", script: "exec perl -e 'fork while 1'", status: "processes" },
     { name: "eats memory", script: `perl -e 'my @held; for (1..200) { push @held, "a" x (4 * 1024 * 1024); select undef, undef, undef, 0.01 } sleep 60'`, status: "memory" },
     { name: "floods its output", script: "yes", status: "output" },
   ])("a build that $name is ended as $status", async ({ script, status, timeoutMs }) => {
