@@ -3,9 +3,9 @@
  *
  * @packageDocumentation
  */
+import { readManagerYaml } from "@vouchsafe/client/node"
 import { VouchsafeError } from "@vouchsafe/core"
 import { YARN_PLUGIN_PATH } from "../setup/yarnrc.ts"
-import { readManagerYaml } from "./yaml.ts"
 
 type Members = Readonly<Record<string, unknown>>
 

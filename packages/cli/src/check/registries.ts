@@ -13,22 +13,22 @@ import { readIfPresent } from "../setup/files.ts"
  */
 export async function registriesOf(format: Lockfile["format"], dir: string, env: Env): Promise<NpmRegistries> {
   const npm = await loadNpmConfig({ dir, env })
-  const map = format === "pnpm-lock" ? await overlaid(npm, pnpmRegistries, [join(dir, "pnpm-workspace.yaml")]) : format === "yarn-berry" ? await berry(dir, env) : undefined
+  const map = format === "pnpm-lock" ? overlaid(npm, pnpmRegistries, [join(dir, "pnpm-workspace.yaml")]) : format === "yarn-berry" ? await berry(dir, env) : undefined
   return map === undefined ? npm : { ...npm, ...map, registryFor: registryLookup(map) }
 }
 
 async function berry(dir: string, env: Env): Promise<RegistryMap> {
   const builtIn = { default: await npmBuiltInRegistry(), scopes: {} }
-  const map = await overlaid(builtIn, yarnRegistries, [join(env["HOME"] ?? homedir(), ".yarnrc.yml"), join(dir, ".yarnrc.yml")])
+  const map = overlaid(builtIn, yarnRegistries, [join(env["HOME"] ?? homedir(), ".yarnrc.yml"), join(dir, ".yarnrc.yml")])
   const variable = env["YARN_NPM_REGISTRY_SERVER"]
   return variable === undefined || variable === "" ? map : { ...map, default: registryIdOf(variable) }
 }
 
-async function overlaid(base: RegistryMap, read: (text: string, base: RegistryMap) => Promise<RegistryMap>, files: readonly string[]): Promise<RegistryMap> {
+function overlaid(base: RegistryMap, read: (text: string, base: RegistryMap) => RegistryMap, files: readonly string[]): RegistryMap {
   let map: RegistryMap = { default: base.default, scopes: base.scopes }
   for (const file of files) {
     const text = readIfPresent(file)
-    if (text !== undefined) map = await read(text, map)
+    if (text !== undefined) map = read(text, map)
   }
   return map
 }

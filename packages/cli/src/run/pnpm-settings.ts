@@ -3,11 +3,11 @@
  *
  * @packageDocumentation
  */
+import { readManagerYaml } from "@vouchsafe/client/node"
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { VouchsafeError } from "@vouchsafe/core"
 import { stringify } from "yaml"
-import { readManagerYaml } from "../base/yaml.ts"
 import type { GuardedCommand } from "./command.ts"
 import { readIfThere } from "./registries.ts"
 

@@ -15,7 +15,7 @@ export async function registriesFor(manager: ManagerName, dir: string, env: Env)
   const settings = manager === "pnpm" || manager === "yarn" ? SETTINGS[manager] : undefined
   const text = settings === undefined ? "" : readIfThere(join(lockfilesFor(manager, dir).root, settings.file))
   if (settings === undefined || text === "") return npm
-  const map = await settings.read(text, npm)
+  const map = settings.read(text, npm)
   return { ...npm, ...map, registryFor: registryLookup(map) }
 }
 

@@ -1,7 +1,7 @@
+import { readManagerYaml } from "@vouchsafe/client/node"
 import { parseJson } from "@vouchsafe/core"
 import { existsSync } from "node:fs"
 import { dirname, join, relative, sep } from "node:path"
-import { readManagerYaml } from "../base/yaml.ts"
 import { readIfPresent } from "./files.ts"
 
 export type Manager = "npm" | "pnpm" | "yarn"

@@ -9,8 +9,6 @@ import { readYamlSubset } from "./yaml-subset.ts"
 
 /** pnpm merges what stands under this key into the map around it, however the key is written; this reader would take it for a member. */
 const MERGE_KEY = "<<"
-/** It chooses another YAML, which pnpm's reader knows and this one does not, or the other way round. */
-const DIRECTIVE = /^%/m
 const LINK = "link:"
 
 /**
@@ -41,7 +39,6 @@ export function readPnpmLock(text: string): Lockfile {
 }
 
 function parseYaml(text: string): unknown[] {
-  if (DIRECTIVE.test(text)) throw malformed("pnpm-lock.yaml", "has a YAML directive, which pnpm never writes")
   const known = readYamlSubset(text)
   if (known !== undefined) return known
   try {

@@ -4,6 +4,7 @@ import { LOCKFILE_LENGTH_MAX } from "./limits.ts"
 import { readPackageLock } from "./npm.ts"
 import { readPnpmLock } from "./pnpm.ts"
 import { malformed } from "./source.ts"
+import { twoReadings } from "../two-readings.ts"
 import type { Lockfile } from "./types.ts"
 import { readYarnLock } from "./yarn.ts"
 
@@ -12,9 +13,6 @@ export const LOCKFILE_NAMES = ["npm-shrinkwrap.json", "package-lock.json", "pnpm
 
 /** What git leaves in a file that two sides changed. */
 const CONFLICT = /^(?:<{7}|>{7}|={7}|\|{7})(?: .*)?$/m
-
-/** Some readers end lines and comments at it, others do not: what stands behind it is there for some alone. */
-const RETURN_ALONE = /\r(?!\n)/
 
 /**
  * Reads a lockfile's text; its file name says which package manager wrote it.
@@ -28,8 +26,8 @@ export function parseLockfile(fileName: string, text: string): Lockfile {
   const conflict = CONFLICT.exec(text)
   if (conflict !== null) throw malformed(base, `has a merge conflict in line ${text.slice(0, conflict.index).split("\n").length}`)
   if (base.endsWith(".json")) return readPackageLock(text)
-  const alone = RETURN_ALONE.exec(text)
-  if (alone !== null) throw malformed(base, `has a carriage return without a line feed in line ${text.slice(0, alone.index).split("\n").length}`)
+  const doubt = twoReadings(text, base.endsWith(".lock") ? "lines" : "yaml")
+  if (doubt !== undefined) throw malformed(base, `has ${doubt}`)
   if (/pnpm-lock.*\.ya?ml$/.test(base)) return readPnpmLock(text)
   if (/^bun\b.*\.lock$/.test(base)) return readBunLock(text)
   if (base.endsWith(".lock")) return readYarnLock(text)

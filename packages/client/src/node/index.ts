@@ -10,6 +10,7 @@ export { CONNECT_TIMEOUT_MS, httpTransport, type HttpTransportOptions, type Node
 export { type Affected, isVersion, type ListEntry, spellName, type VersionRange } from "./list-file.ts"
 export { isListUrl, type KeptList, listPath, listsDirectory, type ListSubscription, readList, writeList } from "./lists.ts"
 export { findLockFile, LOCK_NAME, type LockFile, readLockFile, writeLockFile } from "./lock-file.ts"
+export { readManagerYaml } from "./manager-yaml.ts"
 export { type LockWorld, systemLockWorld, withLock } from "./lock.ts"
 export { loadNpmConfig, type NpmRegistries } from "./npm-config.ts"
 export { npmBuiltInRegistry, npmRewrites } from "./npm-default.ts"

@@ -10,9 +10,10 @@ describe("pnpm-workspace.yaml", () => {
     { name: "without registries", text: "packages:\n  - 'packages/*'\n", expected: BASE },
     { name: "with all kinds", text: "registries:\n  default: https://registry.example\n  '@corp': https://npm.corp.example/x\n", expected: { default: "https://registry.example/", scopes: { ...BASE.scopes, "@corp": "https://npm.corp.example/x/" } } },
     { name: "with one registry", text: "registry: https://registry.example/\n", expected: { ...BASE, default: "https://registry.example/" } },
+    { name: "with a merge key, which pnpm follows", text: "x: &x\n  default: https://registry.example/\nregistries:\n  <<: *x\n", expected: { ...BASE, default: "https://registry.example/" } },
     { name: "with both: the list wins", text: "registry: https://one.example/\nregistries:\n  default: https://two.example/\n", expected: { ...BASE, default: "https://two.example/" } },
-  ])("$name", async ({ text, expected }) => {
-    expect(await pnpmRegistries(text, BASE)).toEqual(expected)
+  ])("$name", ({ text, expected }) => {
+    expect(pnpmRegistries(text, BASE)).toEqual(expected)
   })
 })
 
@@ -21,23 +22,24 @@ describe(".yarnrc.yml", () => {
     { name: "empty", text: "", expected: BASE },
     { name: "with a server", text: "npmRegistryServer: \"https://registry.example\"\n", expected: { ...BASE, default: "https://registry.example/" } },
     { name: "with scopes, one of them without a registry", text: "npmScopes:\n  corp:\n    npmRegistryServer: https://npm.corp.example\n  other:\n    npmAuthToken: x\n", expected: { ...BASE, scopes: { ...BASE.scopes, "@corp": "https://npm.corp.example/" } } },
-  ])("$name", async ({ text, expected }) => {
-    expect(await yarnRegistries(text, BASE)).toEqual(expected)
+  ])("$name", ({ text, expected }) => {
+    expect(yarnRegistries(text, BASE)).toEqual(expected)
   })
 })
 
 describe("refuses", () => {
   test.each([
+    { name: "a registry behind a comment and a carriage return", text: "# x\rregistry: https://registry.example/\n", says: "a carriage return without a line feed in line 1" },
+    { name: "a directive", text: "%YAML 1.1\n---\nregistry: https://registry.example/\n", says: "a YAML directive in line 1" },
     { name: "no YAML", text: "a: [", says: "is not valid YAML" },
     { name: "a registry that is a list", text: "registry: [x]\nnpmRegistryServer: [x]\n", says: "is no text" },
     { name: "credentials", text: "registry: https://u:canary@registry.example/\nnpmRegistryServer: https://u:canary@registry.example/\n", says: "without credentials" },
     { name: "too long", text: "#".repeat(1_048_577), says: "expected at most 1048576" },
     { name: "aliases without end", text: `a: &a [x]\n${Array.from({ length: 20 }, (_, i) => `b${i}: &b${i} [*${i === 0 ? "a" : `b${i - 1}`}, *${i === 0 ? "a" : `b${i - 1}`}]`).join("\n")}\n`, says: "is not valid YAML" },
-  ])("$name", async ({ text, says }) => {
+  ])("$name", ({ text, says }) => {
     for (const read of [pnpmRegistries, yarnRegistries]) {
-      const error = await read(text, BASE).catch((caught: unknown) => caught)
-      expect(error).toMatchObject({ code: "CONFIG_MALFORMED", message: expect.stringContaining(says) })
-      expect(String(error)).not.toContain("canary")
+      expect(() => read(text, BASE)).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED", message: expect.stringContaining(says) }))
+      expect(() => read(text, BASE)).not.toThrow("canary")
     }
   })
 })

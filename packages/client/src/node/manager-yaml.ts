@@ -5,13 +5,12 @@
  */
 import { VouchsafeError } from "@vouchsafe/core"
 import { parse } from "yaml"
+import { twoReadings } from "../two-readings.ts"
 
+/** Longest settings file that is read, in UTF-16 units. */
+const SETTINGS_LENGTH_MAX = 1_048_576
 /** Aliases that a file may use before it is taken for an attempt to fill memory. */
 const ALIASES_MAX = 100
-/** Managers' readers end lines and comments at a carriage return alone; ours does not. */
-const RETURN_ALONE = /\r(?!\n)/
-/** It chooses a YAML in which other words are true or false. */
-const DIRECTIVE = /^%/m
 
 /**
  * Reads one document as pnpm (`merge`: it follows merge keys) or Yarn does.
@@ -19,8 +18,9 @@ const DIRECTIVE = /^%/m
  * @throws VouchsafeError CONFIG_MALFORMED.
  */
 export function readManagerYaml(text: string, file: string, { merge }: { readonly merge: boolean }): unknown {
-  if (RETURN_ALONE.test(text)) throw new VouchsafeError("CONFIG_MALFORMED", `${file} has a carriage return without a line feed`, { hint: "package managers read what stands behind one; save the file with line feeds" })
-  if (DIRECTIVE.test(text)) throw new VouchsafeError("CONFIG_MALFORMED", `${file} has a YAML directive`, { hint: "take the line that begins with % away" })
+  if (text.length > SETTINGS_LENGTH_MAX) throw new VouchsafeError("CONFIG_MALFORMED", `${file} has ${text.length} characters, expected at most ${SETTINGS_LENGTH_MAX}`)
+  const doubt = twoReadings(text, "yaml")
+  if (doubt !== undefined) throw new VouchsafeError("CONFIG_MALFORMED", `${file} has ${doubt}`, { hint: "package managers may read the rest in another way; save it with line feeds, without lines that begin with %" })
   try {
     return parse(text, { merge, maxAliasCount: ALIASES_MAX }) as unknown
   } catch (cause) {
