@@ -21,11 +21,12 @@ const PATCH = "diff --git a/index.js b/index.js\n--- a/index.js\n+++ b/index.js\
 interface Report {
   readonly summary: Readonly<Record<string, number>>
   readonly packages: readonly {
-    readonly name: string; readonly path: string; readonly result: string; readonly verdict: string | null; readonly known?: readonly { readonly path: string; readonly reason: string; readonly by?: string }[]
+    readonly name: string; readonly path: string; readonly result: string; readonly verdict: string | null; readonly problem?: string; readonly known?: readonly { readonly path: string; readonly reason: string; readonly by?: string }[]
     readonly changed?: readonly string[]; readonly added?: readonly string[]; readonly missing?: readonly string[]; readonly mode?: readonly string[]
   }[]
   readonly links: readonly { readonly path: string; readonly target: string; readonly leads: string }[]
   readonly strays: readonly string[]
+  readonly misplaced: readonly { readonly path: string; readonly target: string; readonly is: string; readonly expected: readonly string[] }[]
 }
 
 interface Layout {
@@ -42,8 +43,9 @@ interface Layout {
 const YARN_PATCH = "patch:zz-patched@npm%3A1.0.0#./.yarn/patches/zz-patched-npm-1.0.0-0123456789.patch"
 const LAYOUTS: readonly Layout[] = [
   { id: "npm11", name: "npm, hoisted", files: { "patches/zz-patched+1.0.0.patch": PATCH.replaceAll(/([ab])\/index/g, "$1/node_modules/zz-patched/index") }, more: { workspaces: ["packages/*"] }, byHand: true },
+  { id: "npm11", name: "npm, linked", files: { ".npmrc": "install-strategy=linked\n", "patches/zz-patched+1.0.0.patch": PATCH.replaceAll(/([ab])\/index/g, "$1/node_modules/zz-patched/index") }, more: { workspaces: ["packages/*"] }, byHand: true },
   { id: "pnpm10", name: "pnpm, isolated", files: { "pnpm-workspace.yaml": "packages: ['packages/*']\ndangerouslyAllowAllBuilds: true\npatchedDependencies:\n  zz-patched@1.0.0: patches/zz-patched@1.0.0.patch\n", "patches/zz-patched@1.0.0.patch": PATCH } },
-  ...(["node-modules", "pnp"] as const).map((linker): Layout => ({
+  ...(["node-modules", "pnp", "pnpm"] as const).map((linker): Layout => ({
     id: "yarn4", name: `Yarn, ${linker}`, more: { workspaces: ["packages/*"] }, patched: YARN_PATCH,
     files: { ".yarnrc.yml": `nodeLinker: ${linker}\nenableGlobalCache: false\nenableScripts: true\n`, "yarn.lock": "", ".yarn/patches/zz-patched-npm-1.0.0-0123456789.patch": PATCH },
   })),
@@ -71,7 +73,7 @@ async function open(account: string, { id, files, more = {}, patched }: Pick<Lay
 
 /** Where a package lies: its folder, else the archive that is not the patched one. */
 function placeOf({ packages }: Report, name: string): string {
-  const all = packages.filter((one) => one.name === name && !one.path.includes("-patch-"))
+  const all = packages.filter((one) => one.name === name && !(one.path.includes("-patch-") && one.path.endsWith(".zip")))
   const found = all.find(({ path }) => !path.endsWith(".zip")) ?? all[0]
   if (found === undefined) throw new Error(`${name} was not found`)
   return found.path
@@ -83,7 +85,7 @@ describe.each(LAYOUTS)("$name", (layout) => {
     const { project, run, audit } = await open(account, layout, DEPENDENCIES)
     const installed = await run(layout.id.replace(/\d+$/, ""), "install")
     expect(installed.status, describeRun(installed)).toBe(0)
-    if (layout.byHand === true) writeFileSync(join(project, "node_modules/zz-patched/index.js"), "one\nzwei\nthree\n")
+    if (layout.byHand === true) replace(join(project, "node_modules/zz-patched/index.js"), "one\nzwei\nthree\n")
 
     const clean = await audit()
     expect(clean.ran.status, describeRun(clean.ran)).toBe(0)
@@ -91,7 +93,7 @@ describe.each(LAYOUTS)("$name", (layout) => {
     expect(known).toContain("zz-built built.txt script")
     expect(known).toContainEqual(expect.stringMatching(/^zz-patched index\.js patch zz-patched.*\.patch$/))
     if (layout.id === "npm11") expect(known).toEqual(expect.arrayContaining(["zz-ignoring .npmignore renamed", "zz-ignoring template/.npmignore renamed"]))
-    if (!layout.name.endsWith("pnp") && layout.id !== "pnpm10") expect(clean.report.links).toContainEqual({ path: "node_modules/member", target: "packages/member", leads: "workspace" })
+    if (["npm, hoisted", "Yarn, node-modules"].includes(layout.name)) expect(clean.report.links).toContainEqual({ path: "node_modules/member", target: "packages/member", leads: "workspace" })
 
     // From here on a lock vouches, which has a content hash and no names of files: they come from the nodes.
     if (layout.id === "npm11") expect((await run("vouchsafe", "lock")).status).toBe(0)
@@ -100,6 +102,7 @@ describe.each(LAYOUTS)("$name", (layout) => {
     replace(at("zz-leaf", "index.js"), "module.exports = 'lead'\n")
     replace(at("zz-good", "extra.js"), "evil\n")
     rmSync(at("zz-ignoring", "data.txt"))
+    replace(at("zz-inner", "index.js"), "module.exports = 'bundled'\n")
     chmodSync(at("zz-inner", "index.js"), 0o755)
     symlinkSync("/etc/hostname", at("zz-bundling", "link"))
     replace(at("zz-patched", "index.js"), "one\nzwei\nthree\nfour\n")
@@ -136,6 +139,28 @@ async function expectArchiveNamed(project: string, clean: Report, audit: () => P
   expect(ran.status, describeRun(ran)).toBe(1)
   expect(report.packages.filter(({ result }) => result === "differs").map(({ name, changed }) => ({ name, changed }))).toEqual([{ name: "zz-leaf", changed: ["index.js"] }, { name: "zz-built", changed: ["index.js"] }])
 }
+
+describe.each(LAYOUTS)("$name", ({ id, name, files, more = {} }) => {
+  test("a locked and attested package in another one's place is named", async () => {
+    const { project, run, audit } = await open(`${name.replaceAll(/\W+/g, "-")}-swapped`, { id, more, files: { ...files, "pnpm-workspace.yaml": "packages: ['packages/*']\ndangerouslyAllowAllBuilds: true\n" } }, { "zz-good": "1.0.0", "zz-leaf": "1.0.0", "zz-built": "1.0.0", "zz-other": "npm:zz-leaf@1.0.0" })
+    const installed = await run(id.replace(/\d+$/, ""), "install")
+    expect(installed.status, describeRun(installed)).toBe(0)
+    const clean = await audit()
+    expect(clean.ran.status, describeRun(clean.ran)).toBe(0)
+    const at = (name: string): string => join(project, placeOf(clean.report, name))
+    rmSync(at("zz-good"), { recursive: true })
+    cpSync(at("zz-leaf"), at("zz-good"), { recursive: true })
+    if (id === "pnpm10") {
+      rmSync(join(project, "node_modules/zz-built"))
+      symlinkSync(".pnpm/zz-leaf@1.0.0/node_modules/zz-leaf", join(project, "node_modules/zz-built"))
+    }
+    const { ran, report } = await audit()
+    expect(ran.status, describeRun(ran)).toBe(1)
+    expect(report.packages.flatMap(({ path, problem }) => (problem === undefined ? [] : [`${path}: ${problem}`]))).toEqual([expect.stringMatching(/zz-good.*: is zz-leaf@1\.0\.0, (?:where the lockfile has|in the place of another|which the lockfile does not have under the name)/)])
+    const links = id === "pnpm10" ? [{ path: "node_modules/zz-built", target: "node_modules/.pnpm/zz-leaf@1.0.0/node_modules/zz-leaf", is: "zz-leaf@1.0.0", expected: ["zz-built@1.0.0"] }] : []
+    expect(report.misplaced).toEqual(links)
+  })
+})
 
 test("a withdrawn version that lies on disk is refused, in a project and in an image's folder", async () => {
   const { project, run, audit } = await open("withdrawn", { id: "npm11", files: {} }, { "zz-gone": "1.0.0", "zz-leaf": "1.0.0" })

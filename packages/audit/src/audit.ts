@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import { hash } from "node:crypto"
 import type { CheckResult } from "@vouchsafe/client"
 import { artifactKey, type Verdict } from "@vouchsafe/core"
 import { attestedOf } from "./attested.ts"
@@ -10,6 +11,7 @@ import { compareFiles, compareHashes, type Comparison, type Held } from "./compa
 import { readTexts } from "./file-reader.ts"
 import { identifier, type Identified, linksInPlaceOfReleases, type ProjectLockfile } from "./identify.ts"
 import type { Manifest } from "./manifest.ts"
+import { type Misplaced, misplacedLinks } from "./misplaced.ts"
 import { filesOf, patchesFor, type ProjectPatch, readPatches, takeBackPatches } from "./patches.ts"
 import type { FolderReading } from "./reading.ts"
 import { hashesOf } from "./summary.ts"
@@ -51,6 +53,7 @@ export interface Audit {
   readonly lockfiles: readonly ProjectLockfile[]
   readonly patches: readonly ProjectPatch[]
   readonly packages: readonly AuditedPackage[]
+  readonly misplaced: readonly Misplaced[]
   readonly results: readonly CheckResult[]
 }
 
@@ -87,13 +90,20 @@ export async function auditFolder(options: AuditOptions): Promise<Audit> {
   }))
   await judge(work, found.filter((one) => !work.keys.has(one.place.path) && !within.has(one.place.path)))
   const packages = await compareAll(work, found, within)
+  const misplaced = misplacedLinks(discovery.links, found, lockfiles)
   const strays = [...discovery.strays, ...linksInPlaceOfReleases(discovery.links, lockfiles).map(({ path }) => path)]
-  return { discovery: { ...discovery, strays }, lockfiles, patches, packages, results: work.results }
+  return { discovery: { ...discovery, strays }, lockfiles, patches, packages, misplaced, results: work.results }
 }
 
-/** A folder that only holds other packages, or nothing. */
+/** A folder that only holds other packages, or nothing, or what Yarn puts in place of a package for another platform. */
 function isEmpty(contents: Contents | undefined): boolean {
-  return contents === undefined || (contents.summary.count === 0 && contents.specials.length === 0 && contents.problem === undefined)
+  if (contents === undefined) return true
+  if (contents.specials.length > 0 || contents.problem !== undefined) return false
+  return contents.summary.count === 0 || (contents.summary.count === 1 && contents.version === null && contents.files.every(({ path, sha256 }) => path === "package.json" && sha256 === mockOf(contents.name)))
+}
+
+function mockOf(name: string | null): string {
+  return hash("sha256", `${JSON.stringify({ name, mocked: true }, null, 2)}\n`)
 }
 
 async function judge(work: Work, packages: readonly Identified[]): Promise<void> {
@@ -116,7 +126,8 @@ function attestedAt(work: Work, path: string): Attested | undefined {
 /** The package whose attested tarball holds this one, where the lockfile does not say that it was fetched by itself. */
 function bundlerOf(work: Work, one: Identified): string | undefined {
   if (one.entry?.kind === "registry" && !one.isYarn && one.entry.where.includes("node_modules/")) return undefined
-  if (one.isYarn) return undefined
+  // Yarn unpacks what a tarball bundles only where each package has a folder of its own; elsewhere it is what Yarn fetched.
+  if (one.isYarn && one.place.layout !== "isolated") return undefined
   for (let owner = one.place.owner; owner !== undefined; owner = work.byPath.get(owner)?.place.owner) {
     if (attestedAt(work, owner)?.bundled.includes(one.place.path.slice(owner.length + 1)) === true) return owner
   }
@@ -133,7 +144,7 @@ async function compareAll(work: Work, found: readonly Identified[], within: Read
   const open: Identified[] = []
   for (const one of found) {
     const attested = attestedAt(work, one.place.path)
-    if (attested === undefined) continue
+    if (attested === undefined || within.has(one.place.path)) continue
     const isPatched = patchesFor(work.patches, one.name).length > 0
     const comparison = compareHashes(heldAt(one, parts), attested) ?? (isPatched ? compareHashes(await unpatchedAt(work, one, parts), attested) : undefined)
     if (comparison === undefined) open.push(one)

@@ -3,13 +3,19 @@
  *
  * @packageDocumentation
  */
-import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs"
+import { type Dirent, existsSync, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs"
 import { basename, join, relative, sep } from "node:path"
 import { VouchsafeError } from "@vouchsafe/core"
 import { DEPTH_MAX, ENTRIES_MAX } from "./limits.ts"
 import type { Discovery, Layout, Link, Place } from "./types.ts"
 
 const MODULES = "node_modules"
+/** In which pnpm, Yarn with `nodeLinker: pnpm`, npm with `install-strategy=linked`, Bun and Deno keep packages that links lead to. */
+const VIRTUAL_STORES = new Set([".pnpm", ".store", ".bun", ".deno"])
+/** The folder of one package in Yarn's. */
+const YARN_PACKAGE = "package"
+/** pnpm's config dependencies: each under its own name. */
+const CONFIG_DEPENDENCIES = ".pnpm-config"
 /** What holds no packages that programs load, and may be huge. */
 const SKIPPED = new Set([".git", ".hg", ".svn"])
 
@@ -104,7 +110,8 @@ function modules(search: Search, path: string, depth: number, layout: Layout, ow
   for (const entry of list(search, path, depth)) {
     const inside = below(path, entry.name)
     if (entry.isSymbolicLink()) search.links.push({ path: inside, at: inside })
-    else if (entry.name === ".pnpm" && entry.isDirectory()) virtualStore(search, inside, depth + 1)
+    else if (VIRTUAL_STORES.has(entry.name) && entry.isDirectory()) virtualStore(search, inside, depth + 1)
+    else if (entry.name === CONFIG_DEPENDENCIES && entry.isDirectory()) configDependencies(search, inside, depth + 1)
     else if (entry.name.startsWith(".")) search.others.push(inside)
     else if (!entry.isDirectory()) search.strays.push(inside)
     else if (entry.name.startsWith("@")) {
@@ -125,14 +132,33 @@ function found(search: Search, place: Place, depth: number): void {
   if (isFolder(join(search.root, own))) modules(search, own, depth + 1, place.layout, place.path)
 }
 
-/** pnpm's `node_modules/.pnpm`: a node_modules for each package and set of peers, and one of links. */
+/** pnpm's `node_modules/.pnpm` and its like: a node_modules for each package and set of peers, and one of links. */
 function virtualStore(search: Search, path: string, depth: number): void {
   for (const entry of list(search, path, depth)) {
     const inside = below(path, entry.name)
     if (entry.isSymbolicLink()) search.links.push({ path: inside, at: inside })
     else if (!entry.isDirectory()) search.others.push(inside)
     else if (entry.name === MODULES) modules(search, inside, depth + 1, "isolated")
-    else if (isFolder(join(search.root, inside, MODULES))) modules(search, `${inside}/${MODULES}`, depth + 2, "isolated")
+    else if (isScope(search, inside, entry.name)) virtualStore(search, inside, depth + 1)
+    else {
+      if (isFolder(join(search.root, inside, MODULES))) modules(search, `${inside}/${MODULES}`, depth + 2, "isolated")
+      if (isFolder(join(search.root, inside, YARN_PACKAGE))) found(search, { path: `${inside}/${YARN_PACKAGE}`, layout: "isolated", alias: "" }, depth + 2)
+    }
+  }
+}
+
+/** npm's has a folder for each scope. */
+function isScope({ root }: Search, path: string, name: string): boolean {
+  return name.startsWith("@") && !isFolder(join(root, path, MODULES)) && !isFolder(join(root, path, YARN_PACKAGE))
+}
+
+/** Folders up to pnpm 10; later links into pnpm's own store, which is outside. */
+function configDependencies(search: Search, path: string, depth: number): void {
+  for (const entry of list(search, path, depth)) {
+    const inside = below(path, entry.name)
+    if (entry.isDirectory() && entry.name.startsWith("@") && !existsSync(join(search.root, inside, "package.json"))) configDependencies(search, inside, depth + 1)
+    else if (entry.isDirectory()) found(search, { path: inside, layout: "isolated", alias: inside.slice(inside.indexOf(`${CONFIG_DEPENDENCIES}/`) + CONFIG_DEPENDENCIES.length + 1) }, depth + 1)
+    else search.others.push(inside)
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Lockfile, LockfileEntry } from "@vouchsafe/client/lockfile"
 import { isVouchsafeError, npmPurl } from "@vouchsafe/core"
 import { aliasOf } from "./discover.ts"
+import { isKnownAs, isNamedAnother } from "./place-names.ts"
 import type { Contents, Link, Place } from "./types.ts"
 
 /** A lockfile, and the folder that it lies in, relative to the audited one. */
@@ -48,7 +49,7 @@ function knownFrom(lockfiles: readonly ProjectLockfile[]): readonly Known[] {
 }
 
 /** Those that rule a place, the nearest first. */
-function rulingOver(known: readonly Known[], path: string): readonly Known[] {
+export function rulingOver<T extends Pick<ProjectLockfile, "folder">>(known: readonly T[], path: string): readonly T[] {
   return known.filter(({ folder }) => folder === "" || path.startsWith(`${folder}/`)).sort((a, b) => b.folder.length - a.folder.length)
 }
 
@@ -83,7 +84,7 @@ export function identifier(lockfiles: readonly ProjectLockfile[]): (place: Place
     const patchedByYarn = ruling.some(({ byName }) => byName.get(name)?.some(({ kind, resolved }) => kind === "patch" && resolved?.includes("builtin<") === true) === true) ? YARN_PATCHES.get(name) : undefined
     const there = ruling.flatMap((one) => entryThere(one, place.path) ?? [])[0]
     const entry = there ?? ruling.flatMap(({ byName }) => byName.get(name) ?? []).sort((a, b) => rank(a) - rank(b)).find((candidate) => candidate.version === version || candidate.version === "")
-    const problem = contents.problem === undefined ? problemOf(place, { name, version }, there, entry, ruling.length > 0) : `cannot be read: ${contents.problem}`
+    const problem = contents.problem === undefined ? problemOf(place, { name, version }, { there, entry, ruling }) : `cannot be read: ${contents.problem}`
     const purl = entry !== undefined && !isRelease(entry) ? undefined : purlOf(name, version)
     return { ...common, isExtraneous: ruling.length > 0 && entry === undefined, ...(purl === undefined ? {} : { purl }), ...(entry === undefined ? {} : { entry }), ...(patchedByYarn === undefined ? {} : { patchedByYarn }), ...(problem === undefined ? {} : { problem }) }
   }
@@ -105,7 +106,7 @@ function rank({ kind, version }: LockfileEntry): number {
 }
 
 /** A patched package is compared with the release that it is a patch of. */
-function isRelease({ kind }: LockfileEntry): boolean {
+export function isRelease({ kind }: LockfileEntry): boolean {
   return kind === "registry" || kind === "patch" || kind === "bundled"
 }
 
@@ -118,11 +119,16 @@ function purlOf(name: string, version: string): string | undefined {
   }
 }
 
-function problemOf(place: Place, found: { readonly name: string; readonly version: string }, there: LockfileEntry | undefined, entry: LockfileEntry | undefined, isRuled: boolean): string | undefined {
+function problemOf(place: Place, found: { readonly name: string; readonly version: string }, { there, entry, ruling }: { readonly there: LockfileEntry | undefined; readonly entry: LockfileEntry | undefined; readonly ruling: readonly Known[] }): string | undefined {
   if (found.version === "" && entry?.kind !== "link" && entry?.kind !== "workspace") return "has no package.json with a name and a version"
   if (there !== undefined && isRelease(there) && (there.name !== found.name || there.version !== found.version)) {
     return `is ${found.name}@${found.version}, where the lockfile has ${there.name}@${there.version}`
   }
-  if (place.alias !== "" && place.alias !== found.name && entry === undefined && isRuled) return `is ${found.name}@${found.version}, of which the lockfile knows nothing`
+  if (ruling.length === 0 || there !== undefined) return undefined
+  if (place.alias !== "" && place.alias !== found.name && entry === undefined) return `is ${found.name}@${found.version}, of which the lockfile knows nothing`
+  if (entry !== undefined && !isRelease(entry)) return undefined
+  if (isNamedAnother(place, found.name, found.version, entry !== undefined)) return `is ${found.name}@${found.version}, in the place of another package or version`
+  const wirings = ruling.flatMap(({ lockfile }) => lockfile.wiring?.() ?? [])
+  if (place.alias !== "" && place.layout === "hoisted" && wirings.length > 0 && !wirings.some((wiring) => isKnownAs(wiring, place.alias, found))) return `is ${found.name}@${found.version}, which the lockfile does not have under the name ${place.alias}`
   return undefined
 }

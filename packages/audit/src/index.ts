@@ -5,6 +5,7 @@ export { compareFiles, compareHashes, type Comparison, type Held } from "./compa
 export { discover } from "./discover.ts"
 export { type Identified, identifier, type ProjectLockfile } from "./identify.ts"
 export { type Manifest, manifestsFrom, parseManifest } from "./manifest.ts"
+export type { Misplaced } from "./misplaced.ts"
 export { type FilePatch, parsePatch, takeBack } from "./patch.ts"
 export { patchesFor, type ProjectPatch, readPatches, takeBackPatches, withoutPatches } from "./patches.ts"
 export { readPlaces, type ReadOptions } from "./pool.ts"

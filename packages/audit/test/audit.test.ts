@@ -71,6 +71,14 @@ describe("one package", () => {
   })
 })
 
+test("what Yarn puts in place of a package for another platform is none, unless it holds anything else", async () => {
+  const mock = { "package.json": `${JSON.stringify({ name: "a", mocked: true }, null, 2)}\n` }
+  put("node_modules/.store/a-patch-0123456789/package", mock)
+  expect(summary(await audit({}))).toEqual([])
+  put("node_modules/.store/a-patch-0123456789/package", { "index.js": "evil" })
+  expect(summary(await audit({}))).toEqual(["node_modules/.store/a-patch-0123456789/package: ok unknown (has no package.json with a name and a version)"])
+})
+
 test("what a tarball bundles is a part of it, and is judged with it alone", async () => {
   const inner = { ...manifestOf("inner"), "index.js": "inner" }
   const files = { ...manifestOf("a"), ...Object.fromEntries(Object.entries(inner).map(([path, content]) => [`node_modules/inner/${path}`, content])) }

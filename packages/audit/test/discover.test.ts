@@ -41,9 +41,32 @@ describe("finds packages", () => {
   })
 
   test("behind a link, in a folder where none was looked for", () => {
-    pack("node_modules/.store/a-npm-1.0.0-abc/package", "a")
+    pack("node_modules/.tool/a/files", "a")
+    link("node_modules/a", ".tool/a/files")
+    expect(paths()).toEqual(["node_modules/.tool/a/files"])
+  })
+
+  test("isolated as Yarn has them, those too that no link of the project leads to", () => {
+    for (const name of ["a", "b", "@s-c"]) pack(`node_modules/.store/${name}-npm-1.0.0-abc/package`, name)
     link("node_modules/a", ".store/a-npm-1.0.0-abc/package")
-    expect(paths()).toEqual(["node_modules/.store/a-npm-1.0.0-abc/package"])
+    link("node_modules/.store/a-npm-1.0.0-abc/node_modules/b", "../../b-npm-1.0.0-abc/package")
+    expect(paths()).toEqual(["node_modules/.store/@s-c-npm-1.0.0-abc/package", "node_modules/.store/a-npm-1.0.0-abc/package", "node_modules/.store/b-npm-1.0.0-abc/package"])
+    expect(discover(root).links.map(({ path, leads }) => `${path} ${leads}`).sort()).toEqual(["node_modules/.store/a-npm-1.0.0-abc/node_modules/b package", "node_modules/a package"])
+  })
+
+  test("isolated as npm has them, with folders of scopes, and as Bun and Deno have them", () => {
+    pack("node_modules/.store/a@1.0.0-abc/node_modules/a", "a")
+    pack("node_modules/.store/@s/b@1.0.0-abc/node_modules/@s/b", "@s/b")
+    for (const store of [".bun", ".deno"]) pack(`node_modules/${store}/@s+c@1.0.0/node_modules/@s/c`, "@s/c")
+    expect(paths()).toEqual(["node_modules/.bun/@s+c@1.0.0/node_modules/@s/c", "node_modules/.deno/@s+c@1.0.0/node_modules/@s/c", "node_modules/.store/@s/b@1.0.0-abc/node_modules/@s/b", "node_modules/.store/a@1.0.0-abc/node_modules/a"])
+  })
+
+  test("pnpm's config dependencies: folders are packages, links into its own store are only listed", () => {
+    for (const name of ["a", "@s/b"]) pack(`node_modules/.pnpm-config/${name}`, name)
+    link("node_modules/.pnpm-config/c", "/nowhere")
+    expect(paths()).toEqual(["node_modules/.pnpm-config/@s/b", "node_modules/.pnpm-config/a"])
+    expect(discover(root).places.map(({ alias }) => alias)).toEqual(["@s/b", "a"])
+    expect([discover(root).others, discover(root).links]).toEqual([["node_modules/.pnpm-config/c"], []])
   })
 
   test("Yarn's archives and what it unplugs", () => {
@@ -107,13 +130,13 @@ test("a folder that is a node_modules is one", () => {
   pack("node_modules/@s/b/node_modules/c", "c")
   pack("node_modules/.pnpm/d@1.0.0/node_modules/d", "d")
   link("node_modules/d", ".pnpm/d@1.0.0/node_modules/d")
-  link("node_modules/.store/linked", "../a")
-  link("node_modules/e", ".store/e")
-  pack("node_modules/.store/e", "e")
+  link("node_modules/.tool/linked", "../a")
+  link("node_modules/e", ".tool/e")
+  pack("node_modules/.tool/e", "e")
   const { places, links, others } = discover(join(root, "node_modules"))
-  expect(places.map(({ path, alias }) => `${path} as ${alias}`).sort()).toEqual([".pnpm/d@1.0.0/node_modules/d as d", ".store/e as e", "@s/b as @s/b", "@s/b/node_modules/c as c", "a as a"])
+  expect(places.map(({ path, alias }) => `${path} as ${alias}`).sort()).toEqual([".pnpm/d@1.0.0/node_modules/d as d", ".tool/e as e", "@s/b as @s/b", "@s/b/node_modules/c as c", "a as a"])
   expect(links.map(({ path, leads }) => `${path} ${leads}`)).toEqual(["d package", "e package"])
-  expect(others).toEqual([".store"])
+  expect(others).toEqual([".tool"])
 })
 
 test("a file that programs can load without a package is a stray; what tools keep is listed", () => {

@@ -41,8 +41,9 @@ export function sortOf({ verdict, comparison, problem, purl, within, entry }: Au
 export function exitOf({ audit, findings }: AuditReport): number {
   if (audit.results.some(({ misbehavior }) => misbehavior.some(({ isNew }) => isNew))) return EXIT.misbehavior
   const sorts = new Set(audit.packages.map(sortOf))
-  const isRefused = sorts.has("refused") || sorts.has("differs") || audit.discovery.strays.length > 0 || outside(audit).length > 0 || findings.some(({ severity }) => severity === "deny")
-  if (isRefused) return audit.packages.every((one) => sortOf(one) !== "differs" && isOnlyClock(one.verdict)) && audit.discovery.strays.length === 0 && outside(audit).length === 0 && findings.every(({ severity }) => severity !== "deny") ? EXIT.world : EXIT.refused
+  const isWrong = sorts.has("differs") || audit.discovery.strays.length > 0 || audit.misplaced.length > 0 || outside(audit).length > 0 || findings.some(({ severity }) => severity === "deny")
+  if (isWrong) return EXIT.refused
+  if (sorts.has("refused")) return audit.packages.every(({ verdict }) => isOnlyClock(verdict)) ? EXIT.world : EXIT.refused
   return sorts.has("unknown") ? EXIT.world : EXIT.done
 }
 
@@ -66,7 +67,7 @@ export function documentOf(report: AuditReport): object {
       ...(one.within === undefined ? {} : { within: one.within }), ...(one.problem === undefined ? {} : { problem: one.problem }), ...(one.isExtraneous ? { extraneous: true } : {}),
       ...(one.entry === undefined || one.purl !== undefined ? {} : { source: one.entry.kind }), ...one.comparison.differences ?? {}, ...(one.comparison.known.length === 0 ? {} : { known: one.comparison.known }),
     })),
-    links: discovery.links, strays: discovery.strays, others: discovery.others, patches: audit.patches.map(({ path }) => path), findings,
+    links: discovery.links, strays: discovery.strays, misplaced: audit.misplaced, others: discovery.others, patches: audit.patches.map(({ path }) => path), findings,
     misbehavior: audit.results.flatMap(({ misbehavior }) => misbehavior.map(({ operator, origin, path }) => ({ operator, origin, proof: path ?? null }))),
   }
 }
@@ -76,7 +77,7 @@ function summaryOf(audit: Audit): Readonly<Record<string, number>> {
   const files = audit.packages.reduce((sum, { contents }) => sum + contents.summary.count, 0)
   return {
     packages: audit.packages.length, files, clean: count("clean"), explained: count("explained"), differs: count("differs"), refused: count("refused"), unknown: count("unknown"), local: count("local"), bundled: count("within"),
-    workspaces: audit.discovery.links.filter(({ leads }) => leads === "workspace").length, outside: outside(audit).length, strays: audit.discovery.strays.length,
+    workspaces: audit.discovery.links.filter(({ leads }) => leads === "workspace").length, outside: outside(audit).length, strays: audit.discovery.strays.length, misplaced: audit.misplaced.length,
   }
 }
 
@@ -87,6 +88,7 @@ export function formatAudit(report: AuditReport): string[] {
   const lines = off.slice(0, PACKAGES_SHOWN_MAX).flatMap(packageLines)
   if (off.length > PACKAGES_SHOWN_MAX) lines.push(`  and ${off.length - PACKAGES_SHOWN_MAX} more packages whose files differ`)
   for (const path of audit.discovery.strays) lines.push(`  ${shown(path)} belongs to no package, and programs can load it`)
+  for (const { path, is, expected } of audit.misplaced) lines.push(`  ${shown(path)} leads to ${escapeForDisplay(is)}, where the lockfile has ${expected.length === 0 ? "nothing of that name" : escapeForDisplay(expected.join(" or "))}`)
   for (const { path, target } of outside(audit)) lines.push(`  ${shown(path)} leads out of the folder, to ${shown(target)}: not audited`)
   for (const finding of findings) lines.push(`  ${finding.severity === "warn" ? "warning " : ""}${finding.code}: ${escapeForDisplay(finding.message)}`)
   for (const one of audit.packages) if (sortOf(one) === "unknown") lines.push(`  ${at(one)}: nobody who counts says what it should hold`)

@@ -27,12 +27,13 @@ interface Parts {
   readonly packages?: readonly AuditedPackage[]
   readonly links?: readonly Link[]
   readonly strays?: readonly string[]
+  readonly misplaced?: Audit["misplaced"]
   readonly findings?: readonly LockfileFinding[]
   readonly lied?: boolean
 }
-const report = ({ packages = [one()], links = [], strays = [], findings = [], lied = false }: Parts): AuditReport => {
+const report = ({ packages = [one()], links = [], strays = [], misplaced = [], findings = [], lied = false }: Parts): AuditReport => {
   const result = { misbehavior: lied ? [{ isNew: true, operator: "alpha", origin: "alpha", document: "" }] : [] } as unknown as CheckResult
-  const audit: Audit = { discovery: { places: [], links, strays, others: [], projects: [""] }, lockfiles: [], patches: [], packages, results: [result] }
+  const audit: Audit = { discovery: { places: [], links, strays, others: [], projects: [""] }, lockfiles: [], patches: [], packages, misplaced, results: [result] }
   return { root: "/project", audit, findings }
 }
 const finding = (severity: "deny" | "warn"): LockfileFinding => ({ code: "EXOTIC_SOURCE", severity, message: "git", saidBy: [], where: "x", name: "x", version: "", optional: false })
@@ -42,6 +43,7 @@ describe("exit status", () => {
   test.each([
     { name: "all as attested", parts: {}, is: 0 },
     { name: "nothing installed", parts: { packages: [] }, is: 0 },
+    { name: "a link that leads to another package", parts: { misplaced: [{ path: "node_modules/a", target: "node_modules/.pnpm/b@1.0.0/node_modules/b", is: "b@1.0.0", expected: ["a@1.0.0"] }] }, is: 1 },
     { name: "explained", parts: { packages: [one({ comparison: { equality: "explained", known: [{ path: "a", reason: "patch", by: "p" }] } })] }, is: 0 },
     { name: "a workspace's link, and one into nowhere", parts: { links: [link("workspace"), link("nowhere"), link("package")] }, is: 0 },
     { name: "from git, as the lockfile says", parts: { packages: [local()] }, is: 0 },
@@ -66,9 +68,9 @@ describe("exit status", () => {
 })
 
 test("what a person reads: each difference with its kind, names escaped, the sum last", () => {
-  const lines = formatAudit(report({ packages: [one({ comparison: differs({ changed: ["in\u001b[2Jdex.js"], added: ["x.js"], missing: ["gone.js"], mode: ["run.js"] }) }), one()], strays: ["node_modules/e\u001bvil.js"] }))
+  const lines = formatAudit(report({ packages: [one({ comparison: differs({ changed: ["in\u001b[2Jdex.js"], added: ["x.js"], missing: ["gone.js"], mode: ["run.js"] }) }), one()], strays: ["node_modules/e\u001bvil.js"], misplaced: [{ path: "node_modules/a\u001b", target: "b", is: "b@1.0.0\u001b", expected: ["a@1.0.0"] }, { path: "node_modules/c", target: "b", is: "b@1.0.0", expected: [] }] }))
   expect(lines.join("\n")).not.toContain("\u001b")
-  for (const text of ["x@1.0.0 in \"node_modules/x\"", "added  x.js", "missing  gone.js", "made executable  run.js", "belongs to no package"]) expect(lines.join("\n")).toContain(text)
+  for (const text of ["x@1.0.0 in \"node_modules/x\"", "added  x.js", "missing  gone.js", "made executable  run.js", "belongs to no package", "where the lockfile has a@1.0.0", "\"node_modules/c\" leads to b@1.0.0, where the lockfile has nothing of that name"]) expect(lines.join("\n")).toContain(text)
   expect(lines.at(-1)).toBe("2 packages, 0 files: 1 as attested, 1 with other files, 0 refused")
 })
 

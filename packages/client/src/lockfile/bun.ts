@@ -3,6 +3,7 @@ import { type Edge, kindsOf, type Root } from "./kinds.ts"
 import { LOCKFILE_ENTRIES_MAX } from "./limits.ts"
 import { isRegistryTarball, isVersion, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
 import type { Lockfile, LockfileEntry } from "./types.ts"
+import { wiringByNames, wiringOnce } from "./wiring.ts"
 
 const FILE = "bun.lock"
 /** Names in a key; that of a scoped package has a slash of its own. */
@@ -29,7 +30,7 @@ export function readBunLock(text: string): Lockfile {
     const kind = kinds.get(key)
     return { ...entryOf(key, packages[key], kind === "optional"), ...(kind === undefined ? {} : { dependency: kind, dev: kind === "dev" }) }
   })
-  return { format: "bun-lock", version: String(version), entries }
+  return { format: "bun-lock", version: String(version), entries, wiring: wiringOnce(() => wiringByNames(entries.map((entry) => [entry, (entry.where.match(NAMES) ?? []).slice(-1)]))) }
 }
 
 function entryOf(key: string, value: unknown, optional: boolean): LockfileEntry {

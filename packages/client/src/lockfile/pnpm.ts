@@ -5,6 +5,7 @@ import { LOCKFILE_ENTRIES_MAX } from "./limits.ts"
 import { DEPENDENCY_BY_FIELD, DEPENDENCY_FIELDS, pnpmKinds, withoutPeers } from "./pnpm-kinds.ts"
 import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
 import type { Lockfile, LockfileEntry, LockfileKind } from "./types.ts"
+import { pnpmWiring, wiringOnce } from "./wiring.ts"
 import { readYamlSubset } from "./yaml-subset.ts"
 
 /** pnpm merges what stands under this key into the map around it, however the key is written; this reader would take it for a member. */
@@ -17,12 +18,14 @@ const LINK = "link:"
  */
 export function readPnpmLock(text: string): Lockfile {
   const entries: LockfileEntry[] = []
+  const documents: Members[] = []
   let version = ""
   for (const value of parseYaml(text)) {
     if (value === null) continue
     const lock = membersOf(value, "document")
     version = String(lock["lockfileVersion"] ?? "")
     if (!/^(?:5\.[34]|[6-9](?:\.\d+)?)$/.test(version)) throw malformed("lockfileVersion", `is ${version === "" ? "missing" : version}, expected 5.3, 5.4 or 6 to 9`)
+    documents.push(lock)
     const optional = optionalKeys(lock)
     const kinds = pnpmKinds(lock)
     for (const [key, entry] of Object.entries(membersOf(lock["packages"] ?? {}, "packages"))) {
@@ -35,7 +38,7 @@ export function readPnpmLock(text: string): Lockfile {
     for (const link of strayLinks(lock)) add(entries, link)
   }
   if (version === "") throw malformed("pnpm-lock.yaml", "is empty")
-  return { format: "pnpm-lock", version, entries }
+  return { format: "pnpm-lock", version, entries, wiring: wiringOnce(() => pnpmWiring(documents, entries)) }
 }
 
 function parseYaml(text: string): unknown[] {

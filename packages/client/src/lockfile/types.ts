@@ -34,4 +34,20 @@ export interface Lockfile {
   /** The format's own version, as recorded. */
   readonly version: string
   readonly entries: readonly LockfileEntry[]
+  /** By which names what is found, made when it is asked for; absent where entries are places themselves. */
+  readonly wiring?: () => Wiring
+}
+
+/** What an entry is: `name@version`. */
+export type Wired = string
+
+/** By which names programs find what a lockfile lists. */
+export interface Wiring {
+  /** What is asked for by another name than its own, by that name. */
+  readonly aliases: ReadonlyMap<string, ReadonlySet<Wired>>
+  /** pnpm: what each importer, by its folder, and each entry finds by a name; one entry may have several sets of peers. */
+  readonly links?: {
+    readonly importers: ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<Wired>>>
+    readonly packages: ReadonlyMap<Wired, ReadonlyMap<string, ReadonlySet<Wired>>>
+  }
 }

@@ -3,6 +3,7 @@ import { parseSyml } from "@yarnpkg/parsers"
 import { LOCKFILE_ENTRIES_MAX } from "./limits.ts"
 import { isRegistryTarball, kindOfSource, malformed, type Members, membersOf, purlOf, textOf } from "./source.ts"
 import type { Lockfile, LockfileEntry } from "./types.ts"
+import { wiringByNames, wiringOnce } from "./wiring.ts"
 
 /** What names a member in a line of either spelling, without its indentation: `version: 1`, `version "1"`, `"@a/b" "^1"`. */
 const KEY = /^(?:"([^"]*)"|([^\s"#:?][^:]*?))(?::(?:[ \t].*)?|[ \t]+\S.*)$/s
@@ -22,21 +23,31 @@ export function readYarnLock(text: string): Lockfile {
   const keys = Object.keys(document).filter((key) => key !== "__metadata")
   if (keys.length > LOCKFILE_ENTRIES_MAX) throw malformed("yarn.lock", `has ${keys.length} entries, expected at most ${LOCKFILE_ENTRIES_MAX}`)
   if (!Object.hasOwn(document, "__metadata")) {
-    return { format: "yarn-classic", version: "1", entries: distinct(document, keys).map((key) => classicEntry(key, membersOf(document[key], key))) }
+    const ranges = [...rangesByEntry(document, keys).values()]
+    const entries = ranges.map(([key = ""]) => classicEntry(key, membersOf(document[key], key)))
+    return { format: "yarn-classic", version: "1", entries, wiring: wiringOnce(() => wiringByNames(entries.map((entry, i) => [entry, (ranges[i] ?? []).map(nameIn)]))) }
   }
   const version = String(membersOf(document["__metadata"], "__metadata")["version"] ?? "")
   if (!/^([4-9]|10)$/.test(version)) throw malformed("__metadata.version", `is ${version === "" ? "missing" : version}, expected 4 to 10`)
-  return { format: "yarn-berry", version, entries: keys.map((key) => berryEntry(key, membersOf(document[key], key))) }
+  const entries = keys.map((key) => berryEntry(key, membersOf(document[key], key)))
+  return { format: "yarn-berry", version, entries, wiring: wiringOnce(() => wiringByNames(entries.map((entry) => [entry, entry.where.split(/, ?/).map(nameIn)]))) }
 }
 
-/** The parser gives the entry of `a@^1, a@~1` twice, once a range: the first range of each. */
-function distinct(document: Members, keys: readonly string[]): string[] {
-  const seen = new Set<unknown>()
-  return keys.filter((key) => {
-    const isNew = !seen.has(document[key])
-    seen.add(document[key])
-    return isNew
-  })
+/** The name by which one range asks: `a` of `a@npm:b@^1`. */
+function nameIn(range: string): string {
+  const at = range.indexOf("@", 1)
+  return at < 0 ? range : range.slice(0, at)
+}
+
+/** The parser gives the entry of `a@^1, a@~1` twice, once a range: the ranges of each. */
+function rangesByEntry(document: Members, keys: readonly string[]): Map<unknown, string[]> {
+  const ranges = new Map<unknown, string[]>()
+  for (const key of keys) {
+    const known = ranges.get(document[key])
+    if (known === undefined) ranges.set(document[key], [key])
+    else known.push(key)
+  }
+  return ranges
 }
 
 /** Yarn's parser lets the last of two equal keys win, and drops one that is named like an object's prototype. */
