@@ -10,13 +10,15 @@ let world: World
 let accounts = 0
 /** A repository whose package leaves a mark when it is prepared. */
 let repository: string
-/** The address of a tarball that no registry holds. */
+/** The address of a tarball that no registry holds, and who asked there. */
 let address: string
+const asked: string[] = []
 beforeAll(async () => {
-  world = await openWorld("sources")
-  repository = await makeRepository(join(world.dir, "repository"))
-  const server = await serve(world.registry.built("zz-evil", "1.0.0")?.tarball ?? new Uint8Array())
+  const server = await serve(() => world.registry.built("zz-evil", "1.0.0")?.tarball ?? new Uint8Array())
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/files/evil.tgz`
+  const shrinkwrap = { name: "zz-wrapped", version: "1.0.0", lockfileVersion: 3, requires: true, packages: { "": { name: "zz-wrapped", version: "1.0.0", dependencies: { "zz-evil": "^1.0.0" } }, "node_modules/zz-evil": { version: "1.0.0", resolved: address } } }
+  world = await openWorld("sources", { packages: [{ name: "zz-wrapped", version: "1.0.0", manifest: { dependencies: { "zz-evil": "^1.0.0" } }, packument: { _hasShrinkwrap: true }, files: { "index.js": "", "npm-shrinkwrap.json": JSON.stringify(shrinkwrap) } }] })
+  repository = await makeRepository(join(world.dir, "repository"))
   return async () => {
     server.close()
     server.closeAllConnections()
@@ -38,6 +40,23 @@ test.each([
     const project = sandbox.project("project", { "package.json": { name: "project", private: true }, ...policyFiles(world) })
     expectRefused(await commandIn(world, sandbox, await getManager(id), project)("vouchsafe", "run", "--", ...line.replace("SPEC", spec).split(" ")), project, join(sandbox.dir, "marker"))
   }
+})
+
+test.each([
+  { id: "npm10", alone: true }, { id: "npm11", alone: true }, { id: "npm12", alone: false },
+] as const)("$id behind run: a vouched package whose own shrinkwrap names a tarball elsewhere", async ({ id, alone }) => {
+  const given = world.sandbox(`a${accounts++}`)
+  const project = given.project("project", { "package.json": { name: "project", private: true, dependencies: { "zz-wrapped": "1.0.0" } }, ...policyFiles(world) })
+  const command = commandIn(world, given, await getManager(id), project)
+  asked.splice(0)
+  const ran = await command("vouchsafe", "run", "--", "npm", "install")
+  expect(asked, describeRun(ran)).toEqual([])
+  // npm 12 does not read such files, and takes the version that the registry has, and that is vouched for
+  expect(ran.status, describeRun(ran)).toBe(alone ? 1 : 0)
+  if (!alone) return
+  expect(findPackage(project, "zz-evil")).toEqual([])
+  const unguarded = await command("npm", "install")
+  expect([unguarded.status, asked.length > 0], describeRun(unguarded)).toEqual([0, true])
 })
 
 test.each(["pnpm10", "pnpm11", "pnpm12"] as const)("%s with the plugin: a locked package that links to a folder outside", async (manager) => {
@@ -84,8 +103,11 @@ async function makeRepository(folder: string): Promise<string> {
   return folder
 }
 
-async function serve(bytes: Uint8Array): Promise<Server> {
-  const server = createServer((_request, response) => { response.setHeader("content-type", "application/octet-stream").end(bytes) })
+async function serve(bytes: () => Uint8Array): Promise<Server> {
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? "")
+    response.setHeader("content-type", "application/octet-stream").end(bytes())
+  })
   await new Promise<void>((resolve) => { server.listen(0, "127.0.0.1", resolve) })
   return server
 }

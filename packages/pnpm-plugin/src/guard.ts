@@ -9,8 +9,8 @@ import type { Lockfile, PackageId, PackageManifest, Resolution, ResolutionContex
 export interface Project {
   readonly policy: Policy
   readonly check: Check
-  /** Registry URL for a package name; used only where pnpm does not say which one it uses. */
-  readonly registryFor: (name: string) => string
+  /** As {@link MappingContext} has it; used only where pnpm does not say which registry it uses. */
+  readonly registryFor: MappingContext["registryFor"]
 }
 
 export interface GuardParts {
@@ -63,7 +63,7 @@ export function createGuard(parts: GuardParts): Guard {
     const { project } = await open()
     const known = [...dirs]
     return {
-      registryFor: (name) => registryIn(registries, name) ?? project.registryFor(name),
+      registryFor: (name, version, tarball) => registryIn(registries, name) ?? project.registryFor(name, version, tarball),
       isInside: (from, path) => (known.length === 0 ? [undefined] : known).some((dir) => parts.isInside(dir, from, path)),
     }
   }

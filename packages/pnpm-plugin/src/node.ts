@@ -8,7 +8,7 @@ import { GATHER_MS } from "./batch.ts"
 import { createGuard, type Guard, type GuardParts, type Project } from "./guard.ts"
 import { isInside, policyFolder } from "./folders.ts"
 import { openHandover } from "./handover.ts"
-import { registryIn } from "./resolution.ts"
+import { registryIn, registryOfTarball } from "./resolution.ts"
 import type { PnpmSettings } from "./types.ts"
 
 /** The guard of this process. */
@@ -25,14 +25,15 @@ function partsOf(cwd: string): GuardParts {
 }
 
 async function open(lockfileDir: string | undefined, cwd: string): Promise<Project> {
-  const { check, policy, stateDir } = await openProject({ dir: policyFolder(lockfileDir, cwd), env: process.env, registries: NONE })
+  const { check, policy, roster, stateDir } = await openProject({ dir: policyFolder(lockfileDir, cwd), env: process.env, registries: NONE })
   let handed: Readonly<Record<string, string>> | undefined
   return {
     policy,
     check: async (requests, options) => warnUncovered(await check(requests, options)).verdicts,
-    registryFor(name) {
+    registryFor(name, version, tarball) {
       handed ??= openHandover(join(stateDir, "pnpm"), process.ppid, cwd).take() ?? {}
-      return registryIn(handed, name) ?? unknownRegistry(name)
+      // `pnpm patch` and `pnpm self-update` of pnpm 11 fetch without a word about registries
+      return registryIn(handed, name) ?? registryOfTarball(roster.registries, name, version, tarball) ?? unknownRegistry(name)
     },
   }
 }

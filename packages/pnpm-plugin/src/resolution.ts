@@ -4,8 +4,8 @@ import type { Importer, Lockfile, Resolution } from "./types.ts"
 
 /** What is known of the project while its packages are mapped. */
 export interface MappingContext {
-  /** Registry URL that the project configures for a package name. */
-  readonly registryFor: (name: string) => string
+  /** Registry URL that the project configures for a package name. `tarball`: where pnpm is about to fetch that version from. */
+  readonly registryFor: (name: string, version: string, tarball: string | undefined) => string
   /** Tells whether `path`, seen from the folder `from` below the lockfile's own, lies inside the workspace. */
   readonly isInside: (from: string, path: string) => boolean
 }
@@ -46,7 +46,7 @@ export function mapPackage(id: string, resolution: Resolution | undefined, conte
 }
 
 function mapVersion(id: string, named: { name: string, version: string }, integrity: unknown, tarball: string | undefined, context: MappingContext): Mapped {
-  const registry = registryIdOf(context.registryFor(named.name))
+  const registry = registryIdOf(context.registryFor(named.name, named.version, tarball))
   const sha512 = sha512Of(integrity)
   const request = { purl: npmPurl(named.name, named.version), registry, ...(sha512 === undefined ? {} : { sha512 }) }
   if (sha512 === undefined) {
@@ -96,6 +96,11 @@ function isOnHost(tarball: string, registry: string): boolean {
 export function registryIn(registries: Readonly<Record<string, string>>, name: string): string | undefined {
   const scope = name.startsWith("@") ? name.slice(0, name.indexOf("/")) : undefined
   return (scope === undefined ? undefined : registries[scope]) ?? registries["default"]
+}
+
+/** The registry out of `registries` in which a tarball lies under the address that a registry gives to this name and version; undefined for any other one. */
+export function registryOfTarball(registries: readonly string[], name: string, version: string, tarball: string | undefined): string | undefined {
+  return registries.find((registry) => tarball === `${registry}${name}/-/${name.slice(name.indexOf("/") + 1)}-${version}.tgz`)
 }
 
 const IMPORTER_FIELDS = ["dependencies", "devDependencies", "optionalDependencies"] as const

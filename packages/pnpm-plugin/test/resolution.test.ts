@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { isRemote } from "../src/remote.ts"
-import { linksOf, mapPackage, registryIn, splitId } from "../src/resolution.ts"
+import { linksOf, mapPackage, registryIn, registryOfTarball, splitId } from "../src/resolution.ts"
 import { CONTEXT, REGISTRY, SHA512_HEX, SHA512_SRI } from "./support.ts"
 
 const sri = (algorithm: string, bytes: number): string => `${algorithm}-${Buffer.alloc(bytes, 1).toString("base64")}`
@@ -111,4 +111,21 @@ test.each([
   "./a", "../a", "~/a", "/a/b", undefined, null, 7,
 ])("knows as something else: %s", (specifier) => {
   expect(isRemote(specifier)).toBe(false)
+})
+
+describe("the registry of a tarball", () => {
+  const registries = ["https://registry.example/", "https://corp.example/npm/"]
+  test.each([
+    { name: "a", tarball: "https://registry.example/a/-/a-1.0.0.tgz", is: "https://registry.example/" },
+    { name: "@corp/a", tarball: "https://corp.example/npm/@corp/a/-/a-1.0.0.tgz", is: "https://corp.example/npm/" },
+    { name: "a", tarball: undefined, is: undefined },
+    { name: "a", tarball: "https://registry.example/b/-/b-1.0.0.tgz", is: undefined },
+    { name: "a", tarball: "https://registry.example/a/-/a-1.0.1.tgz", is: undefined },
+    { name: "a", tarball: "https://registry.example/a/-/a-1.0.0.tgz?x", is: undefined },
+    { name: "a", tarball: "https://registry.example/a/../b/-/a-1.0.0.tgz", is: undefined },
+    { name: "a", tarball: "https://registry.example.evil.example/a/-/a-1.0.0.tgz", is: undefined },
+    { name: "a", tarball: "https://elsewhere.example/a/-/a-1.0.0.tgz", is: undefined },
+  ])("$name from $tarball: $is", ({ name, tarball, is }) => {
+    expect(registryOfTarball(registries, name, "1.0.0", tarball)).toBe(is)
+  })
 })
