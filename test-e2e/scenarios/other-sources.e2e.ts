@@ -1,8 +1,10 @@
 // Repositories and URLs: what they hold is neither fetched, nor prepared, nor run, before the guard has said yes.
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { FixturePackage } from "@vouchsafe/testkit/registry"
 import { beforeAll, expect, test } from "vitest"
 import { commandIn, describeRun, findPackage, getManager, guardedProject, MARKER_VARIABLE, openWorld, policyFiles, runOk, type Ran, type World } from "../support/index.ts"
 
@@ -16,12 +18,15 @@ const asked: string[] = []
 beforeAll(async () => {
   const server = await serve(() => world.registry.built("zz-evil", "1.0.0")?.tarball ?? new Uint8Array())
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/files/evil.tgz`
-  const shrinkwrap = { name: "zz-wrapped", version: "1.0.0", lockfileVersion: 3, requires: true, packages: { "": { name: "zz-wrapped", version: "1.0.0", dependencies: { "zz-evil": "^1.0.0" } }, "node_modules/zz-evil": { version: "1.0.0", resolved: address } } }
-  world = await openWorld("sources", { packages: [{ name: "zz-wrapped", version: "1.0.0", manifest: { dependencies: { "zz-evil": "^1.0.0" } }, packument: { _hasShrinkwrap: true }, files: { "index.js": "", "npm-shrinkwrap.json": JSON.stringify(shrinkwrap) } }] })
-  repository = await makeRepository(join(world.dir, "repository"))
+  const folder = mkdtempSync(join(tmpdir(), "vse-repository-"))
+  repository = await makeRepository(join(folder, "repository"))
+  const shrinkwrap = (resolved: string) => ({ name: "zz-wrapped", version: "1.0.0", lockfileVersion: 3, requires: true, packages: { "": { name: "zz-wrapped", version: "1.0.0", dependencies: { "zz-evil": "^1.0.0" } }, "node_modules/zz-evil": { version: "1.0.0", resolved } } })
+  const wrapping = (name: string, resolved: string): FixturePackage => ({ name, version: "1.0.0", manifest: { dependencies: { "zz-evil": "^1.0.0" } }, packument: { _hasShrinkwrap: true }, files: { "index.js": "", "npm-shrinkwrap.json": JSON.stringify(shrinkwrap(resolved)) } })
+  world = await openWorld("sources", { packages: [wrapping("zz-wrapped", address), wrapping("zz-wrapped-git", `git+file://${repository}`)] })
   return async () => {
     server.close()
     server.closeAllConnections()
+    rmSync(folder, { recursive: true, force: true })
     await world.close()
   }
 })
@@ -57,6 +62,36 @@ test.each([
   expect(findPackage(project, "zz-evil")).toEqual([])
   const unguarded = await command("npm", "install")
   expect([unguarded.status, asked.length > 0], describeRun(unguarded)).toEqual([0, true])
+})
+
+test.each(["npm10", "npm11", "npm12"] as const)("%s behind run: a vouched package whose own shrinkwrap names a repository", async (id) => {
+  const given = world.sandbox(`a${accounts++}`)
+  const project = given.project("project", { "package.json": { name: "project", private: true, dependencies: { "zz-wrapped-git": "1.0.0" } }, ...policyFiles(world) })
+  const ran = await commandIn(world, given, await getManager(id), project)("vouchsafe", "run", "--", "npm", "install")
+  const marker = join(given.dir, "marker")
+  expect(existsSync(marker) ? readFileSync(marker, "utf8") : "", describeRun(ran)).not.toContain("prepared")
+  if (id === "npm12") return expect(ran.status, describeRun(ran)).toBe(0)
+  expect(ran.status, describeRun(ran)).not.toBe(0)
+  // npm 10 and 11 may take the repository's path for one of the registry's
+  expect(ran.output, describeRun(ran)).toMatch(/EXOTIC_SOURCE|vouchsafe: unknown address/)
+  expect(findPackage(project, "zz-evil"), describeRun(ran)).toEqual([])
+})
+
+test.each((["npm10", "npm11", "npm12", "pnpm10", "pnpm11", "pnpm12"] as const).flatMap((id) => ["git", "address"].map((kind) => ({ id, kind }))))("$id behind run: what package.json itself asks for: $kind", async ({ id, kind }) => {
+  const given = world.sandbox(`a${accounts++}`)
+  const spec = kind === "git" ? `git+file://${repository}` : address
+  const project = given.project("project", { "package.json": { name: "project", private: true, dependencies: { "zz-evil": spec } }, ...policyFiles(world) })
+  expectRefused(await commandIn(world, given, await getManager(id), project)("vouchsafe", "run", "--", id.startsWith("npm") ? "npm" : "pnpm", "install"), project, join(given.dir, "marker"))
+})
+
+test("npm11 behind run: a repository that the policy lets pass is fetched", async () => {
+  const given = world.sandbox(`a${accounts++}`)
+  const files = policyFiles(world)
+  const policy = { ...files["vouchsafe.json"] as object, rules: { EXOTIC_SOURCE: "warn" } }
+  const project = given.project("project", { "package.json": { name: "project", private: true, dependencies: { "zz-evil": `git+file://${repository}` } }, ...files, "vouchsafe.json": policy })
+  const ran = await commandIn(world, given, await getManager("npm11"), project)("vouchsafe", "run", "--", "npm", "install")
+  expect(ran.status, describeRun(ran)).toBe(0)
+  expect(findPackage(project, "zz-evil")).not.toEqual([])
 })
 
 test.each(["pnpm10", "pnpm11", "pnpm12"] as const)("%s with the plugin: a locked package that links to a folder outside", async (manager) => {

@@ -33,7 +33,7 @@ const SCRIPTS = new Set(["run", "run-script", "test", "t", "start", "stop", "res
 const HARMLESS = new Set(["publish", "unpublish", "deprecate", "dist-tag", "dist-tags", "owner", "access", "team", "org", "token", "profile", "login", "logout", "adduser", "whoami", "ping",
   "view", "info", "show", "search", "outdated", "pack", "version", "config", "help", "docs", "bugs", "repo", "root", "prefix", "bin", "npm", "why", "ls", "list", "explain"])
 /** Flags that would take the command past the shim. npm takes any number of dashes. */
-const BYPASSES = /^-+(?:no-)*(?:config\.)?(?:reg|registry|@[^=]+:registry|userconfig|globalconfig|replace-registry-host|prefer-online|cache|cache-dir|store-dir|registries\.[^=]+|npmrc-auth-file|no-?proxy)(?:=|$)/i
+const BYPASSES = /^-+(?:no-)*(?:config\.)?(?:reg|registry|@[^=]+:registry|userconfig|globalconfig|replace-registry-host|prefer-online|cache|cache-dir|store-dir|git|registries\.[^=]+|npmrc-auth-file|no-?proxy)(?:=|$)/i
 /** npm 10 and 11 take shortened flags: these that are no others, and whatever of them is written. */
 const SHORTENED = /^-+(?:no-)*(?:regi|userc|globalc|replace-|prefer-on|nopr)[^=]*(?:=|$)/i
 /** Flags of each manager that name the folder to work in. */

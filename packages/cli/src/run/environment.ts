@@ -23,12 +23,16 @@ export interface EnvironmentOptions {
   readonly yarn: "plugin" | "shim" | undefined
   /** Path of Yarn's plugin, where that guards it. */
   readonly yarnPlugin: string | undefined
+  /** What npm starts in place of git. */
+  readonly git: string | undefined
   /** The person's `noproxy` of npm's configuration. */
   readonly noProxy?: unknown
 }
 
 /** Variables of the person's environment that would outvote ours, in any spelling. */
 const OUTVOTES = /^(?:(?:npm|pnpm)_config_(?:registry|registries|@.+:registry|userconfig|npmrc_auth_file|replace[-_]registry[-_]host|prefer[-_]o(?:n|ff)line|offline|cache|cache[-_]dir|logs[-_]dir|no[-_]?proxy|\/\/.*)|no_proxy|bun_config_(?:registry|token))$/i
+
+const GIT = /^npm_config_git$/i
 
 /** The shim's own addresses. */
 const LOOPBACK = ["127.0.0.1", "localhost", "::1"]
@@ -48,8 +52,8 @@ export function inherited(env: EnvironmentOptions["env"]): Record<string, string
 }
 
 /** The environment for the command. */
-export function runEnvironment({ env, command, shim, scopes, runDir, userConfig, logsDir, yarn, yarnPlugin, noProxy }: EnvironmentOptions): Record<string, string> {
-  const result = Object.fromEntries(Object.entries(inherited(env)).filter(([name]) => !OUTVOTES.test(name)))
+export function runEnvironment({ env, command, shim, scopes, runDir, userConfig, logsDir, yarn, yarnPlugin, git, noProxy }: EnvironmentOptions): Record<string, string> {
+  const result = Object.fromEntries(Object.entries(inherited(env)).filter(([name]) => !OUTVOTES.test(name) && !(git !== undefined && GIT.test(name))))
   const npm: Record<string, string> = {
     userconfig: userConfig, registry: shim.url, replace_registry_host: "always", prefer_online: "true",
     // packuments name this run's port, and npx keeps whole installs: neither may be met again
@@ -57,6 +61,7 @@ export function runEnvironment({ env, command, shim, scopes, runDir, userConfig,
     // npm warns of what it does not know
     ...(command.manager === "pnpm" ? { cache_dir: join(runDir, "pnpm-cache") } : {}),
     ...(logsDir === undefined ? {} : { logs_dir: logsDir }),
+    ...(git === undefined ? {} : { git }),
   }
   for (const [key, value] of Object.entries(npm)) result[`npm_config_${key}`] = value
   const direct = withoutProxy(env, noProxy)

@@ -21,7 +21,8 @@ import { keepLock } from "./keep-lock.ts"
 import { backUp, lockfileOnlyArguments } from "./lockfile-first.ts"
 import { lockfilesFor } from "./lockfiles.ts"
 import { runNpmrc } from "./npmrc.ts"
-import { otherSources } from "./other-sources.ts"
+import { maySomeUseGit, writeRefusingGit } from "./no-git.ts"
+import { otherSources, sourcesInManifest } from "./other-sources.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "./pnpm.ts"
 import { isUnfrozen, pinnedConfigDependencies, pnpmSettings, type PnpmSettings, refuseOtherLockfiles } from "./pnpm-settings.ts"
 import { readIfThere, registriesFor } from "./registries.ts"
@@ -64,6 +65,7 @@ export async function run(argv: readonly string[], io: CliIo, options: RunOption
         return result(session, undefined, exit)
       }
     }
+    if (readsLockfile(command) && refuseFindings(session, sourcesInManifest(command), "package.json names what nobody attests; nothing was started")) return result(session, undefined, EXIT.refused)
     const version = (): Promise<string> => askVersion(command, io, parts.runChild)
     const yarn = command.manager === "yarn" ? await yarnGuard(version) : undefined
     await refuseOutvoted(command, version)
@@ -89,6 +91,7 @@ async function runBehind(session: Session, shim: RunningShim, yarn: YarnGuard | 
     const cache = project.registries.raw("cache")
     const env = runEnvironment({
       env: io.env, command, shim, scopes, runDir, userConfig, logsDir: typeof cache === "string" ? join(cache, "_logs") : undefined, yarn: yarn?.kind, yarnPlugin: yarn?.plugin, noProxy: project.registries.raw("noproxy"),
+      git: command.manager === "npm" && !command.isHarmless && !maySomeUseGit(project.policy) ? writeRefusingGit(runDir) : undefined,
     })
     const start: Start = hasOwnGuard(command, root) ? { env: inherited(io.env), args: (args) => args } : { env, args: (args) => [...elsewhereArguments(command, root), ...runArguments({ ...command, args }, scopes, shim)] }
     const refused = await judgeResolution(session, shim, start, root)

@@ -1,8 +1,10 @@
 // What leads a manager to the shim, part by part; refusals first.
+import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
+import { parsePolicy } from "@vouchsafe/core"
 import { parseLockfile } from "@vouchsafe/client/lockfile"
 import { readCommand } from "../../src/run/command.ts"
 import { runArguments, runEnvironment, type EnvironmentOptions } from "../../src/run/environment.ts"
@@ -11,7 +13,8 @@ import { lockfilesFor } from "../../src/run/lockfiles.ts"
 import { runNpmrc } from "../../src/run/npmrc.ts"
 import { elsewhereArguments, hasOwnGuard, refuseOutvoted } from "../../src/run/pnpm.ts"
 import { isUnfrozen, pinnedConfigDependencies, pnpmSettings, refuseOtherLockfiles } from "../../src/run/pnpm-settings.ts"
-import { otherSources } from "../../src/run/other-sources.ts"
+import { maySomeUseGit, writeRefusingGit } from "../../src/run/no-git.ts"
+import { otherSources, sourcesInManifest } from "../../src/run/other-sources.ts"
 import { makeRunDir } from "../../src/run/run-dir.ts"
 import { restoreAddresses, restoreText } from "../../src/run/restore.ts"
 import { formatRunSummary } from "../../src/run/index.ts"
@@ -32,7 +35,7 @@ describe("the command line", () => {
   test.each([
     "npm install --registry=https://evil.example/", "npm --registry https://evil.example/ ci", "npm ci --userconfig=x", "npm i --no-prefer-online x", "npm i --cache /warm x", "npm i --@s:registry=https://evil.example/ x",
     "pnpm add x --config.registry=https://evil.example/", "pnpm --store-dir=/warm add x", "pnpm i --config.@s:registry=x", "yarn add x --registry=x", "npx --registry=https://evil.example/ x", "npm i --replace-registry-host=never",
-    "npm i --reg https://evil.example/ x", "npm i -registry=https://evil.example/ x", "npm i ---registry=https://evil.example/ x", "npm i --no-no-registry x", "npm i --regis=https://evil.example/ x", "npm i --userco=x", "npm ci --nopro=x", "npm ci --noproxy=x", "pnpm i --config.no-proxy=x", "pnpm i --no-proxy=x",
+    "npm i --reg https://evil.example/ x", "npm i -registry=https://evil.example/ x", "npm i ---registry=https://evil.example/ x", "npm i --no-no-registry x", "npm i --regis=https://evil.example/ x", "npm i --userco=x", "npm ci --nopro=x", "npm ci --noproxy=x", "npm i --git=/usr/bin/git", "pnpm i --config.no-proxy=x", "pnpm i --no-proxy=x",
   ])("refuses to be taken past the shim: %s", (line) => {
     expect(() => readCommand(line.split(" "), root)).toThrow(expect.objectContaining({ code: "USAGE", message: expect.stringContaining("past the shim") as string }))
   })
@@ -94,7 +97,7 @@ describe("the user configuration of a run", () => {
 
 describe("the environment", () => {
   const options = (line: string, env: Record<string, string> = {}, more: Partial<EnvironmentOptions> = {}): EnvironmentOptions => ({
-    env, command: readCommand(line.split(" "), root), shim: SHIM, scopes: ["@s"], runDir: "/run", userConfig: "/run/npmrc", logsDir: "/home/me/.npm/_logs", yarn: undefined, yarnPlugin: undefined, ...more,
+    env, command: readCommand(line.split(" "), root), shim: SHIM, scopes: ["@s"], runDir: "/run", userConfig: "/run/npmrc", logsDir: "/home/me/.npm/_logs", yarn: undefined, yarnPlugin: undefined, git: undefined, ...more,
   })
   test.each(["NPM_CONFIG_REGISTRY", "npm_config_registry", "Npm_Config_Registry", "npm_config_@s:registry", "npm_config_@other:registry", "npm_config_userconfig", "PNPM_CONFIG_REGISTRIES", "npm_config_prefer_offline", "npm_config_offline",
     "npm_config_cache", "npm_config_//evil.example/:_authToken", "BUN_CONFIG_REGISTRY", "npm_config_replace-registry-host", "pnpm_config_npmrc_auth_file"])("%s of the person's is outvoted", (name) => {
@@ -105,6 +108,13 @@ describe("the environment", () => {
       PATH: "/bin", EMPTY: "", npm_config_userconfig: "/run/npmrc", npm_config_registry: SHIM.url, "npm_config_@s:registry": SHIM.url, npm_config_cache: "/run/npm-cache", npm_config_logs_dir: "/home/me/.npm/_logs", npm_config_prefer_online: "true", npm_config_replace_registry_host: "always",
     })
     expect(runEnvironment(options("npm ci"))).not.toHaveProperty("npm_config_cache_dir")
+  })
+  test("npm: what stands in for git outvotes the person's own; without one, theirs stays", () => {
+    const given = { NPM_CONFIG_GIT: "/opt/git", npm_config_git: "/opt/git", npm_config_git_tag_version: "false" }
+    const named = (git?: string): [string, string][] => Object.entries(runEnvironment(options("npm ci", given, { git }))).filter(([name]) => /npm_config_git$/i.test(name))
+    expect(named("/run/no")).toEqual([["npm_config_git", "/run/no"]])
+    expect(named()).toEqual([["NPM_CONFIG_GIT", "/opt/git"], ["npm_config_git", "/opt/git"]])
+    expect(runEnvironment(options("npm ci", given, { git: "/run/no" }))).toMatchObject({ npm_config_git_tag_version: "false" })
   })
   test("no proxy stands between the command and the shim, whoever names one", () => {
     const given = { HTTP_PROXY: "http://proxy.example/", NO_PROXY: "one.example, 127.0.0.1", no_proxy: "two.example", No_Proxy: "ignored.example", NPM_CONFIG_NOPROXY: "evil.example", npm_config_no_proxy: "evil.example" }
@@ -181,6 +191,35 @@ describe("sources that no registry holds, on the command line", () => {
     "npm install", "npm ci", "npm i @s/x@1.0.0 x@^2 x@latest y@npm:@s/x@1", "npm install --prefix sub/dir", "npm i -w packages/a x", "npm run build https://a.example/", "npx tool user/repo https://a.example/", "npx @s/tool", "npx -p @s/tool tool user/repo", "npm init @s/x", "pnpm add x --filter @s/a", "pnpm add ./x.tgz ../y",
     "pnpm dlx tool user/repo", "pnpm update @s/*", "yarn add user/repo", "make user/repo",
   ])("%s names none", (line) => { expect(named(line)).toEqual([]) })
+})
+
+describe("what npm's project asks for elsewhere", () => {
+  const named = (line: string, manifest: unknown): string[] => sourcesInManifest(readCommand(line.split(" "), folder({ "package.json": typeof manifest === "string" ? manifest : JSON.stringify(manifest) }))).map(({ name, where, optional }) => `${name} ${where}${optional ? " optional" : ""}`)
+  const HONEST = { dependencies: { a: "^1.0.0", b: "npm:@s/b@1", c: "file:../c", d: "*", e: ">=1 <2 || 3", f: "./f.tgz", g: "latest", h: "~1.2", i: "~/i" } }
+  test("repositories and URLs, of every field", () => {
+    const manifest = { dependencies: { ...HONEST.dependencies, x: "git+file:///x" }, devDependencies: { y: "user/repo" }, optionalDependencies: { z: "https://evil.example/z.tgz" }, peerDependencies: { w: "github:user/repo" }, bundleDependencies: ["v"] }
+    for (const line of ["npm install", "npm ci", "npm update a", "npm install a", "npm dedupe"]) expect(named(line, manifest)).toEqual(["x git+file:///x", "y user/repo", "z https://evil.example/z.tgz optional", "w github:user/repo"])
+    for (const line of ["npm uninstall x", "npm rm x", "pnpm install", "yarn"]) expect(named(line, manifest)).toEqual([])
+  })
+  test.each([HONEST, {}, { dependencies: null }, { dependencies: ["user/repo"] }, { dependencies: { a: 1 } }, [], "\ufeff{}"])("none: %j", (manifest) => {
+    expect(named("npm install", manifest)).toEqual([])
+  })
+  test("a package.json that is none", () => {
+    expect(() => named("npm install", "{")).toThrow(expect.objectContaining({ code: "CONFIG_MALFORMED" }))
+    expect(sourcesInManifest(readCommand(["npm", "install"], folder()))).toEqual([])
+  })
+})
+
+describe("the program that npm is given in place of git", () => {
+  const policy = (members: object) => maySomeUseGit(parsePolicy(JSON.stringify({ format: "vouchsafe-policy/v1", roster: "./r.json", ...members })))
+  test.each([
+    { members: {}, is: false }, { members: { rules: { EXOTIC_SOURCE: "deny" } }, is: false }, { members: { preset: "strict" }, is: false }, { members: { overrides: [{ match: ["x"], rules: { TOO_YOUNG: "off" } }] }, is: false },
+    { members: { rules: { EXOTIC_SOURCE: "warn" } }, is: true }, { members: { rules: { EXOTIC_SOURCE: "off" } }, is: true }, { members: { overrides: [{ match: ["x"], rules: { EXOTIC_SOURCE: "warn" } }] }, is: true },
+  ])("$members: some may come from a repository: $is", ({ members, is }) => { expect(policy(members)).toBe(is) })
+  test("says why, and fails", () => {
+    const { status, stderr, stdout } = spawnSync(writeRefusingGit(folder()), ["ls-remote", "x"], { encoding: "utf8" })
+    expect({ status, stderr, stdout }).toEqual({ status: 1, stderr: expect.stringContaining("EXOTIC_SOURCE"), stdout: "" })
+  })
 })
 
 describe("pnpm's settings", () => {
