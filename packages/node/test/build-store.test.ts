@@ -72,9 +72,10 @@ describe("the queue on disk", () => {
 })
 
 describe("a build's log", () => {
-  test("that the disk does not take is left out from there on, and ends no process: what writes it is the output of somebody's build", () => {
+  test("that the disk does not take is left out from there on, is told once, and ends no process: what writes it is the output of somebody's build", () => {
     const folder = join(tempFolder(), "logs")
-    const logs = createBuildLogs(folder)
+    const lost: unknown[] = []
+    const logs = createBuildLogs(folder, (id, cause) => lost.push([id, (cause as NodeJS.ErrnoException).code]))
     logs.write("a", "before\n")
     // As good as a disk that is full: nothing can be added.
     rmSync(folder, { recursive: true })
@@ -84,11 +85,12 @@ describe("a build's log", () => {
     mkdirSync(folder)
     logs.write("a", "not after a gap\n")
     expect(logs.read("a", 0)).toHaveLength(0)
+    expect(lost).toEqual([["a", "ENOTDIR"]])
     logs.write("b", "another\n")
     expect(Buffer.from(logs.read("b", 0)).toString()).toBe("another\n")
   })
   test("is cut at its limit, once, with a word on it; a reader is told of each part and of the end", () => {
-    const logs = createBuildLogs(join(tempFolder(), "logs"), 10)
+    const logs = createBuildLogs(join(tempFolder(), "logs"), () => expect.unreachable("the disk takes it"), 10)
     let told = 0
     const unwatch = logs.watch("a", () => { told += 1 })
     logs.write("a", "12345")

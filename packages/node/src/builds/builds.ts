@@ -60,7 +60,7 @@ export async function openBuilds(options: BuildsOptions): Promise<Builds> {
   // What a killed node left: nobody reads it any more, and a rebuilder that still runs finds nothing to go on with.
   rmSync(world.scratch, { recursive: true, force: true })
   const store = openBuildStore(join(folder, "builds.db"))
-  const logs = createBuildLogs(join(folder, "logs"))
+  const logs = createBuildLogs(join(folder, "logs"), (id, cause) => logger.error({ build: id, error: cause instanceof Error ? cause.message : "unknown" }, "the disk does not take a build's log: the rest of it is left out"))
   const stopping = new AbortController()
   const steps = new Map<string, string>()
   const followers = createSlots({ all: BUILD_FOLLOWERS_MAX, perCaller: BUILD_FOLLOWERS_PER_ADDRESS_MAX })

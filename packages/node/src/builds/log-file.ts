@@ -9,7 +9,7 @@ import { BUILD_LOG_BYTES_MAX, BUILD_LOG_PIECE_BYTES } from "../limits.ts"
 
 /** Logs of builds by id. */
 export interface BuildLogs {
-  /** Adds text; what is over the limit is left out, and one line says so. Never throws: what the disk does not take is left out from there on. */
+  /** Adds text; what is over the limit is left out, and one line says so. Never throws: what the disk does not take is left out from there on, and told once. */
   write(id: string, text: string): void
   /** The next bytes from `from` on; empty at the end. */
   read(id: string, from: number): Uint8Array
@@ -23,7 +23,7 @@ export interface BuildLogs {
 const END_OF_LOG = "\n[the rest of this log is left out: it is over the limit]\n"
 
 /** @see BuildLogs */
-export function createBuildLogs(folder: string, bytesMax = BUILD_LOG_BYTES_MAX): BuildLogs {
+export function createBuildLogs(folder: string, onLost: (id: string, cause: unknown) => void, bytesMax = BUILD_LOG_BYTES_MAX): BuildLogs {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const listeners = new Map<string, Set<() => void>>()
   const sizes = new Map<string, number>()
@@ -42,9 +42,10 @@ export function createBuildLogs(folder: string, bytesMax = BUILD_LOG_BYTES_MAX):
       const part = isLast ? Buffer.concat([bytes.subarray(0, bytesMax - size), Buffer.from(END_OF_LOG)]) : bytes
       try {
         appendFileSync(pathOf(id), part, { mode: 0o600 })
-      } catch {
+      } catch (cause) {
         // It comes from a listener of the build's output: thrown there it would be caught by nobody. A build goes on without its log.
         cut.add(id)
+        onLost(id, cause)
         return
       }
       sizes.set(id, size + part.length)
