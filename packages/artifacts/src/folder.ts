@@ -9,7 +9,7 @@ import { type ChunkList, parseChunkList } from "./chunks.ts"
 import { onDisk, orMissing } from "./files.ts"
 import { PART_AGE_MS_MAX, PARTS_BYTES_MAX } from "./limits.ts"
 import type { Audience } from "./shelf.ts"
-import type { StoreWorld } from "./store.ts"
+import type { StoreWorld } from "./world.ts"
 
 interface Found { readonly sha512: string; readonly audience: Audience; readonly size: number; readonly usedMs: number }
 

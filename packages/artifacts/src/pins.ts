@@ -6,7 +6,7 @@
 import { HEX_SHA512, shapeReader, VouchsafeError } from "@vouchsafe/core"
 import { onDisk, orMissing, writeWhole } from "./files.ts"
 import { PIN_TEXT_LENGTH_MAX, PINS_BYTES_MAX, PINS_MAX } from "./limits.ts"
-import type { StoreWorld } from "./store.ts"
+import type { StoreWorld } from "./world.ts"
 
 /** An artifact under its name, for whoever asks what is pinned. */
 export interface Pin {

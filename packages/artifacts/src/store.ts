@@ -5,18 +5,18 @@
  *
  * @packageDocumentation
  */
-import { randomBytes } from "node:crypto"
 import { join } from "node:path"
-import { HEX_SHA512, VouchsafeError } from "@vouchsafe/core"
+import { VouchsafeError } from "@vouchsafe/core"
 import type { Clock } from "@vouchsafe/ports"
-import { type ChunkList, chunkRange, formatChunkList, sha256Hex } from "./chunks.ts"
 import { type DownloadOptions, downloadArtifact } from "./download.ts"
-import { type Files, flush, onDisk, orMissing, privateFolder, readAll, systemFiles, writeWhole } from "./files.ts"
-import { type Audience, createShelf, type Entry, type Shelf } from "./shelf.ts"
+import { type Files, flush, onDisk, privateFolder, systemFiles } from "./files.ts"
 import { cleanSpool, listOf, scan, trimParts } from "./folder.ts"
-import { ARTIFACT_BYTES_MAX, CHUNK_BYTES, LISTS_REMEMBERED_MAX, TOUCH_MS } from "./limits.ts"
+import { ARTIFACT_BYTES_MAX, CHUNK_BYTES } from "./limits.ts"
 import type { ArtifactReader } from "./peer-protocol.ts"
 import { openPins, type Pin, type Pinned, type Pins } from "./pins.ts"
+import { createLists, type Lists, readerFor } from "./reader.ts"
+import { type Audience, createShelf } from "./shelf.ts"
+import { createWorld, type StoreWorld } from "./world.ts"
 import { type ArtifactWriter, createWriter } from "./writer.ts"
 
 /** What a store holds and did. */
@@ -56,25 +56,6 @@ export interface StoreOptions {
   readonly files?: Files
 }
 
-/** What the store's parts share. */
-export interface StoreWorld {
-  readonly directory: string
-  readonly files: Files
-  readonly clock: Clock
-  readonly shelf: Shelf
-  /** A path of an artifact. @throws TypeError for what is no digest. */
-  pathOf(sha512: string, audience: Audience, suffix: "tgz" | "chunks"): string
-  /** A fresh path for a spool. */
-  spoolPath(): string
-  /** Makes room for further bytes, which count until {@link release}. @throws VouchsafeError DISK. */
-  reserve(bytes: number): Promise<void>
-  release(bytes: number): void
-  /** Removes an artifact. */
-  remove(sha512: string): Promise<void>
-  /** Gives a whole, hashed file its name. */
-  adopt(path: string, sha512: string, list: ChunkList, audience: Audience): Promise<void>
-}
-
 /** Opens the store, making its folder; what a process that died has left is cleaned up. @throws VouchsafeError DISK, STATE_UNSAFE. */
 export async function openArtifactStore({ directory, quotaBytes, clock, files = systemFiles }: StoreOptions): Promise<ArtifactStore> {
   for (const folder of [directory, join(directory, "shared"), join(directory, "own"), join(directory, "spool")]) await privateFolder(files, folder)
@@ -112,68 +93,6 @@ export async function openArtifactStore({ directory, quotaBytes, clock, files = 
   }
 }
 
-function createWorld({ directory, files, clock, shelf }: Pick<StoreWorld, "directory" | "files" | "clock" | "shelf">): StoreWorld {
-  const world: StoreWorld = {
-    directory, files, clock, shelf,
-    pathOf(sha512, audience, suffix) {
-      if (!HEX_SHA512.test(sha512)) throw new TypeError("an artifact is named by 128 lower-case hex digits")
-      return join(directory, audience === "everybody" ? "shared" : "own", sha512.slice(0, 2), `${sha512}.${suffix}`)
-    },
-    spoolPath: () => join(directory, "spool", `${randomBytes(16).toString("hex")}.new`),
-    async reserve(bytes) {
-      const victims = shelf.reserve(bytes)
-      if (victims === undefined) throw new VouchsafeError("DISK", `no room for ${bytes} bytes: ${shelf.counts().pinnedBytes} of ${shelf.quotaBytes} are pinned, the rest is being written`, { hint: "raise artifactQuota, or unpin something" })
-      try {
-        for (const sha512 of victims) await world.remove(sha512)
-      } catch (error) {
-        shelf.release(bytes)
-        throw error
-      }
-    },
-    release: (bytes) => shelf.release(bytes),
-    async remove(sha512) {
-      const entry = shelf.remove(sha512)
-      if (entry === undefined) return
-      for (const suffix of ["tgz", "chunks"] as const) await onDisk("remove an artifact", () => files.rm(world.pathOf(sha512, entry.audience, suffix), { force: true }))
-    },
-    async adopt(path, sha512, list, audience) {
-      const held = shelf.find(sha512, "owner")
-      if (held !== undefined && (held.audience === "everybody" || audience === "owner")) {
-        await onDisk("remove a spool", () => files.rm(path, { force: true }))
-        return
-      }
-      await privateFolder(files, join(world.pathOf(sha512, audience, "tgz"), ".."))
-      await onDisk("keep an artifact", async () => {
-        await writeWhole(files, world.pathOf(sha512, audience, "chunks"), formatChunkList(sha512, list), false)
-        await files.rename(path, world.pathOf(sha512, audience, "tgz"))
-      })
-      // What only the node's user could have is now everybody's.
-      if (held !== undefined) await world.remove(sha512)
-      shelf.add(sha512, { size: list.size, audience, touchedMs: clock.nowMs() })
-    },
-  }
-  return world
-}
-
-/** Chunk lists, those of the last uses in memory. */
-interface Lists {
-  of(sha512: string, entry: Entry): Promise<ChunkList | undefined>
-}
-
-function createLists(world: StoreWorld): Lists {
-  const known = new Map<string, ChunkList>()
-  return {
-    async of(sha512, entry) {
-      const list = known.get(sha512) ?? await listOf(world, sha512, entry.audience)
-      known.delete(sha512)
-      if (list === undefined || list.size !== entry.size) return undefined
-      known.set(sha512, list)
-      if (known.size > LISTS_REMEMBERED_MAX) known.delete(known.keys().next().value as string)
-      return list
-    },
-  }
-}
-
 async function fetchInto(world: StoreWorld, options: Omit<DownloadOptions, "path" | "files" | "admit">, audience: Audience): Promise<readonly string[]> {
   const path = join(world.directory, "spool", `${options.sha512}.part`)
   let reserved = 0
@@ -192,68 +111,6 @@ async function fetchInto(world: StoreWorld, options: Omit<DownloadOptions, "path
     world.release(reserved)
     await trimParts(world)
   }
-}
-
-function readerFor(world: StoreWorld, lists: Lists, audience: Audience): ArtifactReader {
-  const { shelf } = world
-  return {
-    have: (sha512s) => sha512s.flatMap((sha512, i) => (shelf.find(sha512, audience) === undefined ? [] : [i])),
-    async chunks(sha512) {
-      const entry = shelf.find(sha512, audience)
-      const list = entry && await lists.of(sha512, entry)
-      if (entry !== undefined && list === undefined) await damaged(world, sha512)
-      return list
-    },
-    async read(sha512, start, length) {
-      const entry = shelf.find(sha512, audience)
-      if (entry === undefined) return undefined
-      const list = await lists.of(sha512, entry)
-      if (list !== undefined && (start + length > list.size || length > CHUNK_BYTES)) return undefined
-      const bytes = list && await readChecked(world, { sha512, list, entry }, start, length)
-      if (bytes === undefined) await damaged(world, sha512)
-      else await touch(world, sha512, entry)
-      return bytes
-    },
-  }
-}
-
-interface Held { readonly sha512: string; readonly list: ChunkList; readonly entry: Entry }
-
-/** Bytes whose chunks are what they were. */
-async function readChecked({ files, pathOf }: StoreWorld, { sha512, list, entry }: Held, from: number, length: number): Promise<Uint8Array | undefined> {
-  const file = await orMissing("open an artifact", () => files.open(pathOf(sha512, entry.audience, "tgz"), "r"))
-  if (file === undefined) return undefined
-  try {
-    const first = Math.floor(from / CHUNK_BYTES)
-    const last = Math.floor((from + length - 1) / CHUNK_BYTES)
-    const parts: Buffer[] = []
-    for (let index = first; index <= last; index++) {
-      const range = chunkRange(list, index)
-      const chunk = await onDisk("read an artifact", () => readAll(file, range.start, range.length))
-      if (chunk === undefined || sha256Hex(chunk) !== list.chunks[index]) return undefined
-      parts.push(chunk)
-    }
-    const whole = parts.length === 1 ? parts[0] as Buffer : Buffer.concat(parts)
-    return whole.subarray(from - first * CHUNK_BYTES, from - first * CHUNK_BYTES + length)
-  } finally {
-    await file.close()
-  }
-}
-
-/** A file that is not what it was serves nobody. */
-async function damaged(world: StoreWorld, sha512: string): Promise<void> {
-  if (world.shelf.find(sha512, "owner") === undefined) return
-  world.shelf.countDamage()
-  await world.remove(sha512)
-}
-
-async function touch({ shelf, clock, files, pathOf }: StoreWorld, sha512: string, entry: Entry): Promise<void> {
-  shelf.use(sha512)
-  const nowMs = clock.nowMs()
-  if (Math.abs(nowMs - entry.touchedMs) < TOUCH_MS) return
-  entry.touchedMs = nowMs
-  const at = new Date(nowMs)
-  await orMissing("note the use of an artifact", () => files.utimes(pathOf(sha512, entry.audience, "tgz"), at, at))
 }
 
 /** Hash → flush → the list of pins: nothing is acknowledged before it is on disk. */

@@ -3,7 +3,7 @@ import { hashArtifact } from "./chunks.ts"
 import { FILE_MODE, onDisk, writeAll } from "./files.ts"
 import { ARTIFACT_BYTES_MAX } from "./limits.ts"
 import type { Audience } from "./shelf.ts"
-import type { StoreWorld } from "./store.ts"
+import type { StoreWorld } from "./world.ts"
 
 /** An artifact that is coming in. Ends with commit or discard, one of the two always. */
 export interface ArtifactWriter {
