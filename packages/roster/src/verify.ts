@@ -8,14 +8,14 @@ import { isVouchsafeError, utf8Decode, VouchsafeError } from "@vouchsafe/core"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Updater } from "tuf-js"
-import { DownloadHTTPError } from "tuf-js/dist/error.js"
+import type { Updater } from "tuf-js"
 import { type Chain, currentOf, newestRoot } from "./chain.ts"
 import { sha256Hex } from "./keys.ts"
-import { ROOT_BYTES_MAX, ROOT_ROTATIONS_MAX, SNAPSHOT_BYTES_MAX, TARGET_BYTES_MAX, TARGETS_BYTES_MAX, TIMESTAMP_BYTES_MAX } from "./limits.ts"
+import { ROOT_BYTES_MAX, TARGET_BYTES_MAX } from "./limits.ts"
 import { checkDelegations, checkLife, checkNotOver, readMetadata } from "./metadata.ts"
 import { DELEGATED, metadataFile, PATH_BY_ROLE, type Role, ROSTER_TARGET, targetFile, TOP_LEVEL } from "./profile.ts"
 import type { FetchFile } from "./source.ts"
+import { createUpdater, noNewerRoot, refusalFrom, targetInfo } from "./updater.ts"
 
 /** What is followed, and from where. */
 export interface VerifyOptions {
@@ -41,13 +41,6 @@ export interface Followed {
   readonly warnings: readonly string[]
 }
 
-/** `tuf-js` takes URLs; files are told by what stands after this. */
-const BASE = "http://repository.invalid"
-const STATUS_ABSENT = 404
-const CONFIG = {
-  maxDelegations: DELEGATED.length + 1, fetchRetries: 0,
-  rootMaxLength: ROOT_BYTES_MAX, timestampMaxLength: TIMESTAMP_BYTES_MAX, snapshotMaxLength: SNAPSHOT_BYTES_MAX, targetsMaxLength: TARGETS_BYTES_MAX,
-}
 const METADATA = /^(?:([1-9][0-9]*)\.)?([a-z]+)\.json$/
 
 /** Verifies a source's state. Rejects with nothing but DISK: what is wrong with the source is in the result. */
@@ -109,8 +102,7 @@ async function update(options: VerifyOptions, scratch: string, seen: Map<string,
   // `tuf-js` turns some failures into text; what went wrong here is told by what was thrown last.
   let failure: VouchsafeError | undefined
   const roots = new Map<string, string>()
-  const downloadBytes = async (url: string, bytesMax: number): Promise<Buffer> => {
-    const name = url.slice(BASE.length + 1)
+  const download = async (name: string, bytesMax: number): Promise<Buffer> => {
     try {
       const bytes = await fetchMetadata(options, name, bytesMax)
       if (name.endsWith(".root.json")) roots.set(name, utf8Decode(bytes))
@@ -120,11 +112,7 @@ async function update(options: VerifyOptions, scratch: string, seen: Map<string,
       throw error
     }
   }
-  const updater = new Updater({
-    metadataDir: scratch, metadataBaseUrl: BASE, config: { ...CONFIG, maxRootRotations: options.rotationsMax ?? ROOT_ROTATIONS_MAX },
-    fetcher: { downloadBytes, downloadFile: () => Promise.reject(new TypeError("targets are not fetched by the library")) },
-  })
-  setClock(updater, options.nowMs)
+  const updater = createUpdater({ scratch, nowMs: options.nowMs, rotationsMax: options.rotationsMax, download })
   const texts = new Map<string, string>()
   try {
     await updater.refresh()
@@ -156,7 +144,7 @@ async function fetchMetadata({ fetch, nowMs, lifeNowMs }: VerifyOptions, name: s
   if (role === undefined) throw new VouchsafeError("ROSTER_REFUSED", `metadata names the role ${found ?? name}, expected one of a roster's repository`)
   const bytes = await fetch(name, bytesMax)
   if (bytes === undefined) {
-    if (role === "root") throw new DownloadHTTPError("no newer root", STATUS_ABSENT)
+    if (role === "root") throw noNewerRoot()
     throw new VouchsafeError("UNREACHABLE", `the source has no ${name}`)
   }
   if (bytes.length > bytesMax) throw new VouchsafeError("ROSTER_REFUSED", `${name} has ${bytes.length} bytes, expected at most ${bytesMax}`)
@@ -192,34 +180,6 @@ async function takeTarget(updater: Updater, path: string, { fetch }: VerifyOptio
   texts.set(name, utf8Decode(bytes))
 }
 
-async function targetInfo(updater: Updater, path: string): Promise<{ readonly length: number; readonly sha256: string } | undefined> {
-  const role = DELEGATED.find((known) => PATH_BY_ROLE[known] === path)
-  if (role !== "roster" && !isInSnapshot(updater, role as Role)) return undefined
-  const info = await updater.getTargetInfo(path)
-  return info === undefined ? undefined : { length: info.length, sha256: info.hashes["sha256"] ?? "" }
-}
-
-/** `tuf-js` fails on a delegated role that the snapshot does not name: one that has never had a target. */
-function isInSnapshot(updater: Updater, role: Role): boolean {
-  return Object.hasOwn(storeOf(updater).snapshot?.signed.meta ?? {}, `${role}.json`)
-}
-
-interface Store {
-  referenceTime: Date
-  readonly snapshot?: { readonly signed: { readonly meta: Readonly<Record<string, unknown>> } } | undefined
-}
-
-function storeOf(updater: Updater): Store {
-  const store = (updater as unknown as { readonly trustedSet?: Store }).trustedSet
-  if (!(store?.referenceTime instanceof Date)) throw new TypeError("tuf-js keeps its time elsewhere than version 4.1.0 does")
-  return store
-}
-
-/** The library asks the machine's clock and takes no other; its one field is set, so that one clock judges everything. */
-function setClock(updater: Updater, nowMs: number): void {
-  storeOf(updater).referenceTime = new Date(nowMs)
-}
-
 /**
  * Takes over what `tuf-js` wrote down, which is what it verified; of the roots it keeps the newest only, and those before it were verified
  * on the way. Of a whole state, what is no longer named goes.
@@ -242,15 +202,4 @@ function readIfThere(path: string): string | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
     throw error
   }
-}
-
-/** The library's errors are told apart by the names of their classes. */
-function refusalFrom(error: unknown): VouchsafeError {
-  if (isVouchsafeError(error)) return error
-  const { name, message, constructor } = error instanceof Error ? error : new Error(String(error))
-  const syscall = (error as NodeJS.ErrnoException).syscall
-  if (syscall !== undefined) return new VouchsafeError("DISK", `${syscall} failed: ${message}`, { cause: error })
-  const isOver = [name, constructor.name].includes("ExpiredMetadataError") || /\bis expired$/.test(message)
-  if (isOver) return new VouchsafeError("ROSTER_EXPIRED", `roster: ${message}`, { cause: error, hint: "check the clock; if it is right, the source is frozen or nobody renewed the roster" })
-  return new VouchsafeError("ROSTER_REFUSED", `roster: ${message}`, { cause: error, hint: "the source shows what the keyholders did not sign, or older metadata than was seen; nothing was taken from it" })
 }
