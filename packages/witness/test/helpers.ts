@@ -11,10 +11,11 @@ import { afterAll } from "vitest"
 import { openWitness, type Witness, type WitnessAnswer, type WitnessRole } from "../src/index.ts"
 
 export const NOW = 1_700_000_000
-const seed = (byte: number): Bytes => new Uint8Array(32).fill(byte)
+/** 32 bytes of one value, as a seed or in place of a hash. */
+export const filled = (byte: number): Bytes => new Uint8Array(32).fill(byte)
 /** Keys of the worked vectors. */
-export const logSigner = signerFromSeed("log.example/npm", KEY_TYPE.ed25519, seed(1))
-export const witnessSigner = signerFromSeed("witness.example/w1", KEY_TYPE.cosignatureEd25519, seed(2))
+export const logSigner = signerFromSeed("log.example/npm", KEY_TYPE.ed25519, filled(1))
+export const witnessSigner = signerFromSeed("witness.example/w1", KEY_TYPE.cosignatureEd25519, filled(2))
 
 const temporary: string[] = []
 
