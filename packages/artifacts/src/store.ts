@@ -69,7 +69,21 @@ export async function openArtifactStore({ directory, quotaBytes, clock, files = 
   for (const sha512 of shelf.surplus()) await world.remove(sha512)
   const lists = createLists(world)
   // One download a digest: two would write into one part.
-  const fetching = new Map<string, Promise<readonly string[]>>()
+  const fetching = new Map<string, { readonly audience: Audience; readonly done: Promise<readonly string[]> }>()
+  const fetch: ArtifactStore["fetch"] = async (options, audience) => {
+    const held = shelf.find(options.sha512, "owner")
+    if (held !== undefined && (held.audience === "everybody" || audience === "owner")) return []
+    const running = fetching.get(options.sha512)
+    if (running === undefined) {
+      const done = fetchInto(world, options, audience).finally(() => fetching.delete(options.sha512))
+      fetching.set(options.sha512, { audience, done })
+      return done
+    }
+    if (running.audience === "everybody" || audience === "owner") return running.done
+    // what the owner alone may have is not everybody's: theirs is fetched once that is done, whatever came of it
+    await Promise.allSettled([running.done])
+    return fetch(options, audience)
+  }
   return {
     reader: (audience) => readerFor(world, lists, audience),
     size: (sha512, audience) => shelf.find(sha512, audience)?.size,
@@ -77,15 +91,7 @@ export async function openArtifactStore({ directory, quotaBytes, clock, files = 
       if (bytesExpected > ARTIFACT_BYTES_MAX) throw new VouchsafeError("DISK", `an artifact of ${bytesExpected} bytes, expected at most ${ARTIFACT_BYTES_MAX}`)
       return createWriter(world, audience)
     },
-    async fetch(options, audience) {
-      const held = shelf.find(options.sha512, "owner")
-      if (held !== undefined && (held.audience === "everybody" || audience === "owner")) return []
-      const running = fetching.get(options.sha512)
-      if (running !== undefined) return running
-      const started = fetchInto(world, options, audience).finally(() => fetching.delete(options.sha512))
-      fetching.set(options.sha512, started)
-      return started
-    },
+    fetch,
     pin: (pin) => pinArtifact(world, lists, pins, pin),
     unpin: (given) => pins.remove(given, (sha512) => shelf.unpin(sha512)),
     pins: () => pins.list().map((pin) => ({ ...pin, isHeld: shelf.find(pin.sha512, "owner") !== undefined })),

@@ -281,6 +281,13 @@ describe("fetch", () => {
     const both = await Promise.all([1, 2].map(() => store.fetch({ sha512: sha512(BIG), sources: [source] }, "everybody")))
     expect([both, source.reads.length]).toEqual([[["s"], ["s"]], 3])
   })
+  test("what the owner alone may have and what is everybody's are not one download, and everybody's wins", async () => {
+    for (const order of [["owner", "everybody"], ["everybody", "owner"]] as const) {
+      const { store } = await opened()
+      await Promise.all(order.map((audience) => store.fetch({ sha512: sha512(BIG), sources: [memorySource("s", BIG)] }, audience)))
+      expect([store.size(sha512(BIG), "everybody"), store.size(sha512(BIG), "owner"), store.status().count]).toEqual([BIG.length, BIG.length, 1])
+    }
+  })
   test("keeps nothing of a liar's", async () => {
     const { store, directory } = await opened()
     await expect(store.fetch({ sha512: sha512(A), sources: [memorySource("liar", B)] }, "everybody")).rejects.toBeInstanceOf(VouchsafeError)
