@@ -42,6 +42,9 @@ export const DRIVERS: readonly { readonly driver: string; newPlace(): Promise<Pl
   },
 ]
 
+/** So many bytes of 1. */
+export const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(1)
+
 /** Entry `index` of the tests: text with a key in it. */
 export function entryOf(index: number): LogEntry {
   const bytes = utf8Encode(`entry ${index}`)
@@ -63,3 +66,13 @@ export async function openOn(storage: LogStorage, more: Partial<LogOptions> = {}
   return openLog({ directory: "unused", storage, origin: ORIGIN, signer, crypto: fastCrypto, ...more })
 }
 
+let shared: Promise<Log> | undefined
+/** A log of 700 entries that tests of one file read and do not change. */
+export function sharedLog(): Promise<Log> {
+  shared ??= (async () => {
+    const log = await openOn(await createMemoryLogDisk().open())
+    await log.append(entriesOf(0, 700))
+    return log
+  })()
+  return shared
+}
