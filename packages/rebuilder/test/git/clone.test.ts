@@ -1,31 +1,15 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { checkoutSource, cloneSource, isReachable, readCommitObject, readSourceFile, type Source } from "../../src/git/clone.ts"
-import type { GitPlace, GitResult } from "../../src/git/git-command.ts"
+import { checkoutSource, cloneSource, isReachable, readSourceFile } from "../../src/git/clone.ts"
 import { findInHistory } from "../../src/git/history.ts"
-import { type FoundRef, findRef, listRefs, movedTag, type RefList } from "../../src/git/refs.ts"
+import { findRef, listRefs, movedTag } from "../../src/git/refs.ts"
 import { checkSignature } from "../../src/git/signature.ts"
-import { createPlainExecutor } from "./plain-executor.ts"
-import { type GitServer, makeRepository, placeIn, startGitServer, type TestRepository, testUrl } from "./repositories.ts"
-import { makeSshKey, must, workFolder } from "./ssh-tools.ts"
+import { cloningIn, commandsOfGit, expectHardened, valueOf } from "./cloning.ts"
+import { type GitServer, makeRepository, startGitServer, type TestRepository, testUrl } from "./repositories.ts"
+import { makeSshKey, must } from "./ssh-tools.ts"
 
-const folder = workFolder("clone")
-const executor = createPlainExecutor()
-const place = (more: Partial<GitPlace> = {}): GitPlace => placeIn(folder, executor, more)
-
-function valueOf<T>(result: GitResult<T>): T {
-  if (!result.ok) throw new Error(`${result.failure.code}: ${result.failure.detail}`)
-  return result.value
-}
-
-async function refsOf(url: string): Promise<RefList> {
-  return valueOf(await listRefs(place(), testUrl(url)))
-}
-
-async function clone(url: string, commit: string, more: { tag?: FoundRef; place?: GitPlace } = {}): Promise<GitResult<Source>> {
-  return cloneSource(more.place ?? place(), { remote: testUrl(url), refs: await refsOf(url), commit, tag: more.tag })
-}
+const { folder, executor, place, refsOf, clone } = cloningIn("clone")
 
 describe.each(["sha1", "sha256"])("a repository with %s, over file and HTTP", (format) => {
   let repository: TestRepository
@@ -104,182 +88,6 @@ describe.each(["sha1", "sha256"])("a repository with %s, over file and HTTP", (f
       const found = valueOf(await findInHistory(place(), { remote: testUrl(url()), refs: await refsOf(url()), version, directory: "" }))
       expect(found).toEqual(commit === undefined ? null : { commit: commits[commit] })
     })
-  })
-})
-
-test.each([
-  { name: "no file", url: "file:///nonexistent/a.git", code: "SOURCE_NOT_FOUND" },
-  { name: "a folder that is no repository", url: `file://${folder}`, code: "SOURCE_NOT_FOUND" },
-])("repository gone: $name", async ({ url, code }) => {
-  expect(await listRefs(place(), testUrl(url))).toMatchObject({ ok: false, failure: { code } })
-})
-
-test.each([
-  { status: 404, code: "SOURCE_NOT_FOUND" }, { status: 410, code: "SOURCE_NOT_FOUND" }, { status: 401, code: "SOURCE_NOT_FOUND" },
-  { status: 403, code: "CLONE_FAILED" }, { status: 500, code: "CLONE_FAILED" }, { status: 503, code: "CLONE_FAILED" },
-])("repository gone, private or broken: HTTP $status", async ({ status, code }) => {
-  const server = await startGitServer(folder, () => status)
-  try {
-    expect(await listRefs(place(), testUrl(`${server.url}/sha1.git`))).toMatchObject({ ok: false, failure: { code } })
-  } finally {
-    await server.close()
-  }
-})
-
-test("a redirect elsewhere carries nothing of this machine: no credentials are asked for or sent", async () => {
-  const seen: (string | undefined)[] = []
-  const server = await startGitServer(folder, (request) => {
-    seen.push(request.headers.authorization)
-    return 401
-  })
-  await listRefs(place(), testUrl(`${server.url}/sha1.git`))
-  await server.close()
-  expect(seen).toEqual([undefined])
-})
-
-test("an empty repository has no source", async () => {
-  const empty = makeRepository(folder, "empty")
-  expect(await listRefs(place(), testUrl(`file://${empty.bare}`))).toMatchObject({ ok: false, failure: { code: "SOURCE_NOT_FOUND" } })
-})
-
-describe("servers that give less", () => {
-  test("none of single commits: the ref is taken; none of filters: everything is", async () => {
-    const repository = makeRepository(folder, "strict")
-    const first = repository.commit({ "a": "1" })
-    const second = repository.commit({ "a": "2" })
-    repository.push("main")
-    must("git", ["config", "uploadpack.allowFilter", "false"], { cwd: repository.bare })
-    // The old protocol alone asks whether a commit may be wanted.
-    const server = await startGitServer(folder, (request) => {
-      delete request.headers["git-protocol"]
-      return undefined
-    })
-    const url = `${server.url}/strict.git`
-    expect(valueOf(await clone(url, second))).toMatchObject({ how: "shallow", ref: "refs/heads/main" })
-    expect(valueOf(await clone(url, first))).toMatchObject({ how: "full", ref: "refs/heads/main" })
-    await server.close()
-  })
-
-  test("plain files over HTTP", async () => {
-    const repository = makeRepository(folder, "dumb")
-    const first = repository.commit({ "a": "1" })
-    repository.commit({ "a": "2" })
-    repository.push("main")
-    must("git", ["update-server-info"], { cwd: repository.bare })
-    const server = await startGitServer(folder, (request) => {
-      request.url = (request.url ?? "").replace("?service=git-upload-pack", "")
-      return undefined
-    })
-    const url = `${server.url}/dumb.git`
-    expect(valueOf(await clone(url, first))).toMatchObject({ how: "full", ref: "refs/heads/main" })
-    expect(valueOf(await findInHistory(place(), { remote: testUrl(url), refs: await refsOf(url), version: "1.0.0", directory: "" }))).toBeNull()
-    expect(server.asked.some((line) => line.endsWith("git-upload-pack"))).toBe(false)
-    await server.close()
-  })
-})
-
-describe("servers that lie", () => {
-  let repository: TestRepository
-  let honest: string
-  let evil: string
-  beforeAll(() => {
-    repository = makeRepository(folder, "liar")
-    honest = repository.commit({ "index.js": "good\n" }, "honest")
-    repository.push("main")
-    repository.git("checkout", "-q", "--orphan", "other")
-    evil = repository.commit({ "index.js": "evil\n" }, "evil")
-    repository.push("other:refs/heads/other")
-  })
-
-  test("another commit's pack under the id that was asked for is refused", async () => {
-    const refs = await refsOf(`file://${repository.bare}`)
-    const server = await startGitServer(folder)
-    // The request is rewritten on its way, so the server packs another commit with honest hashes.
-    const lying = await startGitServer(folder, (request) => {
-      const pipe = request.pipe.bind(request)
-      request.pipe = ((target: NodeJS.WritableStream) => {
-        const chunks: Buffer[] = []
-        request.on("data", (chunk: Buffer) => chunks.push(chunk))
-        request.on("end", () => target.end(Buffer.concat(chunks).toString("latin1").replaceAll(honest, evil), "latin1"))
-        return target
-      }) as typeof pipe
-      return undefined
-    })
-    const question = { refs, commit: honest }
-    expect(await cloneSource(place(), { ...question, remote: testUrl(`${server.url}/liar.git`) })).toMatchObject({ ok: true })
-    const lied = await cloneSource(place(), { ...question, remote: testUrl(`${lying.url}/liar.git`) })
-    expect(lied.ok).toBe(false)
-    expect(lying.asked.length).toBeGreaterThan(1)
-    await Promise.all([server.close(), lying.close()])
-  })
-
-  test("a pack with one changed bit is refused", async () => {
-    const refs = await refsOf(`file://${repository.bare}`)
-    const server = await startGitServer(folder, () => (body) => {
-      const at = body.indexOf("PACK")
-      const changed = Buffer.from(body)
-      if (at >= 0) changed[at + 20] = (changed[at + 20] as number) ^ 1
-      return changed
-    })
-    expect(await cloneSource(place(), { remote: testUrl(`${server.url}/liar.git`), refs, commit: honest })).toMatchObject({ ok: false, failure: { code: "CLONE_FAILED" } })
-    await server.close()
-  })
-
-  test("a git that hands out another object under a commit's id is caught by the id itself", async () => {
-    const lying = {
-      ...executor,
-      run: (...[spec, command, onOutput]: Parameters<typeof executor.run>) => executor.run(spec, { ...command, argv: command.argv.map((argument) => (command.argv.includes("cat-file") && !command.argv.includes("-e") && argument === honest ? evil : argument)) }, onOutput),
-    }
-    const here = place()
-    const remote = testUrl(`file://${repository.bare}`)
-    const refs = await refsOf(remote.url)
-    valueOf(await cloneSource(here, { remote, refs, commit: honest }))
-    expect(valueOf(await readCommitObject(here, "source", honest)).id).toBe(honest)
-    // Both are in the repository now, so that only the id tells them apart.
-    must("git", ["fetch", "-q", remote.url, evil], { cwd: join(here.folder, "source"), env: { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" } })
-    expect(await readCommitObject({ ...here, executor: lying }, "source", honest)).toEqual({ ok: false, failure: { code: "CLONE_FAILED", detail: `what was handed out as commit ${honest} is ${evil}` } })
-  })
-
-  test("a replaced object in the server's repository replaces nothing", async () => {
-    must("git", ["update-ref", `refs/replace/${honest}`, evil], { cwd: repository.bare })
-    const here = place()
-    const source = valueOf(await clone(`file://${repository.bare}`, honest, { place: here }))
-    valueOf(await checkoutSource(here, source))
-    expect(readFileSync(join(source.folder, "index.js"), "utf8")).toBe("good\n")
-  })
-
-  test("a git that was taken over leaves no link where builds will write", async () => {
-    const elsewhere = join(folder, "of-the-host")
-    mkdirSync(elsewhere)
-    const tricking = {
-      ...executor,
-      run: async (...[spec, command, onOutput]: Parameters<typeof executor.run>) => {
-        const outcome = await executor.run(spec, command, onOutput)
-        if (command.argv.includes("checkout")) must("/bin/sh", ["-c", 'mv "$1" "$1.gone" && ln -s "$2" "$1"', "sh", join(spec.mounts[0]?.host ?? "", "source"), elsewhere])
-        return outcome
-      },
-    }
-    const here = place({ executor: tricking })
-    const source = valueOf(await clone(`file://${repository.bare}`, honest, { place: here }))
-    expect(lstatSync(source.folder).isDirectory()).toBe(true)
-    expect(await checkoutSource(here, source)).toEqual({ ok: false, failure: { code: "CLONE_FAILED", detail: "what was checked out is no folder" } })
-  })
-
-  test("an answer that is no plain file is not read", async () => {
-    const secret = join(folder, "secret")
-    writeFileSync(secret, "secret of the host\n")
-    for (const trick of ['rm -f "$1"; ln -s "$2" "$1"', 'rm -f "$1"; mkfifo "$1"', 'rm -f "$1"; mkdir "$1"', 'rm -f "$1"']) {
-      const tricking = {
-        ...executor,
-        run: async (...[spec]: Parameters<typeof executor.run>) => {
-          must("/bin/sh", ["-c", trick, "sh", join(spec.mounts[0]?.host ?? "", "answer"), secret])
-          return Promise.resolve({ status: "exited" as const, exitCode: 0 })
-        },
-      }
-      const result = await readCommitObject(place({ executor: tricking }), "source", honest)
-      expect(result).toMatchObject({ ok: false, failure: { code: "CLONE_FAILED" } })
-      expect(JSON.stringify(result)).not.toContain("secret of the host")
-    }
   })
 })
 
@@ -368,16 +176,9 @@ test("a monorepo's package.json, merges, and a version that came back: the newes
 })
 
 test("every command that git is given: no prompt, no hooks, no configuration, only the protocol that was asked for, URLs behind --", () => {
-  const commands = executor.ran.filter(({ command }) => command.argv.includes("core.hooksPath=/dev/null"))
+  const commands = commandsOfGit(executor)
   expect(commands.length).toBeGreaterThan(100)
-  for (const { command, spec } of commands) {
-    expect(command.env).toMatchObject({ GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "/bin/false", SSH_ASKPASS: "/bin/false", GIT_LFS_SKIP_SMUDGE: "1", GIT_NO_REPLACE_OBJECTS: "1" })
-    const remote = command.argv.find((argument) => /^(?:file|http):\/\/(?!127\.0\.0\.1:\d+$)/.test(argument))
-    expect(["file", "http", "none"]).toContain(command.env["GIT_ALLOW_PROTOCOL"])
-    if (remote !== undefined && command.argv.includes("ls-remote")) expect(command.argv.indexOf(remote)).toBe(command.argv.indexOf("--") + 1)
-    expect(spec.mounts.filter(({ writable }) => writable)).toHaveLength(1)
-    expect(command.argv.join(" ")).toContain("-c transfer.fsckObjects=true")
-  }
+  expectHardened(commands)
 })
 
 describe("limits", () => {
