@@ -147,7 +147,7 @@ describe("servers that lie", () => {
     valueOf(await cloneSource(here, { remote, refs, commit: honest }))
     expect(valueOf(await readCommitObject(here, "source", honest)).id).toBe(honest)
     // Both are in the repository now, so that only the id tells them apart.
-    must("git", ["fetch", "-q", remote.url, evil], { cwd: join(here.folder, "source"), env: { GIT_CONFIG_30: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" } })
+    must("git", ["fetch", "-q", remote.url, evil], { cwd: join(here.folder, "source"), env: { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" } })
     expect(await readCommitObject({ ...here, executor: lying }, "source", honest)).toEqual({ ok: false, failure: { code: "CLONE_FAILED", detail: `what was handed out as commit ${honest} is ${evil}` } })
   })
 
