@@ -18,7 +18,7 @@ export interface Misplaced {
   readonly expected: readonly Wired[]
 }
 
-/** Tells which links lead to another package than the nearest lockfile says. */
+/** Tells which links lead to another package than the nearest lockfile says that knows links. */
 export function misplacedLinks(links: readonly Link[], found: readonly Identified[], lockfiles: readonly ProjectLockfile[]): Misplaced[] {
   const toPackages = links.filter(({ leads }) => leads === "package")
   if (toPackages.length === 0) return []
@@ -27,7 +27,7 @@ export function misplacedLinks(links: readonly Link[], found: readonly Identifie
   const wirings = new Map(lockfiles.map((one) => [one, one.lockfile.wiring?.()]))
   return toPackages.flatMap(({ path, target }) => {
     const [one, alias] = [byPath.get(target), aliasOf(path)]
-    const [nearest] = rulingOver(lockfiles, path)
+    const nearest = rulingOver(lockfiles, path).find((lockfile) => wirings.get(lockfile) !== undefined)
     const wiring = nearest === undefined ? undefined : wirings.get(nearest)
     // what does not belong at the link's target is named there
     if (one?.entry === undefined || one.problem !== undefined || nearest === undefined || wiring === undefined || alias === "" || !isRelease(one.entry)) return []

@@ -59,11 +59,12 @@ const RELEASES = [["a", "1.0.0"], ["a", "2.0.0"], ["b", "1.0.0"], ["c", "1.0.0"]
 const [a1, a2, b1, c1, c2] = RELEASES.map(([name, version]) => store(name, version)) as [string, string, string, string, string]
 const git = "node_modules/.pnpm/git@https+++codeload.example+x+git+tar.gz+abc/node_modules/git"
 
-function misplaced(links: readonly Link[], lockfile: ProjectLockfile, within = ""): string[] {
-  const identify = identifier([lockfile])
+function misplaced(links: readonly Link[], given: ProjectLockfile | readonly ProjectLockfile[], within = ""): string[] {
+  const lockfiles = [given].flat()
+  const identify = identifier(lockfiles)
   const place = (path: string): Place => ({ path: within + path, layout: "isolated", alias: path.slice(path.lastIndexOf("/") + 1) })
   const found = [...RELEASES.map(([name, version]) => identify(place(store(name, version)), contents(name, version))), identify(place(git), contents("git", "1.0.0"))]
-  return misplacedLinks(links.map(({ path, target, ...rest }) => ({ ...rest, path: within + path, target: within + target })), found, [lockfile]).map(({ path, is, expected }) => `${path}: ${is} for ${expected.join(",")}`)
+  return misplacedLinks(links.map(({ path, target, ...rest }) => ({ ...rest, path: within + path, target: within + target })), found, lockfiles).map(({ path, is, expected }) => `${path}: ${is} for ${expected.join(",")}`)
 }
 
 describe("where pnpm's lockfile has it", () => {
@@ -96,6 +97,11 @@ describe("where it has another one", () => {
     expect(misplaced([link(path, target)], pnpm())).toEqual([`${path}: ${says}`])
     expect(misplaced([link(path, target)], pnpm("app"), "app/")).toEqual([`app/${path}: ${says}`])
   })
+})
+
+test("a lockfile of npm beside it, which knows no links, hides nothing", () => {
+  const npm: ProjectLockfile = { folder: "", path: "package-lock.json", lockfile: parseLockfile("package-lock.json", JSON.stringify({ lockfileVersion: 3, packages: { "": {} } })) }
+  expect(misplaced([link("node_modules/a", b1)], [npm, pnpm()])).toEqual(["node_modules/a: b@1.0.0 for a@1.0.0"])
 })
 
 test("without a lockfile around it, nothing says what a link should lead to", () => {
