@@ -6,8 +6,7 @@
 import { shown, VouchsafeError } from "@vouchsafe/core"
 import { freezePackument, type FrozenPackument, type FrozenVersion, PACKUMENT_BYTES_MAX } from "@vouchsafe/registry-view"
 import { createHash, timingSafeEqual } from "node:crypto"
-import { createWriteStream } from "node:fs"
-import { rename, rm } from "node:fs/promises"
+import { open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
@@ -109,6 +108,8 @@ async function loadTarball({ version, tarball }: FrozenVersion, sha512: Buffer, 
   const hash = createHash("sha512")
   let bytes = 0
   try {
+    // opened before anything comes: a stream opens late, and would make the file after it was removed
+    const file = await open(partial, "wx", 0o600)
     await pipeline(Readable.from(answer.body), async function* (chunks: AsyncIterable<Uint8Array>) {
       for await (const chunk of chunks) {
         bytes += chunk.length
@@ -117,7 +118,7 @@ async function loadTarball({ version, tarball }: FrozenVersion, sha512: Buffer, 
         hash.update(chunk)
         yield chunk
       }
-    }, createWriteStream(partial, { flags: "wx", mode: 0o600 }))
+    }, file.createWriteStream())
     if (!timingSafeEqual(hash.digest(), sha512)) throw new VouchsafeError("UPSTREAM_FAILED", `tarball of version ${version} has not the integrity that its packument says`)
     await rename(partial, path)
     return path
