@@ -5,7 +5,7 @@ import type { Place } from "./types.ts"
 const CUT_LENGTH_MIN = 58
 const PNPM_FOLDER = /(?:^|\/)\.pnpm\/([^/]+)\/node_modules\/(?:@[^/]+\/)?[^/]+$/
 /** Yarn's unplugged packages, and those of its own isolated layout. */
-const YARN_FOLDER = /(?:^|\/)(?:\.yarn\/unplugged\/([^/]+)\/|node_modules\/\.store\/([^/]+)\/package$)/
+const YARN_FOLDER = /(?:^|\/)(?:\.yarn\/unplugged\/([^/]+)\/node_modules\/(?:@[^/]+\/)?[^/]+$|node_modules\/\.store\/([^/]+)\/package$)/
 /** Those of npm's: `name@1.0.0-<hash>`, below the scope. */
 const NPM_FOLDER = /(?:^|\/)node_modules\/\.store\/((?:@[^/]+\/)?[^/]+)\/node_modules\/(?:@[^/]+\/)?[^/]+$/
 const ARCHIVE = /(?:^|\/)([^/]+)\.zip$/
