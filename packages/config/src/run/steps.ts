@@ -70,7 +70,7 @@ async function check(world: World, step: keyof typeof CHECKS): Promise<Count> {
 }
 
 async function unit(world: World): Promise<[string, Count][]> {
-  const argv: Argv = turboRun(world, "test", "--concurrency=3", "--continue=always", "--output-logs=full", "--log-order=stream")
+  const argv: Argv = turboRun(world, "test", "--concurrency=2", "--continue=always", "--output-logs=full", "--log-order=stream")
   const ended = await runStep(world, "unit", argv, UNIT_MS_MAX)
   // A package that ran without a test folder counts as well: its report says that it holds nothing.
   const tested = (name: string): boolean => ["test", REPORT].some((entry) => existsSync(join(world.root, "packages", name, entry)))
