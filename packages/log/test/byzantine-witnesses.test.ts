@@ -106,7 +106,25 @@ describe("a witness that is dead or lies never blocks the others", () => {
     expect(utf8Decode((await world.log.serve("checkpoint")).body)).toBe(world.log.cosigned()?.text)
   })
 
-  test("THREATS witness collusion: the same witness twice is one voice, and the quorum decides by name", async () => {
+  test("THREATS witness collusion: the same witness twice is one voice", async () => {
+    const world = await newWorld(2, atLeast(2))
+    const [one, other] = world.witnesses as [FakeWitness, FakeWitness]
+    let said = (_: Awaited<ReturnType<Answer>>): void => undefined
+    const same = new Promise<Awaited<ReturnType<Answer>>>((resolve) => { said = resolve })
+    one.answer = (honest) => {
+      const answer = honest()
+      said(answer)
+      return answer
+    }
+    other.answer = () => same
+    expect(await world.cosigners.collect()).toBe(false)
+    expect([one.requests.length, other.requests.length, world.log.cosigned()]).toEqual([1, 1, undefined])
+    other.answer = (honest) => honest()
+    expect(await world.cosigners.collect()).toBe(true)
+    expect(published(world)).toEqual({ size: 0, times: { w0: NOW, w1: NOW } })
+  })
+
+  test("THREATS witness collusion: the quorum decides by name", async () => {
     const world = await newWorld(2, (names) => names.has("w1"));
     (world.witnesses[1] as FakeWitness).answer = () => answerOf(500, "no\n")
     expect(await world.cosigners.collect()).toBe(false)

@@ -1,4 +1,6 @@
 /** Servers that have nothing, give less than they are asked for, or lie. */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -37,7 +39,7 @@ test.each([
   }
 })
 
-test("a redirect elsewhere carries nothing of this machine: no credentials are asked for or sent", async () => {
+test("who asks for credentials gets none, and is not asked again", async () => {
   const seen: (string | undefined)[] = []
   const server = await startGitServer(folder, (request) => {
     seen.push(request.headers.authorization)
@@ -46,6 +48,28 @@ test("a redirect elsewhere carries nothing of this machine: no credentials are a
   await listRefs(place(), testUrl(`${server.url}/sha1.git`))
   await server.close()
   expect(seen).toEqual([undefined])
+})
+
+test("a redirect elsewhere is followed, and carries nothing of this machine", async () => {
+  const repository = makeRepository(folder, "moved")
+  const commit = repository.commit({ "a": "1" })
+  repository.push("main")
+  const seen: (string | undefined)[] = []
+  const server = await startGitServer(folder, (request) => {
+    seen.push(request.headers.authorization ?? request.headers.cookie)
+    return undefined
+  })
+  const former = createServer((request, response) => { response.writeHead(302, { location: `${server.url}${request.url ?? ""}`, "set-cookie": "a=b" }).end() })
+  await new Promise<void>((resolve) => { former.listen(0, "127.0.0.1", resolve) })
+  try {
+    const { refs } = await refsOf(`http://127.0.0.1:${(former.address() as AddressInfo).port}/moved.git`)
+    expect([...refs.values()].map(({ id }) => id)).toContain(commit)
+    expect(seen.length).toBeGreaterThan(0)
+    expect(new Set(seen)).toEqual(new Set([undefined]))
+  } finally {
+    former.close()
+    await server.close()
+  }
 })
 
 test("an empty repository has no source", async () => {
