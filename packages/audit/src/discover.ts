@@ -139,17 +139,14 @@ function virtualStore(search: Search, path: string, depth: number): void {
     if (entry.isSymbolicLink()) search.links.push({ path: inside, at: inside })
     else if (!entry.isDirectory()) search.others.push(inside)
     else if (entry.name === MODULES) modules(search, inside, depth + 1, "isolated")
-    else if (isScope(search, inside, entry.name)) virtualStore(search, inside, depth + 1)
     else {
-      if (isFolder(join(search.root, inside, MODULES))) modules(search, `${inside}/${MODULES}`, depth + 2, "isolated")
-      if (isFolder(join(search.root, inside, YARN_PACKAGE))) found(search, { path: `${inside}/${YARN_PACKAGE}`, layout: "isolated", alias: "" }, depth + 2)
+      const [holdsModules, holdsPackage] = [MODULES, YARN_PACKAGE].map((name) => isFolder(join(search.root, inside, name)))
+      if (holdsModules) modules(search, `${inside}/${MODULES}`, depth + 2, "isolated")
+      if (holdsPackage) found(search, { path: `${inside}/${YARN_PACKAGE}`, layout: "isolated", alias: "" }, depth + 2)
+      // npm's has a folder for each scope
+      if (!holdsModules && !holdsPackage && entry.name.startsWith("@")) virtualStore(search, inside, depth + 1)
     }
   }
-}
-
-/** npm's has a folder for each scope. */
-function isScope({ root }: Search, path: string, name: string): boolean {
-  return name.startsWith("@") && !isFolder(join(root, path, MODULES)) && !isFolder(join(root, path, YARN_PACKAGE))
 }
 
 /** Folders up to pnpm 10; later links into pnpm's own store, which is outside. */

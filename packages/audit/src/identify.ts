@@ -125,10 +125,12 @@ function problemOf(place: Place, found: { readonly name: string; readonly versio
     return `is ${found.name}@${found.version}, where the lockfile has ${there.name}@${there.version}`
   }
   if (ruling.length === 0 || there !== undefined) return undefined
-  if (place.alias !== "" && place.alias !== found.name && entry === undefined) return `is ${found.name}@${found.version}, of which the lockfile knows nothing`
+  const isRenamed = place.alias !== "" && place.alias !== found.name
+  if (isRenamed && entry === undefined) return `is ${found.name}@${found.version}, of which the lockfile knows nothing`
   if (entry !== undefined && !isRelease(entry)) return undefined
   if (isNamedAnother(place, found.name, found.version, entry !== undefined)) return `is ${found.name}@${found.version}, in the place of another package or version`
+  if (!isRenamed || place.layout !== "hoisted") return undefined
   const wirings = ruling.flatMap(({ lockfile }) => lockfile.wiring?.() ?? [])
-  if (place.alias !== "" && place.layout === "hoisted" && wirings.length > 0 && !wirings.some((wiring) => isKnownAs(wiring, place.alias, found))) return `is ${found.name}@${found.version}, which the lockfile does not have under the name ${place.alias}`
+  if (wirings.length > 0 && !wirings.some((wiring) => isKnownAs(wiring, place.alias, found))) return `is ${found.name}@${found.version}, which the lockfile does not have under the name ${place.alias}`
   return undefined
 }

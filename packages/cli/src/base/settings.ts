@@ -63,7 +63,8 @@ function yamlOf(text: string | undefined, file: string, merge: boolean): Members
   return text === undefined ? {} : membersOf(readManagerYaml(text, file, { merge }))
 }
 
-function membersOf(value: unknown): Members {
+/** The members of a map; none of anything else. */
+export function membersOf(value: unknown): Members {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Members : {}
 }
 

@@ -1,6 +1,7 @@
 import type { LockfileFinding } from "@vouchsafe/client/lockfile"
 import { parseJson } from "@vouchsafe/core"
 import { join } from "node:path"
+import { membersOf } from "../base/settings.ts"
 import { type GuardedCommand, takesValue } from "./command.ts"
 import { readIfThere } from "./registries.ts"
 
@@ -32,10 +33,6 @@ export function sourcesInManifest({ manager, dir, verb }: GuardedCommand): Lockf
   const found = new Map(FIELDS.flatMap((field) => Object.entries(membersOf(membersOf(manifest)[field])).flatMap(([name, spec]): [string, LockfileFinding][] =>
     (typeof spec === "string" && REMOTE.test(spec) ? [[name, elsewhere(name, spec, field === "optionalDependencies")]] : []))))
   return [...found.values()]
-}
-
-function membersOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Readonly<Record<string, unknown>> : {}
 }
 
 function elsewhere(name: string, spec: string, optional: boolean): LockfileFinding {

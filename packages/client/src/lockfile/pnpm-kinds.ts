@@ -28,14 +28,13 @@ function kindByFlags(entry: Members): DependencyKind {
 function rootsOf(lock: Members, snapshots: Members): Root[] {
   return Object.entries(membersOf(lock["importers"] ?? { ".": lock }, "importers")).flatMap(([folder, value]) => {
     const importer = membersOf(value, folder)
-    const own = DEPENDENCY_FIELDS.flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): Root[] => {
-      const version = typeof dependency === "object" && dependency !== null ? (dependency as Members)["version"] : dependency
-      const to = keyOf(snapshots, name, version)
+    const own = DEPENDENCY_FIELDS.flatMap((field) => referencesIn(importer, field, folder).flatMap(([name, reference]): Root[] => {
+      const to = keyOf(snapshots, name, reference)
       return to === undefined ? [] : [{ to, kind: DEPENDENCY_BY_FIELD[field] }]
     }))
     // Config dependencies and the package manager itself: they run before anything else.
-    const before = ["configDependencies", "packageManagerDependencies"].flatMap((field) => Object.entries(membersOf(importer[field] ?? {}, `${folder}: ${field}`)).flatMap(([name, dependency]): Root[] => {
-      const to = keyOf(snapshots, name, typeof dependency === "object" && dependency !== null ? (dependency as Members)["version"] : dependency)
+    const before = ["configDependencies", "packageManagerDependencies"].flatMap((field) => referencesIn(importer, field, folder).flatMap(([name, reference]): Root[] => {
+      const to = keyOf(snapshots, name, reference)
       return to === undefined ? [] : [{ to, kind: "prod" }]
     }))
     return [...own, ...before]
@@ -44,15 +43,22 @@ function rootsOf(lock: Members, snapshots: Members): Root[] {
 
 function edgesOf(snapshots: Members, key: string): Edge[] {
   const snapshot = membersOf(snapshots[key] ?? {}, `snapshots: ${key}`)
-  return (["dependencies", "optionalDependencies"] as const).flatMap((field) => Object.entries(membersOf(snapshot[field] ?? {}, `${key}: ${field}`)).flatMap(([name, version]): Edge[] => {
-    const to = keyOf(snapshots, name, version)
+  return (["dependencies", "optionalDependencies"] as const).flatMap((field) => referencesIn(snapshot, field, key).flatMap(([name, reference]): Edge[] => {
+    const to = keyOf(snapshots, name, reference)
     return to === undefined ? [] : [{ to, isOptional: field === "optionalDependencies" }]
   }))
 }
 
+/** What a field of an importer or a package asks for: each name, and what it was resolved to. */
+export function referencesIn(members: Members, field: string, where: string): (readonly [name: string, reference: string])[] {
+  return Object.entries(membersOf(members[field] ?? {}, `${where}: ${field}`)).flatMap(([name, dependency]) => {
+    const reference = typeof dependency === "object" && dependency !== null ? (dependency as Members)["version"] : dependency
+    return typeof reference === "string" ? [[name, reference] as const] : []
+  })
+}
+
 /** A reference is a version, or for an alias the whole key. */
-function keyOf(snapshots: Members, name: string, reference: unknown): string | undefined {
-  if (typeof reference !== "string") return undefined
+function keyOf(snapshots: Members, name: string, reference: string): string | undefined {
   return [`${name}@${reference}`, reference].find((key) => Object.hasOwn(snapshots, key))
 }
 

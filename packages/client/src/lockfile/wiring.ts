@@ -1,4 +1,4 @@
-import { DEPENDENCY_FIELDS, withoutPeers } from "./pnpm-kinds.ts"
+import { DEPENDENCY_FIELDS, referencesIn, withoutPeers } from "./pnpm-kinds.ts"
 import { type Members, membersOf } from "./source.ts"
 import type { LockfileEntry, Wired, Wiring } from "./types.ts"
 
@@ -36,9 +36,8 @@ export function pnpmWiring(documents: readonly Members[], entries: readonly Lock
     const own = ways.get(from) ?? new Map<string, Set<Wired>>()
     ways.set(from, own)
     for (const field of fields) {
-      for (const [alias, dependency] of Object.entries(membersOf(members[field] ?? {}, `${from}: ${field}`))) {
-        const reference = typeof dependency === "object" && dependency !== null ? (dependency as Members)["version"] : dependency
-        const entry = typeof reference === "string" ? keysOf(alias, reference).flatMap((key) => byKey.get(key) ?? [])[0] : undefined
+      for (const [alias, reference] of referencesIn(members, field, from)) {
+        const entry = keysOf(alias, reference).flatMap((key) => byKey.get(key) ?? [])[0]
         if (entry === undefined) continue
         addTo(own, alias, wiredTo(entry))
         if (alias !== entry.name) addTo(aliases, alias, wiredTo(entry))
