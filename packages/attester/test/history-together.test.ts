@@ -3,10 +3,8 @@ import { type History, npmPurl, utf8Decode } from "@vouchsafe/core"
 import { fixedDomains, fixedRefs, memoryHistoryStore } from "@vouchsafe/testkit"
 import { archive, entry, packageJson, tgz } from "@vouchsafe/testkit/tar"
 import { describe, expect, test } from "vitest"
+import { DAY, look, T } from "./support/history.ts"
 import { createWorld, distOf, REGISTRY, type World } from "./support/world.ts"
-
-const DAY = 86_400
-const T = 1_769_000_000
 
 /** A world whose clock stands at the last release. */
 function world(more: Parameters<typeof createWorld>[0] = {}): World {
@@ -25,12 +23,6 @@ function put(into: World, name: string, version: string, at: number, by: unknown
 
 const artifact = (name: string, version: string) => ({ purl: npmPurl(name, version), registry: REGISTRY })
 
-async function look(at: World, name: string, version: string): Promise<History> {
-  const result = await at.attester.observe(artifact(name, version))
-  if (result.status !== "observed") throw new Error(JSON.stringify(result))
-  return at.observation(result.index).history
-}
-
 describe("release lines of one package within minutes", () => {
   test.each<{ name: string; versions: readonly (readonly [string, number, unknown?])[]; of: string; burst: object | null }>([
     { name: "three majors", versions: [["1.0.0", -90], ["2.0.0", -60], ["3.0.0", -40], ["1.0.1", 0], ["2.0.1", 0], ["3.0.1", 0]], of: "3.0.1", burst: { lines: 2, packages: 0, isHabit: false } },
@@ -43,7 +35,7 @@ describe("release lines of one package within minutes", () => {
   ])("$name", async ({ versions, of, burst }) => {
     const at = world()
     for (const [i, [version, days, by]] of versions.entries()) put(at, "fixture", version, T + days * DAY - versions.length + i, by ?? "ann")
-    expect((await look(at, "fixture", of)).burst).toEqual(burst)
+    expect((await look(at, of, "fixture")).burst).toEqual(burst)
   })
 })
 
@@ -67,13 +59,13 @@ describe("packages of one publisher within minutes", () => {
   })
   test("one that nobody expected knows of those that came before it", async () => {
     const at = burst()
-    expect((await look(at, "p0", "1.0.1")).burst).toMatchObject({ packages: 0 })
-    expect((await look(at, "p1", "1.0.1")).burst).toMatchObject({ packages: 1 })
+    expect((await look(at, "1.0.1", "p0")).burst).toMatchObject({ packages: 0 })
+    expect((await look(at, "1.0.1", "p1")).burst).toMatchObject({ packages: 1 })
   })
   test("what is expected may fail, be none of ours or nothing at all", async () => {
     const at = burst()
     at.attester.expect([{ purl: "no purl", registry: REGISTRY }, { ...artifact("p1", "1.0.1"), registry: "https://other.example/" }, artifact("nowhere", "1.0.0"), artifact("p1", "1.0.1")])
-    expect((await look(at, "p0", "1.0.1")).burst).toMatchObject({ packages: 1 })
+    expect((await look(at, "1.0.1", "p0")).burst).toMatchObject({ packages: 1 })
   })
   test("an old version does not wait for what is expected", async () => {
     const at = burst("ann", 300)
@@ -82,19 +74,19 @@ describe("packages of one publisher within minutes", () => {
     const packument = at.registry.packument
     at.registry.packument = async (query) => { if (query.name !== "p0") await door; return packument(query) }
     at.attester.expect(names.map((name) => artifact(name, "1.0.0")))
-    expect(await look(at, "p0", "1.0.0")).toMatchObject({ previous: null })
+    expect(await look(at, "1.0.0", "p0")).toMatchObject({ previous: null })
     open()
   })
   test("a family that always comes together has the habit", async () => {
     const at = world()
     for (const [i, name] of names.entries()) for (const [version, days] of [["1.0.0", 60], ["1.1.0", 30], ["1.2.0", 0]] as const) put(at, name, version, T - days * DAY - i)
     at.attester.expect(names.map((name) => artifact(name, "1.2.0")))
-    expect((await look(at, "p3", "1.2.0")).burst).toEqual({ lines: 0, packages: 7, isHabit: true })
+    expect((await look(at, "1.2.0", "p3")).burst).toEqual({ lines: 0, packages: 7, isHabit: true })
   })
   test("those who share a name are not one", async () => {
     const at = burst({ name: "CI of the forge", trustedPublisher: { id: "forge", oidcConfigId: "one" } })
     at.attester.expect(names.map((name) => artifact(name, "1.0.1")))
-    expect((await look(at, "p3", "1.0.1")).burst).toMatchObject({ packages: 0 })
+    expect((await look(at, "1.0.1", "p3")).burst).toMatchObject({ packages: 0 })
   })
 })
 

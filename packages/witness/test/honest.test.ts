@@ -2,9 +2,9 @@ import { buildWitnessProof, formatNote, isVouchsafeError, parseNote, verifyCosig
 import { createMemoryWitnessDisk, fastCrypto } from "@vouchsafe/testkit"
 import { describe, expect, test } from "vitest"
 import { REFRESH_SECONDS_MIN } from "../src/index.ts"
-import { logSigner, newWorld, NOW, testLog, witnessSigner } from "./helpers.ts"
+import { logSigner, newWorld, NOW, witnessSigner } from "./helpers.ts"
+import { log } from "./logs.ts"
 
-const log = testLog()
 const key = witnessSigner.verifier
 
 /** Whole numbers below a limit, the same ones for the same seed. */
