@@ -81,7 +81,10 @@ test.each((["npm10", "npm11", "npm12", "pnpm10", "pnpm11", "pnpm12"] as const).f
   const given = world.sandbox(`a${accounts++}`)
   const spec = kind === "git" ? `git+file://${repository}` : address
   const project = given.project("project", { "package.json": { name: "project", private: true, dependencies: { "zz-evil": spec } }, ...policyFiles(world) })
-  expectRefused(await commandIn(world, given, await getManager(id), project)("vouchsafe", "run", "--", id.startsWith("npm") ? "npm" : "pnpm", "install"), project, join(given.dir, "marker"))
+  const manager = id.startsWith("npm") ? "npm" : "pnpm"
+  const ran = await commandIn(world, given, await getManager(id), project)("vouchsafe", "run", "--", manager, "install")
+  expectRefused(ran, project, join(given.dir, "marker"))
+  if (manager === "npm") expect(ran.output, describeRun(ran)).toMatch(/next\s+use a registry release/)
 })
 
 test("npm11 behind run: a repository that the policy lets pass is fetched", async () => {

@@ -58,8 +58,9 @@ export async function judgeWritten(session: Session): Promise<number> {
 export function refuseFindings({ io, project, denied }: Session, suspects: readonly LockfileFinding[], said: string): boolean {
   const found = weighFindings(project.policy, suspects, Math.floor(systemClock.nowMs() / 1_000)).filter(({ severity }) => severity === "deny")
   if (found.length > 0) say(io, `vouchsafe: ${escapeForDisplay(said)}`)
-  for (const { code, message, where } of found) {
+  for (const { code, message, hint, where } of found) {
     say(io, `  ${code}: ${escapeForDisplay(message)}`)
+    if (hint !== undefined) say(io, `    next  ${escapeForDisplay(hint)}`)
     denied.set(where, { purl: where, code, reason: message })
   }
   return found.length > 0
